@@ -1,0 +1,63 @@
+"""What the commands of all packages share: the library argument, exit codes, one JSON document on stdout."""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from core.errors import WhetstoneError
+from core.settings import Settings, load_settings
+
+DONE, REFUSED, WRONG_USAGE = 0, 1, 2
+
+
+def add_home_argument(parser: argparse.ArgumentParser) -> None:
+    """Accept --home on this (sub)command; given before and after it, the later one counts."""
+    parser.add_argument("--home", default=argparse.SUPPRESS, metavar="DIR", help="the library folder")
+
+
+def settings_from(args: argparse.Namespace) -> Settings:
+    """The settings of this call, the library folder made and writable."""
+    settings = load_settings(home=getattr(args, "home", None))
+    settings.prepare_home()
+    from storage.database import prepare_database
+
+    prepare_database(settings.database)
+    return settings
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def say(sentence: str) -> None:
+    """Tell the person at the terminal; never mixes with a JSON document."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def run_command(
+    main: Callable[[argparse.Namespace], int], parser: argparse.ArgumentParser, argv: Sequence[str] | None = None
+) -> int:
+    """The command's exit code: 0 done, 1 refused or failed with one sentence, 2 wrong usage."""
+    args = parser.parse_args(argv)
+    quieten_libraries()
+    try:
+        return main(args)
+    except WhetstoneError as error:
+        say(str(error))
+        return REFUSED
+    except KeyboardInterrupt:
+        say("Stopped.")
+        return REFUSED
+
+
+def quieten_libraries() -> None:
+    """Keep progress bars and notices of the model libraries off the terminal; warnings and errors still come."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)

@@ -1,0 +1,55 @@
+"""What can go wrong in a way a user can do something about.
+
+WhetstoneError
+├── SettingsError          a setting or argument has a value that can't be used
+├── NotFoundError          no document, chunk, model version or job has this id
+├── LibraryError           the library folder or its database can't be used
+├── ReadError              a file can't be read as a paper
+├── ModelError             a model can't be loaded, or can't be used here
+├── ImportFormatError      a line of an import file, or a labelled folder, is not as described
+├── TrainingError          there is too little to train on, or a setting excludes another
+├── PromotionError         a switch of models that can't be made now
+└── Cancelled              the user stopped a job
+
+A message says what was wrong with which value, then the cure.
+"""
+
+
+class WhetstoneError(Exception):
+    """Base of every error whose message is written for the user."""
+
+
+class SettingsError(WhetstoneError):
+    pass
+
+
+class NotFoundError(WhetstoneError):
+    pass
+
+
+class LibraryError(WhetstoneError):
+    pass
+
+
+class ReadError(WhetstoneError):
+    pass
+
+
+class ModelError(WhetstoneError):
+    pass
+
+
+class ImportFormatError(WhetstoneError):
+    pass
+
+
+class TrainingError(WhetstoneError):
+    pass
+
+
+class PromotionError(WhetstoneError):
+    pass
+
+
+class Cancelled(WhetstoneError):
+    pass

@@ -1,0 +1,123 @@
+"""Where the library lies and every knob, read from the environment and overridden by arguments."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import LibraryError, SettingsError
+
+SEED_MODEL = "chelleboyer/llm-evals-2-79b954ef-4798-4994-be72-a88d46b8ecca"
+SEED_BASE_MODEL = "Snowflake/snowflake-arctic-embed-l"
+PACKAGED_MODEL = "packaged-minilm"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable: what it sets, in words, and its value where none is given."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+VARIABLES = (
+    Variable("WHETSTONE_HOME", "~/.whetstone", "the library folder: papers, judgements, models"),
+    Variable(
+        "WHETSTONE_MODEL",
+        "auto",
+        f"auto, {PACKAGED_MODEL}, a Hugging Face model id, or a model folder; auto is {SEED_MODEL} "
+        "on a machine with an NVIDIA GPU and the packaged MiniLM elsewhere",
+    ),
+    Variable("WHETSTONE_HOST", "127.0.0.1", "the address the page is served on"),
+    Variable("WHETSTONE_PORT", "7860", "the port the page is served on"),
+    Variable(
+        "WHETSTONE_CHUNK_TOKENS", "200", "the longest passage, in tokens of the model; for papers added from now on"
+    ),
+    Variable("WHETSTONE_READ_SECONDS", "60", "the longest time one PDF may take to be read"),
+    Variable("WHETSTONE_READ_MEGABYTES", "1500", "the most memory the reading of one PDF may take"),
+    Variable("WHETSTONE_UPLOAD_MEGABYTES", "200", "the largest file the page takes"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    home: Path
+    model: str
+    host: str
+    port: int
+    chunk_tokens: int
+    read_seconds: int
+    read_megabytes: int
+    upload_megabytes: int
+
+    @property
+    def database(self) -> Path:
+        return self.home / "library.db"
+
+    @property
+    def originals(self) -> Path:
+        return self.home / "originals"
+
+    @property
+    def models(self) -> Path:
+        return self.home / "models"
+
+    @property
+    def uploads(self) -> Path:
+        """Where a browser's upload lies until it has become a document."""
+        return self.home / "uploads"
+
+    @property
+    def work_lock(self) -> Path:
+        return self.home / "work.lock"
+
+    def original(self, sha256: str) -> Path:
+        return self.originals / f"{sha256}.pdf"
+
+    def prepare_home(self) -> None:
+        """Make the library folder and what it holds. Raises LibraryError where that is not allowed."""
+        try:
+            for folder in (self.home, self.originals, self.models, self.uploads):
+                folder.mkdir(parents=True, exist_ok=True)
+            probe = self.home / f".write-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise LibraryError(
+                f"The library folder '{self.home}' can't be written ({error.strerror}). "
+                "Give another one with --home or WHETSTONE_HOME."
+            ) from error
+
+
+def load_settings(**overrides: str | int | Path | None) -> Settings:
+    """The settings from the environment; an override that is not None goes before it.
+
+    Overrides are named like the variables, without the prefix: `home`, `model`, `port`, ...
+    """
+    values: dict[str, str] = {}
+    for variable in VARIABLES:
+        key = variable.name.removeprefix("WHETSTONE_").lower()
+        override = overrides.pop(key, None)
+        values[key] = str(override) if override is not None else os.environ.get(variable.name, "") or variable.default
+    if overrides:
+        raise SettingsError(f"There is no setting '{next(iter(overrides))}'.")
+    return Settings(
+        home=Path(values["home"]).expanduser().absolute(),
+        model=values["model"].strip(),
+        host=values["host"],
+        port=_whole_number("WHETSTONE_PORT", values["port"], 0, 65535),
+        chunk_tokens=_whole_number("WHETSTONE_CHUNK_TOKENS", values["chunk_tokens"], 32, 8192),
+        read_seconds=_whole_number("WHETSTONE_READ_SECONDS", values["read_seconds"], 1, 3600),
+        read_megabytes=_whole_number("WHETSTONE_READ_MEGABYTES", values["read_megabytes"], 256, 1_000_000),
+        upload_megabytes=_whole_number("WHETSTONE_UPLOAD_MEGABYTES", values["upload_megabytes"], 1, 100_000),
+    )
+
+
+def _whole_number(name: str, value: str, least: int, most: int) -> int:
+    try:
+        number = int(value)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise SettingsError(f"{name} is '{value}'; it must be a whole number from {least} to {most}.")
+    return number

@@ -1,0 +1,273 @@
+"""Every domain type that passes between stages; frozen values, in the order of the flow."""
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+EmbeddingMatrix: TypeAlias = NDArray[np.float32]
+"""float32, one row a text, every row of unit length, so that an inner product is a cosine."""
+
+Vector: TypeAlias = NDArray[np.float32]
+"""float32, one dimension, unit length."""
+
+ChunkIds: TypeAlias = NDArray[np.int64]
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a page: `text[start:end]` and where it stands, in points from the page's bottom left."""
+
+    start: int
+    end: int
+    left: float
+    bottom: float
+    right: float
+    top: float
+    font_size: float
+    bold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page as read. `text[i]` is PDFium's character `i`, so an offset is also a glyph index."""
+
+    number: int
+    text: str
+    width: float
+    height: float
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutlineEntry:
+    title: str
+    page: int
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    title: str | None = None
+    authors: tuple[str, ...] = ()
+    year: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaperText:
+    """All that reading a PDF yields."""
+
+    pages: tuple[Page, ...]
+    outline: tuple[OutlineEntry, ...]
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle on a page picture, as shares of its width and height, from the top left."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+# --- chunks ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters `start` to `end` (exclusive) of one page's own text."""
+
+    page: int
+    start: int
+    end: int
+
+
+def content_hash(text: str) -> str:
+    """The key of an embedding: SHA-256 of exactly the text that is embedded."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage before it is stored: what is embedded, and where it stands (spans in reading order)."""
+
+    text: str
+    spans: tuple[Span, ...]
+    section: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChunk:
+    """A chunk with its paper: `document` is the paper's title, `file_name` the first name it came under."""
+
+    id: int
+    document_id: int
+    document: str
+    file_name: str
+    text: str
+    spans: tuple[Span, ...]
+    section: str | None
+
+    @property
+    def page(self) -> int:
+        return self.spans[0].page
+
+    @property
+    def start(self) -> int:
+        return self.spans[0].start
+
+    @property
+    def end(self) -> int:
+        return self.spans[0].end
+
+
+# --- library -----------------------------------------------------------------------------------
+
+
+class DocumentState(StrEnum):
+    QUEUED = "queued"
+    READING = "reading"
+    EMBEDDING = "embedding"
+    READY = "ready"
+    FAILED = "failed"
+
+
+UNFINISHED = (DocumentState.QUEUED, DocumentState.READING, DocumentState.EMBEDDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    id: int
+    sha256: str
+    names: tuple[str, ...]
+    title: str
+    authors: tuple[str, ...]
+    year: int | None
+    pages: int
+    chunks: int
+    state: DocumentState
+    reason: str | None
+    added_at: str
+
+
+# --- models ------------------------------------------------------------------------------------
+
+
+class ModelState(StrEnum):
+    PREPARING = "preparing"
+    READY = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A model the library knows. `source` is a hub id or a folder; a trained one has a `parent_id`."""
+
+    id: int
+    name: str
+    source: str
+    dimension: int
+    window: int
+    fingerprint: str
+    parent_id: int | None
+    state: ModelState
+    created_at: str
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+# --- search ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredChunks:
+    """Chunk ids and their scores, best first; both of the same length."""
+
+    ids: ChunkIds
+    scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A ranked passage: rank from 1, higher score better."""
+
+    rank: int
+    score: float
+    chunk: StoredChunk
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    query: str
+    model: ModelVersion
+    seconds: float
+    hits: tuple[Hit, ...]
+
+
+# --- judgements --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict on a passage for a query. `relevance` is 1 or 0; `rank` is None for a passage that was not shown."""
+
+    id: int
+    query: str
+    chunk_id: int
+    document_id: int
+    document: str
+    sha256: str
+    page: int
+    start: int
+    end: int
+    text: str
+    relevance: int
+    rank: int | None
+    model_id: int | None
+    at: str
+
+
+# --- jobs --------------------------------------------------------------------------------------
+
+
+class JobKind(StrEnum):
+    INGEST = "ingest"
+    SWITCH = "switch"
+    RETRAIN = "retrain"
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece of heavy work. `done` of `total` units of `step`; `seconds_left` is None while unknown."""
+
+    id: int
+    kind: JobKind
+    params: dict[str, Any]
+    state: JobState
+    step: str
+    item: str
+    done: int
+    total: int
+    seconds_left: float | None
+    reason: str | None
+    result: dict[str, Any]
+    created_at: str
+    finished_at: str | None
+
+    @property
+    def open(self) -> bool:
+        return self.state in (JobState.QUEUED, JobState.RUNNING)

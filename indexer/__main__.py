@@ -1,0 +1,137 @@
+"""`python -m indexer`: add papers to the library, list them, remove them."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from core.cli import DONE, REFUSED, add_home_argument, print_json, run_command, say, settings_from
+from core.errors import ReadError
+from core.settings import Settings
+from core.types import UNFINISHED, Document, DocumentState
+from storage import library
+from storage.database import open_database
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m indexer", description="Add papers, list them, remove them.")
+    add_home_argument(parser)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    add = commands.add_parser("add", help="add PDFs, or all PDFs of folders, and wait until they can be searched")
+    add.add_argument("paths", nargs="+", type=Path, metavar="FILE_OR_FOLDER")
+    listing = commands.add_parser("list", help="show the papers of the library")
+    remove = commands.add_parser("remove", help="remove papers, with the judgements on them")
+    remove.add_argument("ids", nargs="+", type=int, metavar="ID")
+    for command in (add, listing, remove):
+        add_home_argument(command)
+        command.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+def main(args: argparse.Namespace) -> int:
+    settings = settings_from(args)
+    return {"add": add, "list": list_papers, "remove": remove}[args.command](settings, args)
+
+
+def add(settings: Settings, args: argparse.Namespace) -> int:
+    documents, refused = _add_files(settings, args.paths)
+    if documents:
+        _wait_until_finished(settings, [document.id for document in documents])
+    with open_database(settings.database) as db:
+        documents = [library.get_document(db, document.id) for document in documents]
+    failed = [document for document in documents if document.state is DocumentState.FAILED]
+    for document in failed:
+        say(document.reason or f"'{document.names[0]}' failed.")
+    if args.json:
+        print_json({"documents": [_as_json(document) for document in documents]})
+    else:
+        passages = sum(document.chunks for document in documents)
+        print(f"{len(documents) - len(failed)} papers ready ({passages} passages), {len(failed) + refused} failed.")
+    return REFUSED if failed or refused else DONE
+
+
+def list_papers(settings: Settings, args: argparse.Namespace) -> int:
+    with open_database(settings.database) as db:
+        documents = library.list_documents(db)[::-1]
+    if args.json:
+        print_json({"documents": [_as_json(document) for document in documents]})
+        return DONE
+    for document in documents:
+        authors = f", {document.authors[0]}" if document.authors else ""
+        year = f", {document.year}" if document.year else ""
+        size = f"{document.pages} pages, {document.chunks} passages"
+        print(f"{document.id:>5}  {document.state:<9}  {document.title}{authors}{year} ({size})")
+        if document.reason:
+            print(f"{'':>18}{document.reason}")
+    if not documents:
+        print("The library is empty. Add papers with 'python -m indexer add FILE_OR_FOLDER'.")
+    return DONE
+
+
+def remove(settings: Settings, args: argparse.Namespace) -> int:
+    # Delayed, here and below: ingest imports PyTorch, which takes seconds.
+    from indexer.ingest import remove_documents
+
+    remove_documents(settings, args.ids)
+    if args.json:
+        print_json({"removed": args.ids})
+    else:
+        print(f"{len(args.ids)} removed.")
+    return DONE
+
+
+def _add_files(settings: Settings, paths: Sequence[Path]) -> tuple[list[Document], int]:
+    """The documents of all files that could be copied, each once, and how many could not."""
+    from indexer.ingest import add_file
+
+    documents: dict[int, Document] = {}
+    refused = 0
+    for path in _files_of(paths):
+        try:
+            document, new = add_file(settings, path)
+        except ReadError as error:
+            say(str(error))
+            refused += 1
+            continue
+        if not new and document.state is DocumentState.FAILED:
+            with open_database(settings.database) as db:
+                library.retry_document(db, document.id)
+        documents[document.id] = document
+    return list(documents.values()), refused
+
+
+def _files_of(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            found = sorted(file for file in path.rglob("*") if file.suffix.lower() == ".pdf" and file.is_file())
+            if not found:
+                say(f"The folder '{path}' holds no PDF.")
+            yield from found
+        else:
+            yield path
+
+
+def _wait_until_finished(settings: Settings, document_ids: Sequence[int]) -> None:
+    from indexer.start import ensure_active_model
+    from jobs.terminal import show_job
+    from jobs.worker import Worker
+
+    ensure_active_model(settings)
+
+    def finished() -> bool:
+        with open_database(settings.database) as db:
+            return not any(
+                document.id in document_ids and document.state in UNFINISHED for document in library.list_documents(db)
+            )
+
+    Worker(settings, show_job).work_until(finished)
+
+
+def _as_json(document: Document) -> dict[str, object]:
+    return asdict(document)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main, build_parser()))

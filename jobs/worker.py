@@ -1,0 +1,130 @@
+"""The worker: one process at a time does a library's heavy work, whoever asked for it.
+
+The right to work is a lock on a file in the library, which the operating system takes back when its holder dies.
+So a job that is marked as running while we hold the lock was interrupted, and is done again.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from filelock import FileLock, Timeout
+from sqlite_utils import Database
+from training.promotion import run_switch
+from training.retrain import run_retrain
+
+from core.errors import Cancelled, LibraryError, WhetstoneError
+from core.settings import Settings
+from core.types import Job, JobKind, JobState, ModelVersion
+from indexer.encoder import Encoder, load_encoder
+from indexer.ingest import fail_unfinished, run_ingest
+from storage import jobs, models
+from storage.database import open_database
+from storage.library import has_unfinished_documents
+from storage.progress import JobProgress, Progress
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_LOOKS = 0.3
+
+
+class Worker:
+    """Does jobs one after the other; keeps the active model's encoder between them.
+
+    `watch` is shown the open jobs as they move, whichever process does them.
+    """
+
+    def __init__(self, settings: Settings, watch: Callable[[Job], None] | None = None) -> None:
+        self._settings = settings
+        self._watch = watch
+        self._lock = FileLock(settings.work_lock)
+        self._encoder: Encoder | None = None
+        self._handlers: dict[JobKind, Callable[[Settings, Job, Progress], dict[str, Any]]] = {
+            JobKind.INGEST: self._run_ingest,
+            JobKind.SWITCH: run_switch,
+            JobKind.RETRAIN: run_retrain,
+        }
+
+    def work_until(self, finished: Callable[[], bool]) -> None:
+        """Do what is queued, or watch while another process does it, until `finished`."""
+        while not finished():
+            try:
+                with self._lock.acquire(timeout=0):
+                    if self._work_once():
+                        continue
+            except Timeout:
+                self._show_others_work()
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    def _show_others_work(self) -> None:
+        if self._watch is not None:
+            with open_database(self._settings.database) as db:
+                for job in jobs.open_jobs(db):
+                    self._watch(job)
+
+    def _work_once(self) -> bool:
+        """Do one job; False if there is none."""
+        with open_database(self._settings.database) as db:
+            jobs.requeue_interrupted(db)
+            job = _next_job(db)
+            if job is None or not jobs.start_job(db, job.id):
+                return False
+        self._do(job)
+        return True
+
+    def _do(self, job: Job) -> None:
+        progress = JobProgress(self._settings.database, job.id, self._watch)
+        state, reason, result = JobState.DONE, None, None
+        try:
+            result = self._handlers[job.kind](self._settings, job, progress)
+        except Cancelled as error:
+            state, reason = JobState.CANCELLED, str(error)
+        except WhetstoneError as error:
+            state, reason = JobState.FAILED, str(error)
+        except Exception as error:  # a defect of ours must not take the other jobs with it
+            logger.exception("%s job %d", job.kind, job.id)
+            state, reason = JobState.FAILED, f"An unexpected error ended this ({type(error).__name__}: {error})."
+        if job.kind is JobKind.INGEST and reason:
+            fail_unfinished(self._settings, f"{reason} Retry it to go on.")
+        with open_database(self._settings.database) as db:
+            jobs.finish_job(db, job.id, state, reason, result)
+
+    def _run_ingest(self, settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
+        progress.report("loading the model")
+        with open_database(settings.database) as db:
+            version = models.active_model(db)
+        if version is None:
+            raise LibraryError("This library has no model yet. Start the app or 'python -m indexer add' once.")
+        run_ingest(settings, self._encoder_of(version), version, progress)
+        return {}
+
+    def _encoder_of(self, version: ModelVersion) -> Encoder:
+        if self._encoder is None or self._encoder.fingerprint != version.fingerprint:
+            self._encoder = load_encoder(version.source, self._settings.home)
+        return self._encoder
+
+
+def run_or_wait(settings: Settings, job: Job, watch: Callable[[Job], None] | None = None) -> Job:
+    """The job at its end; done here, or by the process that holds the work lock. `watch` sees every step."""
+
+    def finished() -> bool:
+        with open_database(settings.database) as db:
+            return not jobs.get_job(db, job.id).open
+
+    Worker(settings, watch).work_until(finished)
+    with open_database(settings.database) as db:
+        return jobs.get_job(db, job.id)
+
+
+def _next_job(db: Database) -> Job | None:
+    """Jobs that were asked for come before ingest, which goes on after them; papers that wait make an ingest job."""
+    waiting = [job for job in jobs.open_jobs(db) if job.state is JobState.QUEUED]
+    asked_for = [job for job in waiting if job.kind is not JobKind.INGEST]
+    if asked_for:
+        return asked_for[0]
+    if has_unfinished_documents(db):
+        return jobs.add_job(db, JobKind.INGEST)
+    for job in waiting:
+        jobs.finish_job(db, job.id, JobState.DONE)
+    return None

@@ -1,0 +1,132 @@
+"""`python -m search`: ask the library, or score the active model on a labelled set."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from core.cli import DONE, add_home_argument, print_json, run_command, say, settings_from
+from core.settings import Settings
+from core.types import SearchResult
+
+# A word of its own before the question, so that a question may begin with "eval" when it is quoted as a whole.
+_EVAL = "eval"
+
+
+def build_search_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m search",
+        description="Ask the library. 'python -m search eval DIR' scores the active model on a labelled set.",
+    )
+    add_home_argument(parser)
+    parser.add_argument("question")
+    parser.add_argument("-k", type=int, default=10, metavar="N", help="how many passages, 1 to 50 (10)")
+    parser.add_argument("--paper", type=int, action="append", default=[], metavar="ID", help="only of this paper")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+def build_eval_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m search eval", description="Score the active model on a folder in BEIR's shape."
+    )
+    add_home_argument(parser)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="holds corpus.jsonl, queries.jsonl and qrels")
+    parser.add_argument("--split", default="test", help="which qrels/<split>.tsv (test)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+def search(args: argparse.Namespace) -> int:
+    settings = settings_from(args)
+    # Delayed, here and below: PyTorch takes seconds to import.
+    from indexer.start import ensure_active_model
+    from search.searcher import Searcher, SearchRequest
+
+    ensure_active_model(settings)
+    result = Searcher(settings).search(SearchRequest(args.question, args.k, tuple(args.paper)))
+    if args.json:
+        print_json(_as_json(result))
+    elif not args.question.strip():
+        print("The question is empty. Ask in your own words, for example: how is attention computed?")
+    elif not result.hits:
+        print("There is no passage to search. Add papers with 'python -m indexer add FILE_OR_FOLDER'.")
+    else:
+        _print_hits(result)
+    return DONE
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    settings = settings_from(args)
+    scores = _evaluate(settings, args.folder, args.split)
+    if args.json:
+        print_json(scores)
+    else:
+        for name, value in scores.items():
+            print(f"{name:>12}  {value:.4f}" if isinstance(value, float) else f"{name:>12}  {value}")
+    return DONE
+
+
+def _evaluate(settings: Settings, folder: Path, split: str) -> dict[str, float]:
+    from indexer.encoder import load_encoder
+    from indexer.start import ensure_active_model
+    from search.beir import load_labelled_set, rank_passages
+    from search.evaluation import score_run
+
+    labelled = load_labelled_set(folder, split)
+    version = ensure_active_model(settings).version
+    encoder = load_encoder(version.source, settings.home)
+    say(f"scoring {version.name} on {len(labelled.queries)} queries over {len(labelled.passages)} passages")
+    started = time.perf_counter()
+    run = rank_passages(encoder, labelled.passages, labelled.queries)
+    scores = score_run(run, labelled.qrels).as_dict()
+    return {name: scores[name] for name in ("ndcg@10", "mrr@10", "recall@10", "recall@100", "queries")} | {
+        "passages": len(labelled.passages),
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+
+
+def _as_json(result: SearchResult) -> dict[str, object]:
+    model = result.model
+    return {
+        "query": result.query,
+        "model": {"id": model.id, "name": model.name, "dim": model.dimension},
+        "seconds": round(result.seconds, 4),
+        "hits": [
+            {
+                "rank": hit.rank,
+                "score": round(hit.score, 6),
+                "chunk_id": hit.chunk.id,
+                "document_id": hit.chunk.document_id,
+                "document": hit.chunk.file_name,
+                "title": hit.chunk.document,
+                "page": hit.chunk.page,
+                "start": hit.chunk.start,
+                "end": hit.chunk.end,
+                "section": hit.chunk.section,
+                "text": hit.chunk.text,
+            }
+            for hit in result.hits
+        ],
+    }
+
+
+def _print_hits(result: SearchResult) -> None:
+    for hit in result.hits:
+        section = f", {hit.chunk.section}" if hit.chunk.section else ""
+        print(f"{hit.rank:>2}. {hit.score:.3f}  {hit.chunk.document}, page {hit.chunk.page}{section}")
+        print(f"    {hit.chunk.text}\n")
+
+
+def run(argv: list[str]) -> int:
+    home = argparse.ArgumentParser(add_help=False)
+    add_home_argument(home)
+    _, rest = home.parse_known_args(argv)
+    if rest[:1] == [_EVAL]:
+        argv.remove(_EVAL)
+        return run_command(evaluate, build_eval_parser(), argv)
+    return run_command(search, build_search_parser(), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,127 @@
+"""Question in, ranked passages out, with one model version from end to end."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from core.errors import LibraryError, ModelError
+from core.settings import Settings
+from core.types import Hit, ModelVersion, ScoredChunks, SearchResult
+from indexer.encoder import Encoder, load_encoder
+from search.vector_index import VectorIndex
+from storage import library, models
+from storage.database import open_database
+from storage.vectors import ChangeMark, change_mark, changes_since
+
+logger = logging.getLogger(__name__)
+
+K_LEAST, K_MOST = 1, 50
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """`k` passages for a question, of all papers or of those in `document_ids`."""
+
+    query: str
+    k: int = 10
+    document_ids: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class LiveModel:
+    """A model version with its encoder and its index: always used together."""
+
+    version: ModelVersion
+    encoder: Encoder
+    index: VectorIndex
+    mark: ChangeMark = field(default_factory=ChangeMark)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def catch_up(self, db: Database) -> None:
+        """Bring the index to what the rows are now."""
+        if change_mark(db) == self.mark:
+            return
+        with self.lock:
+            changes = changes_since(db, self.version.id, self.version.dimension, self.mark)
+            self.index.update(changes.removed, changes.added, changes.vectors)
+            self.mark = changes.mark
+
+    def nearest(self, db: Database, query: str, k: int, among: Sequence[int] | None = None) -> ScoredChunks:
+        self.catch_up(db)
+        return self.index.search(self.encoder.encode_query(query), k, among)
+
+
+def load_live_model(db: Database, version: ModelVersion, home: Path) -> LiveModel:
+    """Load a version's encoder and build its index from the rows."""
+    encoder = load_encoder(version.source, home)
+    if encoder.fingerprint != version.fingerprint:
+        raise ModelError(
+            f"The files of '{version.name}' are not those its vectors were made with. "
+            "Put them back, or choose the model again on the Training tab."
+        )
+    live = LiveModel(version, encoder, VectorIndex(version.dimension))
+    live.catch_up(db)
+    return live
+
+
+class Searcher:
+    """Answers questions with the library's active model, and follows when another one becomes active."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._live: LiveModel | None = None
+        self._switch = threading.Lock()
+
+    def search(self, request: SearchRequest) -> SearchResult:
+        """Ranked passages, best first; none for an empty question or an empty library.
+
+        A passage removed in the middle of the search is left out.
+        """
+        with open_database(self._settings.database) as db:
+            live = self.live_model(db)
+            started = time.perf_counter()
+            query = request.query.strip()
+            k = min(max(request.k, K_LEAST), K_MOST)
+            hits: tuple[Hit, ...] = ()
+            if query:
+                among = _chunk_ids(db, request.document_ids) if request.document_ids else None
+                found = live.nearest(db, query, k, among)
+                hits = _join_live_chunks(db, found)
+        return SearchResult(request.query, live.version, time.perf_counter() - started, hits)
+
+    def live_model(self, db: Database) -> LiveModel:
+        """The active model, loaded; the one before goes on serving the searches that hold it."""
+        active = models.active_model(db)
+        if active is None:
+            raise LibraryError("This library has no model yet. Start the app or add a paper first.")
+        live = self._live
+        if live is not None and (live.version.id, live.version.fingerprint) == (active.id, active.fingerprint):
+            return live
+        with self._switch:
+            live = self._live
+            if live is None or (live.version.id, live.version.fingerprint) != (active.id, active.fingerprint):
+                live = load_live_model(db, active, self._settings.home)
+                self._live = live
+                logger.info("searching with %s on %s (%s)", active.name, live.index.device.name, live.index.device.why)
+        return live
+
+
+def _chunk_ids(db: Database, document_ids: Sequence[int]) -> list[int]:
+    marks = ", ".join("?" * len(document_ids))
+    rows = db.conn.execute(f"SELECT id FROM chunks WHERE document_id IN ({marks})", list(document_ids))
+    return [row[0] for row in rows]
+
+
+def _join_live_chunks(db: Database, found: ScoredChunks) -> tuple[Hit, ...]:
+    chunks = library.chunks_by_id(db, found.ids.tolist())
+    scored = [
+        (chunks[chunk_id], score)
+        for chunk_id, score in zip(found.ids.tolist(), found.scores.tolist(), strict=True)
+        if chunk_id in chunks
+    ]
+    return tuple(Hit(rank, score, chunk) for rank, (chunk, score) in enumerate(scored, start=1))

@@ -1,0 +1,63 @@
+"""Open the library's SQLite database; one handle a thread, one write transaction at a time."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from core.errors import LibraryError
+from storage.migrations import migrations
+
+BUSY_SECONDS = 30
+
+
+def prepare_database(path: Path) -> None:
+    """Create the database or bring its schema up to date."""
+    with open_database(path) as db:
+        db.enable_wal()
+        unknown = {m.name for m in migrations.applied(db)} - {m.name for m in migrations._migrations}
+        if unknown:
+            raise LibraryError(
+                f"The library at '{path}' was written by a newer version (it has {min(unknown)}). Update this program."
+            )
+        if migrations.pending(db):
+            # Two programs may start on one new library: the second waits here, then finds nothing to do.
+            with transaction(db):
+                migrations.apply(db)
+
+
+@contextmanager
+def open_database(path: Path) -> Iterator[Database]:
+    """A handle on the database for this thread, closed at the end. Raises LibraryError where it can't be opened."""
+    try:
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.Error as error:
+        raise LibraryError(f"The library's database '{path}' can't be opened: {error}.") from error
+    with closing(connection):
+        yield Database(connection, execute_plugins=False)
+
+
+@contextmanager
+def transaction(db: Database) -> Iterator[Database]:
+    """All or nothing. Takes the write lock at the start, so that what was read inside is still true at the end."""
+    if db.conn.in_transaction:
+        with db.atomic():
+            yield db
+        return
+    db.conn.execute("BEGIN IMMEDIATE")
+    try:
+        yield db
+    except BaseException:
+        db.conn.rollback()
+        raise
+    db.conn.commit()
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601 to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,136 @@
+"""Heavy work as rows: what waits, what runs and how far it is, how it ended."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.errors import NotFoundError
+from core.types import Job, JobKind, JobState
+from storage.database import now, transaction
+
+_OPEN = (JobState.QUEUED, JobState.RUNNING)
+_MOST_STARTS = 3
+
+
+def add_job(db: Database, kind: JobKind, params: Mapping[str, Any] | None = None) -> Job:
+    """A new job, queued. Where one of this kind is open already, that one comes back instead."""
+    with transaction(db):
+        for job in open_jobs(db):
+            if job.kind is kind:
+                return job
+        job_id = db.conn.execute(
+            "INSERT INTO jobs (kind, params, state, created_at) VALUES (?, ?, ?, ?)",
+            [kind, json.dumps(params or {}), JobState.QUEUED, now()],
+        ).lastrowid
+        assert job_id is not None
+        return get_job(db, job_id)
+
+
+def get_job(db: Database, job_id: int) -> Job:
+    for row in db.query("SELECT * FROM jobs WHERE id = ?", [job_id]):
+        return _job(row)
+    raise NotFoundError(f"There is no job with id {job_id}.")
+
+
+def open_jobs(db: Database) -> list[Job]:
+    """Jobs that wait or run, oldest first."""
+    return [_job(row) for row in db.query("SELECT * FROM jobs WHERE state IN (?, ?) ORDER BY id", _OPEN)]
+
+
+def last_job(db: Database, kind: JobKind) -> Job | None:
+    for row in db.query("SELECT * FROM jobs WHERE kind = ? ORDER BY id DESC LIMIT 1", [kind]):
+        return _job(row)
+    return None
+
+
+def start_job(db: Database, job_id: int) -> bool:
+    """Take a queued job on; False where it was cancelled or taken meanwhile."""
+    with transaction(db):
+        return bool(
+            db.conn.execute(
+                "UPDATE jobs SET state = ?, reason = NULL, starts = starts + 1 WHERE id = ? AND state = ?",
+                [JobState.RUNNING, job_id, JobState.QUEUED],
+            ).rowcount
+        )
+
+
+def update_job(
+    db: Database,
+    job_id: int,
+    *,
+    step: str,
+    item: str = "",
+    done: int = 0,
+    total: int = 0,
+    seconds_left: float | None = None,
+    result: Mapping[str, Any] | None = None,
+) -> bool:
+    """Write how far a job is; True where the user asked for its end."""
+    with transaction(db):
+        db.conn.execute(
+            """
+            UPDATE jobs SET step = ?, item = ?, done = ?, total = ?, seconds_left = ?, result = coalesce(?, result)
+            WHERE id = ?
+            """,
+            [step, item, done, total, seconds_left, None if result is None else json.dumps(result), job_id],
+        )
+        return bool(db.conn.execute("SELECT cancel_requested FROM jobs WHERE id = ?", [job_id]).fetchone()[0])
+
+
+def finish_job(
+    db: Database, job_id: int, state: JobState, reason: str | None = None, result: Mapping[str, Any] | None = None
+) -> None:
+    with transaction(db):
+        db.conn.execute(
+            """
+            UPDATE jobs SET state = ?, reason = ?, result = coalesce(?, result), seconds_left = NULL, finished_at = ?
+            WHERE id = ?
+            """,
+            [state, reason, None if result is None else json.dumps(result), now(), job_id],
+        )
+
+
+def request_cancel(db: Database, job_id: int) -> None:
+    """Ask for a job's end; one that has not started ends at once."""
+    with transaction(db):
+        db.conn.execute("UPDATE jobs SET cancel_requested = 1 WHERE id = ?", [job_id])
+        db.conn.execute(
+            "UPDATE jobs SET state = ?, finished_at = ? WHERE id = ? AND state = ?",
+            [JobState.CANCELLED, now(), job_id, JobState.QUEUED],
+        )
+
+
+def requeue_interrupted(db: Database) -> None:
+    """Queue again what was running when its process died. Only the holder of the work lock may call this."""
+    with transaction(db):
+        db.conn.execute(
+            "UPDATE jobs SET state = ?, reason = ?, finished_at = ? WHERE state = ? AND starts >= ?",
+            [
+                JobState.FAILED,
+                f"Its process died {_MOST_STARTS} times; the machine may lack the memory for it. Try smaller batches.",
+                now(),
+                JobState.RUNNING,
+                _MOST_STARTS,
+            ],
+        )
+        db.conn.execute("UPDATE jobs SET state = ? WHERE state = ?", [JobState.QUEUED, JobState.RUNNING])
+
+
+def _job(row: dict[str, Any]) -> Job:
+    return Job(
+        id=row["id"],
+        kind=JobKind(row["kind"]),
+        params=json.loads(row["params"]),
+        state=JobState(row["state"]),
+        step=row["step"],
+        item=row["item"],
+        done=row["done"],
+        total=row["total"],
+        seconds_left=row["seconds_left"],
+        reason=row["reason"],
+        result=json.loads(row["result"]),
+        created_at=row["created_at"],
+        finished_at=row["finished_at"],
+    )

@@ -1,0 +1,125 @@
+"""Verdicts on passages, one a query and passage."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.types import Judgement
+from storage.database import now, transaction
+from storage.library import get_chunk, spans_from_json
+
+_JUDGEMENTS = """
+    SELECT j.*, q.text AS query, c.text AS text, c.spans, c.document_id, d.title AS document, d.sha256
+    FROM judgements j JOIN queries q ON q.id = j.query_id
+        JOIN chunks c ON c.id = j.chunk_id JOIN documents d ON d.id = c.document_id
+"""
+
+
+def normalise_query(text: str) -> str:
+    """The query as it is stored: white space folded, nothing else changed."""
+    return " ".join(text.split())
+
+
+def store_judgement(
+    db: Database,
+    query: str,
+    chunk_id: int,
+    relevance: int,
+    rank: int | None = None,
+    model_id: int | None = None,
+) -> bool:
+    """Keep the verdict, in place of an earlier one on the same query and passage; False if it was there already.
+
+    Raises NotFoundError where the passage is not in the library.
+    """
+    with transaction(db):
+        get_chunk(db, chunk_id)
+        text = normalise_query(query)
+        db.conn.execute("INSERT OR IGNORE INTO queries (text) VALUES (?)", [text])
+        query_id = db.conn.execute("SELECT id FROM queries WHERE text = ?", [text]).fetchone()[0]
+        known = db.conn.execute(
+            "SELECT relevance FROM judgements WHERE query_id = ? AND chunk_id = ?", [query_id, chunk_id]
+        ).fetchone()
+        if known is not None and known[0] == relevance:
+            return False
+        db.conn.execute(
+            """
+            INSERT INTO judgements (query_id, chunk_id, relevance, rank, model_id, at) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT (query_id, chunk_id) DO UPDATE SET
+                relevance = excluded.relevance, rank = excluded.rank, model_id = excluded.model_id, at = excluded.at
+            """,
+            [query_id, chunk_id, relevance, rank, model_id, now()],
+        )
+        return True
+
+
+def take_back_judgement(db: Database, query: str, chunk_id: int) -> bool:
+    """Forget the verdict; False if there was none."""
+    with transaction(db):
+        taken = db.conn.execute(
+            "DELETE FROM judgements WHERE chunk_id = ? AND query_id = (SELECT id FROM queries WHERE text = ?)",
+            [chunk_id, normalise_query(query)],
+        ).rowcount
+        _drop_unjudged_queries(db)
+        return bool(taken)
+
+
+def delete_judgements(db: Database, judgement_ids: Sequence[int]) -> int:
+    """Forget verdicts by id; how many there were."""
+    with transaction(db):
+        taken = sum(
+            db.conn.execute("DELETE FROM judgements WHERE id = ?", [judgement_id]).rowcount
+            for judgement_id in judgement_ids
+        )
+        _drop_unjudged_queries(db)
+        return taken
+
+
+def list_judgements(db: Database) -> list[Judgement]:
+    """Every judgement, oldest first."""
+    return [_judgement(row) for row in db.query(f"{_JUDGEMENTS} ORDER BY j.id")]
+
+
+def relevance_by_chunk(db: Database, query: str) -> dict[int, int]:
+    """The verdicts given for one query: chunk id to relevance."""
+    rows = db.conn.execute(
+        "SELECT j.chunk_id, j.relevance FROM judgements j JOIN queries q ON q.id = j.query_id WHERE q.text = ?",
+        [normalise_query(query)],
+    )
+    return dict(rows.fetchall())
+
+
+def count_judgements(db: Database) -> dict[int, int]:
+    """How many judgements there are of each relevance, 1 and 0."""
+    counts = dict(db.conn.execute("SELECT relevance, count(*) FROM judgements GROUP BY relevance").fetchall())
+    return {1: counts.get(1, 0), 0: counts.get(0, 0)}
+
+
+def count_judged_queries(db: Database) -> int:
+    """How many queries have at least one approved passage."""
+    return db.conn.execute("SELECT count(DISTINCT query_id) FROM judgements WHERE relevance = 1").fetchone()[0]
+
+
+def _drop_unjudged_queries(db: Database) -> None:
+    db.conn.execute("DELETE FROM queries WHERE id NOT IN (SELECT query_id FROM judgements)")
+
+
+def _judgement(row: dict[str, Any]) -> Judgement:
+    first = spans_from_json(row["spans"])[0]
+    return Judgement(
+        id=row["id"],
+        query=row["query"],
+        chunk_id=row["chunk_id"],
+        document_id=row["document_id"],
+        document=row["document"],
+        sha256=row["sha256"],
+        page=first.page,
+        start=first.start,
+        end=first.end,
+        text=row["text"],
+        relevance=row["relevance"],
+        rank=row["rank"],
+        model_id=row["model_id"],
+        at=row["at"],
+    )

@@ -1,0 +1,228 @@
+"""Documents, their pages and their chunks."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.errors import NotFoundError
+from core.types import (
+    UNFINISHED,
+    Chunk,
+    Document,
+    DocumentState,
+    Metadata,
+    Page,
+    Span,
+    StoredChunk,
+    content_hash,
+)
+from storage.database import now, transaction
+
+_DOCUMENTS = """
+    SELECT d.*,
+        (SELECT json_group_array(name) FROM (
+            SELECT name FROM document_names WHERE document_id = d.id ORDER BY rowid)) AS names,
+        (SELECT count(*) FROM pages WHERE document_id = d.id) AS pages,
+        (SELECT count(*) FROM chunks WHERE document_id = d.id) AS chunks
+    FROM documents d
+"""
+_CHUNKS = """
+    SELECT c.*, d.title AS document,
+        (SELECT name FROM document_names WHERE document_id = d.id ORDER BY rowid LIMIT 1) AS file_name
+    FROM chunks c JOIN documents d ON d.id = c.document_id
+"""
+
+# SQLite's default limit on the parameters of one statement is far above this.
+_IDS_A_STATEMENT = 500
+
+
+def add_document(db: Database, sha256: str, name: str) -> tuple[Document, bool]:
+    """The document of these bytes, under this name as well, and whether it is new (then it is queued)."""
+    with transaction(db):
+        row = db.conn.execute("SELECT id FROM documents WHERE sha256 = ?", [sha256]).fetchone()
+        if row is None:
+            document_id = db.conn.execute(
+                "INSERT INTO documents (sha256, title, state, added_at) VALUES (?, ?, ?, ?)",
+                [sha256, name.removesuffix(".pdf"), DocumentState.QUEUED, now()],
+            ).lastrowid
+            assert document_id is not None
+        else:
+            document_id = row[0]
+        db.conn.execute("INSERT OR IGNORE INTO document_names (document_id, name) VALUES (?, ?)", [document_id, name])
+    return get_document(db, document_id), row is None
+
+
+def get_document(db: Database, document_id: int) -> Document:
+    rows = list(db.query(f"{_DOCUMENTS} WHERE d.id = ?", [document_id]))
+    if not rows:
+        raise NotFoundError(f"There is no paper with id {document_id}. 'python -m indexer list' shows the ids.")
+    return _document(rows[0])
+
+
+def list_documents(db: Database) -> list[Document]:
+    """Every document, newest first."""
+    return [_document(row) for row in db.query(f"{_DOCUMENTS} ORDER BY d.id DESC")]
+
+
+def unfinished_documents(db: Database) -> list[Document]:
+    """The documents that still have to be read or embedded, oldest first."""
+    marks = ", ".join("?" * len(UNFINISHED))
+    return [_document(row) for row in db.query(f"{_DOCUMENTS} WHERE d.state IN ({marks}) ORDER BY d.id", UNFINISHED)]
+
+
+def has_unfinished_documents(db: Database) -> bool:
+    marks = ", ".join("?" * len(UNFINISHED))
+    return bool(db["documents"].count_where(f"state IN ({marks})", UNFINISHED))
+
+
+def set_document_state(db: Database, document_id: int, state: DocumentState, reason: str | None = None) -> None:
+    with transaction(db):
+        db.conn.execute("UPDATE documents SET state = ?, reason = ? WHERE id = ?", [state, reason, document_id])
+
+
+def mark_ready_when_embedded(db: Database, document_ids: Sequence[int]) -> None:
+    """Set those of the documents ready of which no chunk lacks its vector for the active model."""
+    with transaction(db):
+        for document_id in document_ids:
+            db.conn.execute(
+                """
+                UPDATE documents SET state = ?, reason = NULL
+                WHERE id = ? AND state = ? AND NOT EXISTS (
+                    SELECT 1 FROM chunks c WHERE c.document_id = documents.id AND NOT EXISTS (
+                        SELECT 1 FROM embeddings e WHERE e.content_hash = c.content_hash AND e.model_id = (
+                            SELECT model_id FROM activations WHERE undone_at IS NULL ORDER BY id DESC LIMIT 1)))
+                """,
+                [DocumentState.READY, document_id, DocumentState.EMBEDDING],
+            )
+
+
+def retry_document(db: Database, document_id: int) -> None:
+    """Queue a failed document once more."""
+    with transaction(db):
+        db.conn.execute(
+            "UPDATE documents SET state = ?, reason = NULL WHERE id = ? AND state = ?",
+            [DocumentState.QUEUED, document_id, DocumentState.FAILED],
+        )
+
+
+def store_reading(
+    db: Database, document_id: int, metadata: Metadata, pages: Sequence[Page], chunks: Sequence[Chunk]
+) -> bool:
+    """Keep what was read, in place of any earlier reading; the document waits for its vectors then.
+
+    False where the document was removed meanwhile: nothing is stored then.
+    """
+    with transaction(db):
+        if not db["documents"].count_where("id = ?", [document_id]):
+            return False
+        db.conn.execute("DELETE FROM chunks WHERE document_id = ?", [document_id])
+        db.conn.execute("DELETE FROM pages WHERE document_id = ?", [document_id])
+        db.conn.executemany(
+            "INSERT INTO pages (document_id, number, text, width, height) VALUES (?, ?, ?, ?, ?)",
+            [(document_id, page.number, page.text, page.width, page.height) for page in pages],
+        )
+        db.conn.executemany(
+            "INSERT INTO chunks (document_id, text, spans, section, content_hash) VALUES (?, ?, ?, ?, ?)",
+            [
+                (document_id, chunk.text, _spans_json(chunk.spans), chunk.section, content_hash(chunk.text))
+                for chunk in chunks
+            ],
+        )
+        db.conn.execute(
+            "UPDATE documents SET title = coalesce(?, title), authors = ?, year = ?, state = ? WHERE id = ?",
+            [
+                metadata.title,
+                json.dumps(metadata.authors, ensure_ascii=False),
+                metadata.year,
+                DocumentState.EMBEDDING,
+                document_id,
+            ],
+        )
+    return True
+
+
+def remove_documents(db: Database, document_ids: Iterable[int]) -> list[str]:
+    """Remove the documents, their chunks, judgements, and vectors no other chunk needs; their SHA-256s come back.
+
+    From the end of this transaction on no search returns them.
+    """
+    removed = []
+    with transaction(db):
+        for document_id in document_ids:
+            removed.append(get_document(db, document_id).sha256)
+            db.conn.execute(
+                """
+                DELETE FROM embeddings WHERE content_hash IN (
+                    SELECT content_hash FROM chunks WHERE document_id = :id
+                    EXCEPT SELECT content_hash FROM chunks WHERE document_id != :id AND content_hash IN (
+                        SELECT content_hash FROM chunks WHERE document_id = :id))
+                """,
+                {"id": document_id},
+            )
+            db.conn.execute("DELETE FROM documents WHERE id = ?", [document_id])
+        db.conn.execute("DELETE FROM queries WHERE id NOT IN (SELECT query_id FROM judgements)")
+    return removed
+
+
+def chunks_by_id(db: Database, chunk_ids: Sequence[int]) -> dict[int, StoredChunk]:
+    """The live chunks among these ids."""
+    found: dict[int, StoredChunk] = {}
+    for first in range(0, len(chunk_ids), _IDS_A_STATEMENT):
+        ids = chunk_ids[first : first + _IDS_A_STATEMENT]
+        marks = ", ".join("?" * len(ids))
+        found |= {row["id"]: _stored_chunk(row) for row in db.query(f"{_CHUNKS} WHERE c.id IN ({marks})", ids)}
+    return found
+
+
+def get_chunk(db: Database, chunk_id: int) -> StoredChunk:
+    found = chunks_by_id(db, [chunk_id])
+    if not found:
+        raise NotFoundError(f"There is no passage with id {chunk_id}; its paper may have been removed.")
+    return found[chunk_id]
+
+
+def chunks_of_document(db: Database, document_id: int) -> list[StoredChunk]:
+    """The document's chunks in reading order."""
+    return [_stored_chunk(row) for row in db.query(f"{_CHUNKS} WHERE c.document_id = ? ORDER BY c.id", [document_id])]
+
+
+def count_chunks(db: Database) -> int:
+    return db["chunks"].count
+
+
+def _spans_json(spans: Sequence[Span]) -> str:
+    return json.dumps([[span.page, span.start, span.end] for span in spans])
+
+
+def spans_from_json(text: str) -> tuple[Span, ...]:
+    return tuple(Span(*span) for span in json.loads(text))
+
+
+def _stored_chunk(row: dict[str, Any]) -> StoredChunk:
+    return StoredChunk(
+        id=row["id"],
+        document_id=row["document_id"],
+        document=row["document"],
+        file_name=row["file_name"],
+        text=row["text"],
+        spans=spans_from_json(row["spans"]),
+        section=row["section"],
+    )
+
+
+def _document(row: dict[str, Any]) -> Document:
+    return Document(
+        id=row["id"],
+        sha256=row["sha256"],
+        names=tuple(json.loads(row["names"])),
+        title=row["title"],
+        authors=tuple(json.loads(row["authors"])),
+        year=row["year"],
+        pages=row["pages"],
+        chunks=row["chunks"],
+        state=DocumentState(row["state"]),
+        reason=row["reason"],
+        added_at=row["added_at"],
+    )

@@ -1,0 +1,153 @@
+"""The schema's whole history, to be read from top to bottom."""
+
+import sqlite3
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+migrations = Migrations("whetstone")
+
+
+@migrations()
+def m001_documents_pages_chunks(db: Database) -> None:
+    # AUTOINCREMENT: an id is never used again, so a stale index can't answer for a new row.
+    _execute_all(
+        db,
+        """
+        CREATE TABLE documents (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            sha256 TEXT NOT NULL UNIQUE,
+            title TEXT NOT NULL,
+            authors TEXT NOT NULL DEFAULT '[]',
+            year INTEGER,
+            state TEXT NOT NULL,
+            reason TEXT,
+            added_at TEXT NOT NULL
+        );
+        CREATE TABLE document_names (
+            document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            PRIMARY KEY (document_id, name)
+        );
+        CREATE TABLE pages (
+            document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            width REAL NOT NULL,
+            height REAL NOT NULL,
+            PRIMARY KEY (document_id, number)
+        );
+        CREATE TABLE chunks (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
+            text TEXT NOT NULL,
+            spans TEXT NOT NULL,
+            section TEXT,
+            content_hash TEXT NOT NULL
+        );
+        CREATE INDEX chunks_document ON chunks(document_id);
+        CREATE INDEX chunks_content_hash ON chunks(content_hash);
+        CREATE TABLE removals (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            chunk_id INTEGER NOT NULL
+        );
+        CREATE TRIGGER chunks_removed AFTER DELETE ON chunks BEGIN
+            INSERT INTO removals (chunk_id) VALUES (old.id);
+        END;
+        """,
+    )
+
+
+@migrations()
+def m002_models_and_embeddings(db: Database) -> None:
+    _execute_all(
+        db,
+        """
+        CREATE TABLE models (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE,
+            source TEXT NOT NULL UNIQUE,
+            dimension INTEGER NOT NULL,
+            window INTEGER NOT NULL,
+            fingerprint TEXT NOT NULL,
+            parent_id INTEGER REFERENCES models(id),
+            state TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            report TEXT NOT NULL DEFAULT '{}'
+        );
+        CREATE TABLE activations (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            model_id INTEGER NOT NULL REFERENCES models(id),
+            at TEXT NOT NULL,
+            undone_at TEXT
+        );
+        CREATE TABLE embeddings (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            model_id INTEGER NOT NULL REFERENCES models(id) ON DELETE CASCADE,
+            content_hash TEXT NOT NULL,
+            vector BLOB NOT NULL,
+            UNIQUE (model_id, content_hash)
+        );
+        """,
+    )
+
+
+@migrations()
+def m003_judgements(db: Database) -> None:
+    _execute_all(
+        db,
+        """
+        CREATE TABLE queries (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            text TEXT NOT NULL UNIQUE
+        );
+        CREATE TABLE judgements (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            query_id INTEGER NOT NULL REFERENCES queries(id) ON DELETE CASCADE,
+            chunk_id INTEGER NOT NULL REFERENCES chunks(id) ON DELETE CASCADE,
+            relevance INTEGER NOT NULL CHECK (relevance IN (0, 1)),
+            rank INTEGER,
+            model_id INTEGER REFERENCES models(id),
+            at TEXT NOT NULL,
+            UNIQUE (query_id, chunk_id)
+        );
+        CREATE INDEX judgements_chunk ON judgements(chunk_id);
+        """,
+    )
+
+
+@migrations()
+def m004_jobs(db: Database) -> None:
+    _execute_all(
+        db,
+        """
+        CREATE TABLE jobs (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            kind TEXT NOT NULL,
+            params TEXT NOT NULL DEFAULT '{}',
+            state TEXT NOT NULL,
+            step TEXT NOT NULL DEFAULT '',
+            item TEXT NOT NULL DEFAULT '',
+            done INTEGER NOT NULL DEFAULT 0,
+            total INTEGER NOT NULL DEFAULT 0,
+            seconds_left REAL,
+            reason TEXT,
+            result TEXT NOT NULL DEFAULT '{}',
+            cancel_requested INTEGER NOT NULL DEFAULT 0,
+            starts INTEGER NOT NULL DEFAULT 0,
+            created_at TEXT NOT NULL,
+            finished_at TEXT
+        );
+        CREATE INDEX jobs_state ON jobs(state);
+        """,
+    )
+
+
+def _execute_all(db: Database, script: str) -> None:
+    """Run the statements inside the migration's transaction, which `executescript` would commit."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            db.conn.execute(statement)
+            statement = ""

@@ -1,0 +1,131 @@
+"""Vectors by model and text hash; which are missing; what changed since an index was built."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlite_utils import Database
+
+from core.types import ChunkIds, EmbeddingMatrix
+from storage.database import transaction
+
+_MISSING = """
+    FROM chunks c WHERE NOT EXISTS (
+        SELECT 1 FROM embeddings e WHERE e.model_id = :model AND e.content_hash = c.content_hash)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingText:
+    content_hash: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeMark:
+    """How far an index has followed the rows: the last ids of chunks, embeddings and removals it has seen."""
+
+    chunk: int = 0
+    embedding: int = 0
+    removal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What to do to an index at one mark to bring it to `mark`."""
+
+    mark: ChangeMark
+    removed: ChunkIds
+    added: ChunkIds
+    vectors: EmbeddingMatrix
+
+
+def missing_texts(
+    db: Database, model_id: int, limit: int, document_ids: Sequence[int] | None = None
+) -> list[MissingText]:
+    """Texts of live chunks that lack a vector for the model, each once, oldest chunk first."""
+    where = ""
+    if document_ids is not None:
+        where = f"AND c.document_id IN ({', '.join(str(int(document_id)) for document_id in document_ids)})"
+    rows = db.conn.execute(
+        f"SELECT c.content_hash, c.text {_MISSING} {where} GROUP BY c.content_hash ORDER BY min(c.id) LIMIT :limit",
+        {"model": model_id, "limit": limit},
+    )
+    return [MissingText(*row) for row in rows]
+
+
+def count_missing(db: Database, model_id: int) -> int:
+    """How many different texts of live chunks lack a vector for the model."""
+    return db.conn.execute(f"SELECT count(DISTINCT c.content_hash) {_MISSING}", {"model": model_id}).fetchone()[0]
+
+
+def store_vectors(db: Database, model_id: int, hashes: Sequence[str], vectors: EmbeddingMatrix) -> None:
+    """Keep one batch, all or nothing. A text no live chunk holds any more is left out."""
+    rows = [(model_id, key, vector.tobytes(), key) for key, vector in zip(hashes, vectors, strict=True)]
+    with transaction(db):
+        db.conn.executemany(
+            """
+            INSERT OR IGNORE INTO embeddings (model_id, content_hash, vector)
+            SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM chunks WHERE content_hash = ?)
+            """,
+            rows,
+        )
+
+
+def purge_vectors(db: Database, model_id: int) -> None:
+    with transaction(db):
+        db.conn.execute("DELETE FROM embeddings WHERE model_id = ?", [model_id])
+
+
+def change_mark(db: Database) -> ChangeMark:
+    """The present mark; three look-ups, whatever the library's size."""
+    row = db.conn.execute(
+        """
+        SELECT (SELECT coalesce(max(id), 0) FROM chunks), (SELECT coalesce(max(id), 0) FROM embeddings),
+               (SELECT coalesce(max(id), 0) FROM removals)
+        """
+    ).fetchone()
+    return ChangeMark(*row)
+
+
+def changes_since(db: Database, model_id: int, dimension: int, mark: ChangeMark) -> Changes:
+    """What a model's index at `mark` lacks, and what it must forget, in one consistent view."""
+    with db.atomic():
+        now_at = change_mark(db)
+        removed = db.conn.execute("SELECT chunk_id FROM removals WHERE id > ?", [mark.removal]).fetchall()
+        added = db.conn.execute(
+            """
+            SELECT c.id, e.vector FROM chunks c
+                JOIN embeddings e ON e.model_id = :model AND e.content_hash = c.content_hash WHERE c.id > :chunk
+            UNION ALL
+            SELECT c.id, e.vector FROM embeddings e
+                JOIN chunks c ON c.content_hash = e.content_hash
+                WHERE e.id > :embedding AND e.model_id = :model AND c.id <= :chunk
+            """,
+            {"model": model_id, "chunk": mark.chunk, "embedding": mark.embedding},
+        ).fetchall()
+    return Changes(
+        mark=now_at,
+        removed=np.array([row[0] for row in removed], dtype=np.int64),
+        added=np.array([row[0] for row in added], dtype=np.int64),
+        vectors=_matrix([row[1] for row in added], dimension),
+    )
+
+
+def vectors_of_chunks(db: Database, model_id: int, chunk_ids: Sequence[int], dimension: int) -> EmbeddingMatrix:
+    """The chunks' vectors, in the order of the ids; every one must exist."""
+    vectors = []
+    for chunk_id in chunk_ids:
+        row = db.conn.execute(
+            """
+            SELECT e.vector FROM chunks c JOIN embeddings e ON e.content_hash = c.content_hash
+            WHERE c.id = ? AND e.model_id = ?
+            """,
+            [chunk_id, model_id],
+        ).fetchone()
+        vectors.append(row[0])
+    return _matrix(vectors, dimension)
+
+
+def _matrix(blobs: Sequence[bytes], dimension: int) -> EmbeddingMatrix:
+    return np.frombuffer(b"".join(blobs), dtype=np.float32).reshape(len(blobs), dimension)
