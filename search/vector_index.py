@@ -82,7 +82,7 @@ class VectorIndex:
                 self._gpu = faiss.index_cpu_to_gpu(self._resources, 0, self._cpu)
 
     def search(self, vector: Vector, k: int, among: Sequence[int] | None = None) -> ScoredChunks:
-        """The k nearest chunks, or fewer where there are no more, best first; only those `among` the ids where given."""
+        """The k nearest chunks, or fewer where there are no more, best first; only those `among` the ids if given."""
         query = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, self.dimension)
         with self._lock:
             if among is not None:

@@ -18,7 +18,7 @@ class Progress(Protocol):
     def report(
         self, step: str, *, item: str = "", done: int = 0, total: int = 0, result: Mapping[str, Any] | None = None
     ) -> None:
-        """Say what goes on: `done` of `total` of `step`, at `item`. Raises Cancelled where the user asked for the end."""
+        """Say what goes on: `done` of `total` of `step`, at `item`. Raises Cancelled where the user wants the end."""
         ...
 
 

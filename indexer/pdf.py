@@ -1,0 +1,249 @@
+"""Read a PDF, and show its pages: PDFium for text, glyph boxes and pictures, pypdf for outline, metadata, encryption.
+
+Imported by the child process that reads one file, so it imports neither PyTorch nor NumPy-heavy packages.
+"""
+
+import io
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pypdf
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
+from pypdf.errors import PyPdfError
+
+from core.errors import ReadError
+from core.types import Box, Line, Metadata, OutlineEntry, Page, PaperText
+from indexer.metadata import find_authors, find_title, find_year
+
+logger = logging.getLogger(__name__)
+
+# PDFium is not safe to call from two threads, not even for two documents.
+_PDFIUM = threading.Lock()
+
+_HEADER_BYTES = 1024
+_BOLD_WEIGHT = 600
+_JPEG_QUALITY = 85
+_WIDEST_PICTURE = 3000
+# A line's height and weight are told from a few of its characters.
+_SAMPLED_CHARACTERS = 5
+_MOST_OUTLINE_ENTRIES = 5000
+
+
+def read_paper(path: Path, name: str | None = None) -> PaperText:
+    """All pages' text with its places, outline and metadata. Raises ReadError, in one sentence that names `name`."""
+    name = name or path.name
+    _require_pdf(path, name)
+    with _PDFIUM, _open(path, name) as document:
+        pages = tuple(_read_page(document, number) for number in range(1, len(document) + 1))
+    if not any(page.text.strip() for page in pages):
+        of_pages = "its only page" if len(pages) == 1 else f"any of its {len(pages)} pages"
+        raise ReadError(f"'{name}' has no text layer on {of_pages}. Run OCR on it first.")
+    outline, metadata = _read_outline_and_metadata(path, name)
+    return PaperText(
+        pages=pages,
+        outline=outline,
+        metadata=Metadata(
+            title=find_title(metadata.get("/Title"), pages[0], name),
+            authors=find_authors(metadata.get("/Author")),
+            year=find_year(pages[0].text, metadata.get("/CreationDate")),
+        ),
+    )
+
+
+def count_pages(path: Path) -> int:
+    with _PDFIUM, _open(path, path.name) as document:
+        return len(document)
+
+
+def render_page(path: Path, number: int, width_px: int) -> bytes:
+    """A page's picture as JPEG of this width. Raises ReadError where there is no such page."""
+    with _PDFIUM, _open(path, path.name) as document:
+        page = _get_page(document, number, path.name)
+        scale = min(max(width_px, 50), _WIDEST_PICTURE) / page.get_width()
+        picture = page.render(scale=scale).to_pil().convert("RGB")
+    target = io.BytesIO()
+    picture.save(target, "JPEG", quality=_JPEG_QUALITY)
+    return target.getvalue()
+
+
+def passage_boxes(path: Path, number: int, start: int, end: int) -> list[Box]:
+    """Where characters `start` to `end` stand on the page's picture: about one box a line."""
+    with _PDFIUM, _open(path, path.name) as document:
+        page = _get_page(document, number, path.name)
+        text = page.get_textpage()
+        corners = [text.get_rect(index) for index in range(text.count_rects(start, end - start))]
+        boxes = (_to_box(page, *corner) for corner in corners)
+        return [box for box in boxes if box is not None]
+
+
+def _require_pdf(path: Path, name: str) -> None:
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+    if not head:
+        raise ReadError(f"'{name}' is empty. Download it again.")
+    if b"%PDF-" not in head:
+        raise ReadError(f"'{name}' is not a PDF: it does not begin like one. Download it again, or convert it to PDF.")
+
+
+@contextmanager
+def _open(path: Path, name: str) -> Iterator[pdfium.PdfDocument]:
+    try:
+        document = pdfium.PdfDocument(path)
+    except pdfium.PdfiumError as error:
+        # PDFium's code may be left over from another file, so the file itself has the last word.
+        if error.err_code == pdfium_c.FPDF_ERR_PASSWORD and b"/Encrypt" in path.read_bytes():
+            raise ReadError(f"'{name}' is encrypted. Remove its password, then add it again.") from error
+        if error.err_code == pdfium_c.FPDF_ERR_SECURITY:
+            raise ReadError(
+                f"'{name}' is encrypted in a way that can't be read here. Print it to a new PDF, then add that."
+            ) from error
+        raise ReadError(f"'{name}' is broken: it can't be opened as a PDF. Download it again.") from error
+    try:
+        if len(document) == 0:
+            raise ReadError(f"'{name}' has no pages. Download it again.")
+        yield document
+    finally:
+        document.close()
+
+
+def _get_page(document: pdfium.PdfDocument, number: int, name: str) -> pdfium.PdfPage:
+    if not 1 <= number <= len(document):
+        raise ReadError(f"'{name}' has {len(document)} pages, so it has no page {number}.")
+    try:
+        return document[number - 1]
+    except pdfium.PdfiumError as error:
+        raise ReadError(f"Page {number} of '{name}' is broken and can't be shown.") from error
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def _read_page(document: pdfium.PdfDocument, number: int) -> Page:
+    """One page; a broken page is an empty one, so that it does not take the others with it."""
+    try:
+        page = document[number - 1]
+        width, height = page.get_size()
+        text_page = page.get_textpage()
+    except pdfium.PdfiumError as error:
+        logger.warning("page %d: %s", number, error)
+        return Page(number, "", 0.0, 0.0)
+    text = "".join(
+        _character(pdfium_c.FPDFText_GetUnicode(text_page, index)) for index in range(text_page.count_chars())
+    )
+    lines = tuple(_read_line(text_page, text, start, end) for start, end in _line_ranges(text))
+    text_page.close()
+    page.close()
+    return Page(number, text, width, height, lines)
+
+
+def _character(code: int) -> str:
+    """One character for one of PDFium's, whatever it is, so that offsets stay glyph indices."""
+    if code == 0 or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+        return "\ufffd"
+    return chr(code)
+
+
+def _line_ranges(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    for index, character in enumerate(text):
+        if character in "\r\n":
+            if index > start:
+                yield start, index
+            start = index + 1
+    if start < len(text):
+        yield start, len(text)
+
+
+def _read_line(text_page: pdfium.PdfTextPage, text: str, start: int, end: int) -> Line:
+    rectangles = text_page.count_rects(start, end - start)
+    corners = [text_page.get_rect(index) for index in range(rectangles)] or [(0.0, 0.0, 0.0, 0.0)]
+    visible = [index for index in range(start, end) if not text[index].isspace()]
+    sampled = visible[:: max(len(visible) // _SAMPLED_CHARACTERS, 1)] or [start]
+    heights, bold = [], 0
+    for index in sampled:
+        # The loose box is the font's own height as displayed; the font size alone leaves the text matrix out.
+        _, bottom, _, top = text_page.get_charbox(index, loose=True)
+        heights.append(abs(top - bottom))
+        bold += pdfium_c.FPDFText_GetFontWeight(text_page, index) >= _BOLD_WEIGHT
+    return Line(
+        start=start,
+        end=end,
+        left=min(corner[0] for corner in corners),
+        bottom=min(corner[1] for corner in corners),
+        right=max(corner[2] for corner in corners),
+        top=max(corner[3] for corner in corners),
+        font_size=sorted(heights)[len(heights) // 2],
+        bold=bold * 2 > len(sampled),
+    )
+
+
+def _to_box(page: pdfium.PdfPage, left: float, bottom: float, right: float, top: float) -> Box | None:
+    """Page points to shares of the displayed picture; PDFium knows about crop boxes and rotation. None if outside."""
+    scale = 10_000
+    first, second = (_to_device(page, scale, x, y) for x, y in ((left, top), (right, bottom)))
+    xs = sorted(min(max(x / scale, 0.0), 1.0) for x in (first[0], second[0]))
+    ys = sorted(min(max(y / scale, 0.0), 1.0) for y in (first[1], second[1]))
+    if xs[0] == xs[1] or ys[0] == ys[1]:
+        return None
+    return Box(left=xs[0], top=ys[0], width=xs[1] - xs[0], height=ys[1] - ys[0])
+
+
+def _to_device(page: pdfium.PdfPage, scale: int, x: float, y: float) -> tuple[int, int]:
+    device_x, device_y = pdfium_c.c_int(), pdfium_c.c_int()
+    pdfium_c.FPDF_PageToDevice(page, 0, 0, scale, scale, 0, x, y, device_x, device_y)
+    return device_x.value, device_y.value
+
+
+# --- outline and metadata ----------------------------------------------------------------------
+
+
+def _read_outline_and_metadata(path: Path, name: str) -> tuple[tuple[OutlineEntry, ...], dict[str, str]]:
+    """What pypdf finds; a PDF that PDFium reads and pypdf does not still is a paper, without these."""
+    logging.getLogger("pypdf").setLevel(logging.ERROR)
+    try:
+        reader = pypdf.PdfReader(path)
+        if reader.is_encrypted:
+            reader.decrypt("")
+        metadata = {str(key): str(value) for key, value in (reader.metadata or {}).items()}
+    except _PYPDF_TROUBLES as error:
+        logger.info("%s: no metadata: %s", name, error)
+        return (), {}
+    try:
+        return tuple(_walk_outline(reader)), metadata
+    except _PYPDF_TROUBLES as error:
+        logger.info("%s: no outline: %s", name, error)
+        return (), metadata
+
+
+# What pypdf lets out of malformed files, besides its own errors.
+_PYPDF_TROUBLES = (
+    PyPdfError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    AssertionError,
+    RecursionError,
+    NotImplementedError,
+    OverflowError,
+    OSError,
+)
+
+
+def _walk_outline(reader: pypdf.PdfReader) -> Iterator[OutlineEntry]:
+    stack: list[tuple[object, int]] = [(reader.outline, 0)]
+    found = 0
+    while stack and found < _MOST_OUTLINE_ENTRIES:
+        item, level = stack.pop()
+        if isinstance(item, list):
+            stack.extend((child, level + 1) for child in reversed(item))
+        elif isinstance(item, pypdf.generic.Destination):
+            page = reader.get_destination_page_number(item)
+            if page is not None and page >= 0 and item.title:
+                found += 1
+                yield OutlineEntry(str(item.title).strip(), page + 1, level)

@@ -1,0 +1,43 @@
+import time
+from pathlib import Path
+
+import pytest
+
+from core.errors import ReadError
+from indexer.pdf import read_paper
+from indexer.reader import ReadLimits, read_paper_isolated
+from tests.papers import lines_down, make_pdf, write
+
+
+def test_the_child_reads_what_the_parent_would(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.pdf", make_pdf([lines_down(["One line.", "Another \u00e9."])], {"Title": "A good title"}))
+    assert read_paper_isolated(path, ReadLimits()) == read_paper(path)
+
+
+def test_a_refusal_names_the_file_as_the_user_knows_it(tmp_path: Path) -> None:
+    path = write(tmp_path, "0a1b.pdf", b"no")
+    with pytest.raises(ReadError, match="'my paper.pdf' is not a PDF"):
+        read_paper_isolated(path, ReadLimits(), name="my paper.pdf")
+
+
+def test_a_file_that_takes_too_long_is_given_up_in_time(tmp_path: Path) -> None:
+    page = lines_down(["word " * 18] * 45)
+    path = write(tmp_path, "long.pdf", make_pdf([page] * 3000))
+    began = time.monotonic()
+    with pytest.raises(ReadError, match="not read within 1 seconds"):
+        read_paper_isolated(path, ReadLimits(seconds=1))
+    assert time.monotonic() - began < 5
+
+
+def test_hostile_files_each_end_as_a_paper_or_as_a_sentence_in_time(shared_data: Path) -> None:
+    files = sorted(path for path in (shared_data / "pdfs" / "hostile").rglob("*.pdf") if path.is_file())[::16]
+    outcomes = []
+    for path in files:
+        began = time.monotonic()
+        try:
+            outcomes.append(len(read_paper_isolated(path, ReadLimits(seconds=10)).pages) > 0)
+        except ReadError as error:
+            outcomes.append("\n" not in str(error) and path.name in str(error))
+        assert time.monotonic() - began < 15, path.name
+    assert outcomes == [True] * len(files)
+    assert outcomes

@@ -1,0 +1,59 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+from tests.models import make_seed_like_model
+
+from core.errors import ModelError
+from core.settings import PACKAGED_MODEL, SEED_MODEL, Settings
+from core.types import JobKind
+from indexer.start import ensure_active_model
+from storage import jobs, models
+
+
+def test_a_new_library_begins_with_the_packaged_model_without_a_network(settings: Settings, db: Database) -> None:
+    start = ensure_active_model(settings)
+    assert start.version.source == PACKAGED_MODEL
+    assert "no NVIDIA GPU" in start.why
+    assert models.active_model(db) == start.version
+
+
+def test_on_a_gpu_the_seeds_model_is_tried_and_the_packaged_one_serves_where_the_hub_is_out_of_reach(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda index: "a card")
+    start = ensure_active_model(settings)
+    assert start.version.source == PACKAGED_MODEL
+    assert SEED_MODEL in start.why
+    assert "could not be fetched" in start.why
+
+
+def test_a_folder_asked_for_by_name_is_what_a_new_library_begins_with(settings: Settings, tmp_path: Path) -> None:
+    make_seed_like_model(tmp_path / "mine")
+    start = ensure_active_model(replace(settings, model=str(tmp_path / "mine")))
+    assert (start.version.dimension, start.version.window) == (1024, 512)
+
+
+def test_a_model_asked_for_by_name_that_can_not_be_had_stops_a_new_library(settings: Settings, db: Database) -> None:
+    with pytest.raises(ModelError, match="could not be fetched"):
+        ensure_active_model(replace(settings, model="nobody/nothing"))
+    assert models.active_model(db) is None
+
+
+def test_a_library_with_a_model_keeps_it_and_queues_the_switch_to_another(settings: Settings, db: Database) -> None:
+    first = ensure_active_model(settings).version
+    start = ensure_active_model(replace(settings, model="nobody/nothing"))
+    assert start.version == first
+    assert [(job.kind, job.params) for job in jobs.open_jobs(db)] == [(JobKind.SWITCH, {"source": "nobody/nothing"})]
+
+
+def test_a_version_trained_from_the_model_asked_for_stays(settings: Settings, db: Database) -> None:
+    base = ensure_active_model(settings).version
+    trained = models.add_model(
+        db, name="v2", source="models/v2", dimension=384, window=256, fingerprint="x", parent_id=base.id
+    )
+    models.activate_model(db, trained.id)
+    assert ensure_active_model(replace(settings, model=PACKAGED_MODEL)).version == trained
+    assert jobs.open_jobs(db) == []
