@@ -1,0 +1,197 @@
+"""`python -m training`: judge passages, retrain the model from judgements, switch between versions."""
+
+import argparse
+import sys
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from core.cli import DONE, REFUSED, add_home_argument, print_json, run_command, say, settings_from
+from core.errors import ImportFormatError, TrainingError
+from core.settings import Settings
+from core.types import Job, JobKind, JobState, ModelVersion
+from storage import judgements, models
+from storage.database import open_database
+from storage.jobs import add_job
+from training.exchange import export_judgements, import_judgements
+from training.settings import PRESETS, make_settings
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training", description="Judge passages, retrain from the judgements, switch models."
+    )
+    add_home_argument(parser)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    judge = commands.add_parser("judge", help="say whether a passage answers a question")
+    judge.add_argument("--query", required=True)
+    judge.add_argument("--chunk", required=True, type=int, metavar="ID", help="as 'python -m search --json' gives it")
+    verdict = judge.add_mutually_exclusive_group(required=True)
+    verdict.add_argument("--relevant", dest="relevance", action="store_const", const=1)
+    verdict.add_argument("--not-relevant", dest="relevance", action="store_const", const=0)
+
+    importing = commands.add_parser("import", help="take judgements in, one JSON object a line")
+    importing.add_argument("file", type=Path, metavar="FILE.jsonl")
+    exporting = commands.add_parser("export", help="write all judgements, one JSON object a line")
+    exporting.add_argument("file", type=Path, nargs="?", metavar="FILE.jsonl", help="(standard output)")
+
+    retrain = commands.add_parser("retrain", help="train a new model version and compare it with its base")
+    retrain.add_argument("--preset", choices=sorted(PRESETS), default="default")
+    retrain.add_argument("--base", type=int, metavar="ID", help="the version to start from (the active one)")
+    retrain.add_argument("--batch-size", type=int)
+    retrain.add_argument("--epochs", type=int)
+    retrain.add_argument("--learning-rate", type=float)
+    retrain.add_argument("--dims", type=_dimensions, metavar="384,128,64", help="Matryoshka dimensions")
+
+    listing = commands.add_parser("models", help="show the model versions")
+    promote = commands.add_parser("promote", help="make a version the active one")
+    promote.add_argument("id", type=int, metavar="ID")
+    undo = commands.add_parser("undo", help="go back to the version that was active before")
+    for command in (judge, importing, exporting, retrain, listing, promote, undo):
+        add_home_argument(command)
+    for command in (judge, importing, retrain, listing, promote, undo):
+        command.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+def main(args: argparse.Namespace) -> int:
+    commands = {
+        "judge": judge,
+        "import": import_file,
+        "export": export_file,
+        "retrain": retrain,
+        "models": list_models,
+        "promote": promote,
+        "undo": undo,
+    }
+    return commands[args.command](settings_from(args), args)
+
+
+def judge(settings: Settings, args: argparse.Namespace) -> int:
+    if not args.query.strip():
+        raise TrainingError("The question is empty. Give it with --query.")
+    with open_database(settings.database) as db:
+        active = models.active_model(db)
+        new = judgements.store_judgement(
+            db, args.query, args.chunk, args.relevance, model_id=active.id if active else None
+        )
+    _answer(args, {"stored": new}, "Stored." if new else "This judgement was there already.")
+    return DONE
+
+
+def import_file(settings: Settings, args: argparse.Namespace) -> int:
+    try:
+        lines = args.file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImportFormatError(f"'{args.file}' can't be read as UTF-8 text ({error}).") from error
+    with open_database(settings.database) as db:
+        imported = import_judgements(db, lines)
+    for sentence in imported.refused:
+        say(sentence)
+    summary = f"{imported.stored} stored, {imported.known} there already, {len(imported.refused)} refused."
+    _answer(args, asdict(imported), summary)
+    return REFUSED if imported.refused else DONE
+
+
+def export_file(settings: Settings, args: argparse.Namespace) -> int:
+    target = args.file.open("w", encoding="utf-8") if args.file else nullcontext(sys.stdout)
+    with open_database(settings.database) as db, target as file:
+        for line in export_judgements(db):
+            print(line, file=file)
+    return DONE
+
+
+def retrain(settings: Settings, args: argparse.Namespace) -> int:
+    # Delayed, here and below: ensure_active_model imports PyTorch, which takes seconds.
+    from indexer.start import ensure_active_model
+
+    given = {
+        "base_model_id": args.base,
+        "batch_size": args.batch_size,
+        "epochs": args.epochs,
+        "learning_rate": args.learning_rate,
+        "matryoshka_dims": args.dims,
+    }
+    recipe = replace(PRESETS[args.preset], **{name: value for name, value in given.items() if value is not None})
+    make_settings(asdict(recipe))
+    ensure_active_model(settings)
+    with open_database(settings.database) as db:
+        job = add_job(db, JobKind.RETRAIN, asdict(recipe))
+    job = _work(settings, job)
+    with open_database(settings.database) as db:
+        version = models.get_model(db, job.result["model_id"])
+    _answer(args, _as_json(version), f"{version.name} (id {version.id}): {version.report['decision']}")
+    return DONE
+
+
+def list_models(settings: Settings, args: argparse.Namespace) -> int:
+    with open_database(settings.database) as db:
+        versions, active = models.list_models(db), models.active_model(db)
+    if args.json:
+        print_json({"active": active.id if active else None, "models": [_as_json(version) for version in versions]})
+        return DONE
+    for version in versions:
+        mark = "active" if active and version.id == active.id else ""
+        print(f"{version.id:>4}  {version.name:<28} {version.dimension:>5} dims  {version.state:<10} {mark}")
+        if version.report:
+            print(f"      {version.report['decision']}")
+    if not versions:
+        print("No model yet: the first 'python -m indexer add' or the app chooses one.")
+    return DONE
+
+
+def promote(settings: Settings, args: argparse.Namespace) -> int:
+    return _switch(settings, args, {"model_id": args.id})
+
+
+def undo(settings: Settings, args: argparse.Namespace) -> int:
+    return _switch(settings, args, {"undo": True})
+
+
+def _switch(settings: Settings, args: argparse.Namespace, params: dict[str, Any]) -> int:
+    from training.promotion import switch_now_or_later
+
+    job = switch_now_or_later(settings, params)
+    if job is not None:
+        _work(settings, job)
+    with open_database(settings.database) as db:
+        active = models.active_model(db)
+    assert active is not None
+    _answer(args, _as_json(active), f"{active.name} (id {active.id}) answers now.")
+    return DONE
+
+
+def _work(settings: Settings, job: Job) -> Job:
+    """The job when it is done, here or in the app's worker; raises TrainingError where it failed."""
+    # The worker runs every package's jobs, so it stands above them; only this command line reaches up to it.
+    from jobs.terminal import show_job
+    from jobs.worker import run_or_wait
+
+    job = run_or_wait(settings, job, show_job)
+    if job.state is not JobState.DONE:
+        raise TrainingError(job.reason or f"The job ended as {job.state}.")
+    return job
+
+
+def _answer(args: argparse.Namespace, value: dict[str, Any], sentence: str) -> None:
+    if args.json:
+        print_json(value)
+    else:
+        print(sentence)
+
+
+def _as_json(version: ModelVersion) -> dict[str, Any]:
+    return asdict(version)
+
+
+def _dimensions(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a list of whole numbers between commas") from None
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main, build_parser()))

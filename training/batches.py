@@ -1,0 +1,35 @@
+"""Batches in which no passage is taken for a negative of a query it answers. Pure functions."""
+
+import random
+from collections.abc import Iterator, Sequence
+
+from training.pairs import TrainingPair
+
+
+def make_batches(pairs: Sequence[TrainingPair], batch_size: int, rng: random.Random) -> Iterator[list[TrainingPair]]:
+    """All pairs in a random order, in batches without a shared query or passage and without a false negative.
+
+    In-batch negatives are the other rows' passages, so a row whose passage answers another row's query waits for a
+    later batch. A pair that fits with no other is a batch alone, and only teaches with a hard negative of its own.
+    """
+    waiting = list(pairs)
+    rng.shuffle(waiting)
+    while waiting:
+        batch: list[TrainingPair] = []
+        later: list[TrainingPair] = []
+        for pair in waiting:
+            fits = len(batch) < batch_size and not any(_clash(pair, other) for other in batch)
+            (batch if fits else later).append(pair)
+        waiting = later
+        if len(batch) > 1 or batch[0].negative is not None:
+            yield batch
+
+
+def _clash(one: TrainingPair, other: TrainingPair) -> bool:
+    if one.query == other.query:
+        return True
+    return bool(_passages(one) & (_passages(other) | other.relevant) or _passages(other) & one.relevant)
+
+
+def _passages(pair: TrainingPair) -> set[str]:
+    return {pair.positive} if pair.negative is None else {pair.positive, pair.negative}

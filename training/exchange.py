@@ -1,0 +1,132 @@
+"""Judgements as JSON lines, out of a library and into one."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.errors import ImportFormatError
+from core.types import Document, StoredChunk
+from storage import library
+from storage.database import transaction
+from storage.judgements import list_judgements, store_judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of the lines: new or changed judgements, those there already, and one sentence a refused line."""
+
+    stored: int
+    known: int
+    refused: tuple[str, ...]
+
+
+def export_judgements(db: Database) -> Iterator[str]:
+    """One JSON object a judgement, oldest first."""
+    for judgement in list_judgements(db):
+        record = {
+            "query": judgement.query,
+            "document": judgement.document,
+            "sha256": judgement.sha256,
+            "page": judgement.page,
+            "start": judgement.start,
+            "end": judgement.end,
+            "text": judgement.text,
+            "relevance": judgement.relevance,
+        }
+        yield json.dumps(record, ensure_ascii=False)
+
+
+def import_judgements(db: Database, lines: Iterable[str]) -> Imported:
+    """Take in every line that names a passage of this library; one transaction, bad lines refused by number."""
+    stored, known, refused = 0, 0, []
+    with transaction(db):
+        finder = _PassageFinder(db)
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                record = _parse(line)
+                chunk = finder.find(record)
+            except ImportFormatError as error:
+                refused.append(f"Line {number}: {error}")
+                continue
+            if store_judgement(db, record["query"], chunk.id, record["relevance"]):
+                stored += 1
+            else:
+                known += 1
+    return Imported(stored, known, tuple(refused))
+
+
+def _parse(line: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ImportFormatError(f"it is not JSON ({error.msg}).") from error
+    if not isinstance(record, dict):
+        raise ImportFormatError("it is not an object with query, document, page, start, end, text, relevance.")
+    query = record.get("query")
+    if not isinstance(query, str) or not query.strip():
+        raise ImportFormatError("'query' is missing or empty.")
+    if record.get("relevance") not in (0, 1):
+        raise ImportFormatError(f"'relevance' is {record.get('relevance')!r}; it must be 1 or 0.")
+    return record | {"relevance": int(record["relevance"])}
+
+
+class _PassageFinder:
+    """Finds the chunk a record means: its paper by hash, id, title or file name, then by place, then by text."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._documents = library.list_documents(db)
+        self._chunks: dict[int, list[StoredChunk]] = {}
+
+    def find(self, record: dict[str, Any]) -> StoredChunk:
+        document = self._find_document(record)
+        if document.id not in self._chunks:
+            self._chunks[document.id] = library.chunks_of_document(self._db, document.id)
+        chunks = self._chunks[document.id]
+        found = _by_place(chunks, record) or _by_text(chunks, record.get("text"))
+        if found is None:
+            raise ImportFormatError(f"no passage of '{document.title}' stands at this place or has this text.")
+        return found
+
+    def _find_document(self, record: dict[str, Any]) -> Document:
+        sha256, name = record.get("sha256"), record.get("document")
+        for document in self._documents:
+            if sha256 and document.sha256 == sha256:
+                return document
+        named = [
+            document
+            for document in self._documents
+            if name is not None and name in (document.id, document.title, document.sha256, *document.names)
+        ]
+        if len(named) == 1:
+            return named[0]
+        if named:
+            raise ImportFormatError(f"{len(named)} papers are called {name!r}; give 'sha256' too.")
+        raise ImportFormatError(f"the library has no paper {name!r}; add it first.")
+
+
+def _by_place(chunks: Sequence[StoredChunk], record: dict[str, Any]) -> StoredChunk | None:
+    """The chunk that has most of these characters; among equals the one whose own place is nearest."""
+    page, start, end = record.get("page"), record.get("start"), record.get("end")
+    if not (isinstance(page, int) and isinstance(start, int) and isinstance(end, int)):
+        return None
+    overlaps = [(_overlap(chunk, page, start, end), -abs(chunk.start - start), chunk) for chunk in chunks]
+    best = max(overlaps, key=lambda overlap: overlap[:2], default=None)
+    return best[2] if best is not None and best[0] > 0 else None
+
+
+def _overlap(chunk: StoredChunk, page: int, start: int, end: int) -> int:
+    return sum(max(0, min(span.end, end) - max(span.start, start)) for span in chunk.spans if span.page == page)
+
+
+def _by_text(chunks: Sequence[StoredChunk], text: object) -> StoredChunk | None:
+    if not isinstance(text, str) or not text.strip():
+        return None
+    wanted = " ".join(text.split())
+    equal = (chunk for chunk in chunks if chunk.text == wanted)
+    return next(equal, None) or next((chunk for chunk in chunks if wanted in chunk.text), None)

@@ -1,0 +1,80 @@
+"""The README of a trained model's folder, so that whoever finds it can use and judge it."""
+
+from pathlib import Path
+from typing import Any
+
+from core.types import ModelVersion
+
+
+def write_model_card(folder: Path, version: ModelVersion, base: ModelVersion, report: dict[str, Any]) -> None:
+    (folder / "README.md").write_text(make_model_card(version, base, report), encoding="utf-8")
+
+
+def make_model_card(version: ModelVersion, base: ModelVersion, report: dict[str, Any]) -> str:
+    """The card as Markdown, with the front matter that model hubs read."""
+    recipe, split = report["settings"], report["split"]
+    return f"""---
+library_name: sentence-transformers
+pipeline_tag: sentence-similarity
+tags:
+- sentence-transformers
+- sentence-similarity
+- feature-extraction
+- dataset_size:{split["train_pairs"]}
+- loss:MatryoshkaLoss
+- loss:MultipleNegativesRankingLoss
+---
+
+# {version.name}
+
+Fine-tuned by Whetstone from {base.name}, on passages that readers approved for their questions.
+
+| | |
+| --- | --- |
+| Dimensions | {version.dimension}; may be cut to {", ".join(map(str, report["dimensions"][1:])) or "nothing smaller"} |
+| Window | {version.window} tokens |
+| Training | {split["train_pairs"]} pairs of {split["train_queries"]} questions |
+| Held out | {split["held_out_queries"]} questions, none of which occurs in training |
+| Recipe | preset {recipe["preset"]}: {recipe["epochs"]} epochs, batch size {recipe["batch_size"]}, \
+learning rate {recipe["learning_rate"]:g}, {recipe["warmup_share"]:.0%} warm-up, \
+{recipe["start_weight"]:.0%} of the start model's weights |
+
+```python
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer("path/to/this/folder")
+queries = model.encode_query(["how is attention computed?"])
+passages = model.encode_document(["Attention maps a query and key-value pairs to an output."])
+print(model.similarity(queries, passages))
+```
+
+## Held-out questions, before and after
+
+{_score_table(report)}
+
+{report["decision"]}
+{_caveat(split)}"""
+
+
+def _score_table(report: dict[str, Any]) -> str:
+    rows = [
+        "| Dimensions | nDCG@10 | MRR@10 | Recall@1 | Recall@5 | Recall@10 |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for dimension in report["dimensions"]:
+        before, after = report["before"][str(dimension)], report["after"][str(dimension)]
+        cells = [
+            f"{before[name]:.4f} → {after[name]:.4f}"
+            for name in ("ndcg@10", "mrr@10", "recall@1", "recall@5", "recall@10")
+        ]
+        rows.append(f"| {dimension} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _caveat(split: dict[str, Any]) -> str:
+    if not split["chosen_on_held_out"] or not split["held_out_queries"]:
+        return ""
+    return (
+        "\nThe checkpoint was chosen on these same questions, because there were too few for two sets: "
+        "the scores after training are flattering.\n"
+    )

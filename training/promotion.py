@@ -1,0 +1,82 @@
+"""Switch the active model: promote a version, take on a base model, undo."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import PromotionError
+from core.settings import Settings
+from core.types import Job, JobKind, ModelVersion
+from indexer.encoder import find_model_folder, fingerprint_folder, load_encoder
+from indexer.ingest import embed_missing
+from indexer.start import register_encoder
+from storage import models
+from storage.database import open_database, transaction
+from storage.jobs import add_job
+from storage.progress import Progress
+from storage.vectors import count_missing
+
+# Papers may come in between the last embedding and the switch; a library that gains papers that fast is waited for.
+_MOST_ROUNDS = 20
+
+
+def switch_now_or_later(settings: Settings, params: Mapping[str, Any]) -> Job | None:
+    """Switch at once where no vector lacks, and return None; else queue the job that embeds and then switches.
+
+    `params` is one of {"model_id": id}, {"source": hub id, folder or packaged-minilm}, {"undo": True}.
+    """
+    with open_database(settings.database) as db:
+        version = _find_target(db, params)
+        if version is None or not _files_unchanged(settings, version):
+            return add_job(db, JobKind.SWITCH, params)
+        with transaction(db):
+            if count_missing(db, version.id) == 0:
+                _activate(db, version, params)
+                return None
+        return add_job(db, JobKind.SWITCH, params)
+
+
+def run_switch(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
+    """Load the model, embed what lacks its vectors, switch; `{"model_id": id}`. Until then the old one serves.
+
+    A model that can't be loaded leaves the one in use as it is.
+    """
+    with open_database(settings.database) as db:
+        version = _find_target(db, job.params)
+        source = version.source if version is not None else str(job.params["source"])
+        progress.report("loading the model", item=source)
+        encoder = load_encoder(source, settings.home, on_step=lambda step: progress.report(step))
+        if version is None or version.fingerprint != encoder.fingerprint:
+            if version is not None and version.parent_id is not None:
+                raise PromotionError(f"The files of '{version.name}' were changed. Retrain it, or put them back.")
+            version = register_encoder(db, source, encoder)
+        for _ in range(_MOST_ROUNDS):
+            embed_missing(settings, encoder, version, progress)
+            with transaction(db):
+                if count_missing(db, version.id) == 0:
+                    _activate(db, version, job.params)
+                    return {"model_id": version.id}
+    raise PromotionError("Papers are being added faster than they can be embedded. Try again when they are ready.")
+
+
+def _files_unchanged(settings: Settings, version: ModelVersion) -> bool:
+    folder = find_model_folder(version.source, settings.home)
+    return folder is None or fingerprint_folder(folder) == version.fingerprint
+
+
+def _find_target(db: models.Database, params: Mapping[str, Any]) -> ModelVersion | None:
+    """The version asked for; None for a source that is not registered yet."""
+    if params.get("undo"):
+        before = models.previous_model(db)
+        if before is None:
+            raise PromotionError("There is no earlier model to go back to.")
+        return before
+    if "model_id" in params:
+        return models.get_model(db, int(params["model_id"]))
+    return models.find_model(db, str(params["source"]))
+
+
+def _activate(db: models.Database, version: ModelVersion, params: Mapping[str, Any]) -> None:
+    if params.get("undo"):
+        models.undo_activation(db)
+    else:
+        models.activate_model(db, version.id)

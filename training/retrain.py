@@ -1,0 +1,226 @@
+"""A retrain from beginning to end: judgements in, a model version with its proof out."""
+
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import LibraryError, TrainingError
+from core.settings import Settings
+from core.types import Job, ModelState, ModelVersion
+from indexer.encoder import Encoder, fingerprint_folder, load_encoder
+from indexer.ingest import embed_missing
+from search.evaluation import ndcg_at_k
+from search.vector_index import Device, VectorIndex
+from storage import judgements, models
+from storage.database import open_database
+from storage.progress import Progress
+from training.comparison import compare, make_report, score_version
+from training.model_card import write_model_card
+from training.pairs import (
+    MINIMUM_PAIRS,
+    JudgedQuery,
+    Split,
+    collect_queries,
+    make_pairs,
+    queries_needed,
+    split_queries,
+)
+from training.settings import TrainingSettings, make_settings
+from training.train import TrainingRun, fine_tune
+
+_HALF_DONE = ".training"
+# The live curve is scored over the best hits of the start model, few enough to be embedded every time.
+_POOL_HITS = 20
+_MOST_POOL_QUERIES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """What a retrain works from, taken once at its start."""
+
+    base: ModelVersion
+    split: Split
+    contradictions: int
+    judged_queries: int
+    judgement_ids: tuple[int, ...]
+
+    def describe_split(self) -> dict[str, Any]:
+        return {
+            "train_queries": len(self.split.train),
+            "train_pairs": sum(len(query.relevant) for query in self.split.train),
+            "held_out_queries": len(self.split.held_out),
+            "held_out_pairs": sum(len(query.relevant) for query in self.split.held_out),
+            "choose_queries": len(self.split.choose),
+            "chosen_on_held_out": self.split.chosen_on_held_out,
+            "contradictions": self.contradictions,
+        }
+
+
+def run_retrain(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
+    """Train, save, embed and compare a new version; `{"model_id": id}`.
+
+    It becomes active only by a switch. Where this fails or is stopped, nothing of it stays.
+    """
+    began = time.monotonic()
+    recipe = make_settings(job.params)
+    remove_half_done(settings)
+    progress.report("preparing")
+    material = _gather(settings, recipe)
+    encoder = load_encoder(material.base.source, settings.home)
+    embed_missing(settings, encoder, material.base, progress)
+
+    pool = _make_pool(settings, material, encoder)
+    run = fine_tune(encoder, make_pairs(material.split.train), recipe, pool.score if pool else None, progress)
+    try:
+        version = _save(settings, encoder, material)
+        # Loaded anew, so that what is compared is what was saved.
+        trained = load_encoder(version.source, settings.home)
+        embed_missing(settings, trained, version, progress)
+        report = _prove(settings, material, version, trained, recipe, run, progress)
+        report["seconds"] = round(time.monotonic() - began, 1)
+        write_model_card(settings.home / version.source, version, material.base, report)
+        with open_database(settings.database) as db:
+            models.set_model_ready(db, version.id, report)
+    except BaseException:
+        remove_half_done(settings)
+        raise
+    return {"model_id": version.id}
+
+
+def remove_half_done(settings: Settings) -> None:
+    """Remove what a retrain that failed, was stopped or died has left: folder, version, vectors."""
+    with open_database(settings.database) as db:
+        for version in models.list_models(db):
+            if version.state is ModelState.PREPARING:
+                models.remove_model(db, version.id)
+                shutil.rmtree(settings.home / version.source, ignore_errors=True)
+    shutil.rmtree(settings.models / _HALF_DONE, ignore_errors=True)
+
+
+def _gather(settings: Settings, recipe: TrainingSettings) -> _Material:
+    with open_database(settings.database) as db:
+        base = models.active_model(db) if recipe.base_model_id is None else models.get_model(db, recipe.base_model_id)
+        judged = judgements.list_judgements(db)
+    if base is None:
+        raise LibraryError("This library has no model yet. Add a paper first.")
+    collected = collect_queries(judged)
+    pairs = sum(len(query.relevant) for query in collected.queries)
+    if pairs < MINIMUM_PAIRS or len(collected.queries) < 2:
+        raise TrainingError(
+            f"There are {pairs} approved passages for {len(collected.queries)} questions; "
+            "training needs passages approved for at least 2 different questions."
+        )
+    split = split_queries(collected.queries, recipe.seed)
+    used = tuple(judgement_id for query in collected.queries for judgement_id in query.judgement_ids)
+    return _Material(base, split, collected.contradictions, len(collected.queries), used)
+
+
+# --- the live curve ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """Some queries, and a small set of passages that holds the answers and what the start model took for them."""
+
+    queries: tuple[JudgedQuery, ...]
+    passages: dict[int, str]
+
+    def score(self, encoder: Encoder) -> float:
+        """Mean nDCG@10 of the encoder's present weights over the pool."""
+        ids = np.array(list(self.passages), dtype=np.int64)
+        index = VectorIndex(encoder.dimension, Device("CPU", "a few passages"))
+        index.update(ids[:0], ids, encoder.encode_passages(list(self.passages.values())))
+        vectors = encoder.encode_queries([query.text for query in self.queries])
+        return float(
+            np.mean(
+                [
+                    ndcg_at_k(index.search(vector, 10).ids.tolist(), {chunk: 1 for chunk, _ in query.relevant}, 10)
+                    for query, vector in zip(self.queries, vectors, strict=True)
+                ]
+            )
+        )
+
+
+def _make_pool(settings: Settings, material: _Material, encoder: Encoder) -> _Pool | None:
+    from search.searcher import LiveModel
+    from storage.library import chunks_by_id
+
+    queries = material.split.choose[:_MOST_POOL_QUERIES]
+    if not queries:
+        return None
+    passages = {chunk: text for query in queries for chunk, text in query.relevant}
+    texts = set(passages.values())
+    with open_database(settings.database) as db:
+        live = LiveModel(material.base, encoder, VectorIndex(material.base.dimension))
+        for query in queries:
+            found = live.nearest(db, query.text, _POOL_HITS).ids.tolist()
+            for chunk in chunks_by_id(db, found).values():
+                if chunk.text not in texts:
+                    texts.add(chunk.text)
+                    passages[chunk.id] = chunk.text
+    return _Pool(queries, passages)
+
+
+# --- the version -------------------------------------------------------------------------------
+
+
+def _save(settings: Settings, encoder: Encoder, material: _Material) -> ModelVersion:
+    """The trained model as a folder and a row, PREPARING until it is proved."""
+    half_done = settings.models / _HALF_DONE
+    encoder.model.save_pretrained(str(half_done), create_model_card=False)
+    fingerprint = fingerprint_folder(half_done)
+    with open_database(settings.database) as db:
+        name = _next_name(settings.models, [version.name for version in models.list_models(db)])
+        version = models.add_model(
+            db,
+            name=name,
+            source=f"{settings.models.name}/{name}",
+            dimension=encoder.dimension,
+            window=encoder.window,
+            fingerprint=fingerprint,
+            parent_id=material.base.id,
+            state=ModelState.PREPARING,
+        )
+    half_done.replace(settings.home / version.source)
+    return version
+
+
+def _next_name(folder: Path, names: list[str]) -> str:
+    number = 1
+    while f"v{number}" in names or (folder / f"v{number}").exists():
+        number += 1
+    return f"v{number}"
+
+
+def _prove(
+    settings: Settings,
+    material: _Material,
+    version: ModelVersion,
+    trained: Encoder,
+    recipe: TrainingSettings,
+    run: TrainingRun,
+    progress: Progress,
+) -> dict[str, Any]:
+    """The report: both versions on the held-out queries over all passages."""
+    progress.report("comparing", item=version.name)
+    dimensions = recipe.dimensions(version.dimension)
+    held_out = material.split.held_out
+    base_encoder = load_encoder(material.base.source, settings.home)
+    with open_database(settings.database) as db:
+        before = score_version(db, material.base, base_encoder, held_out, dimensions)
+        after = score_version(db, version, trained, held_out, dimensions)
+    verdict = compare(before, after, queries_needed(material.judged_queries))
+    return {
+        "settings": asdict(recipe),
+        "split": material.describe_split(),
+        "curve": [point.as_dict() for point in run.curve],
+        "best_step": run.best_step,
+        "dimensions": list(dimensions),
+        **make_report(before, after, verdict),
+        "base_model_id": material.base.id,
+        "judgement_ids": list(material.judgement_ids),
+    }
