@@ -49,6 +49,10 @@ def run_command(
     except WhetstoneError as error:
         say(str(error))
         return REFUSED
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough; without this Python complains once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     except KeyboardInterrupt:
         say("Stopped.")
         return REFUSED

@@ -12,7 +12,7 @@ def describe_job(job: Job) -> str:
     """One line: the step, the file or model, how much of how much, and the time left."""
     amount = f" {job.done} of {job.total}" if job.total else ""
     item = f" {job.item}" if job.item else ""
-    left = f", about {describe_seconds(job.seconds_left)} left" if job.seconds_left is not None else ""
+    left = f", about {describe_seconds(job.seconds_left)} left" if job.seconds_left else ""
     return f"{job.step or 'waiting'}{item}{amount}{left}"
 
 

@@ -188,6 +188,16 @@ def chunks_of_document(db: Database, document_id: int) -> list[StoredChunk]:
     return [_stored_chunk(row) for row in db.query(f"{_CHUNKS} WHERE c.document_id = ? ORDER BY c.id", [document_id])]
 
 
+def page_size(db: Database, document_id: int, number: int) -> tuple[float, float]:
+    """A page's width and height in points."""
+    row = db.conn.execute(
+        "SELECT width, height FROM pages WHERE document_id = ? AND number = ?", [document_id, number]
+    ).fetchone()
+    if row is None:
+        raise NotFoundError(f"Paper {document_id} has no page {number}.")
+    return row[0], row[1]
+
+
 def count_chunks(db: Database) -> int:
     return db["chunks"].count
 

@@ -1,0 +1,26 @@
+// Shared by every component of the page; each gets its own copy, so nothing here keeps state between them.
+function say(text, kind) {
+  let box = document.getElementById('said');
+  if (!box) {
+    box = document.createElement('div');
+    box.id = 'said';
+    box.setAttribute('role', 'status');
+    box.setAttribute('aria-live', 'polite');
+    document.body.append(box);
+  }
+  const line = document.createElement('p');
+  line.className = kind || '';
+  line.textContent = text;
+  box.append(line);
+  setTimeout(() => line.remove(), kind === 'error' ? 9000 : 4000);
+}
+async function ask(call) {
+  try {
+    const answer = await call;
+    if (answer && answer.error) { say(answer.error, 'error'); return null; }
+    return answer || {};
+  } catch (error) {
+    say('The program does not answer. Is it still running?', 'error');
+    return null;
+  }
+}

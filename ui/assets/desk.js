@@ -1,0 +1,95 @@
+const desk = () => element.querySelector('.desk');
+const hits = () => [...element.querySelectorAll('.hits > .hit')];
+const pane = () => element.querySelector('.pageview');
+let current = null;      // the chosen hit's chunk id, as text
+let opening = 0;         // the newest page asked for; answers to older ones are dropped
+let zoom = 100;
+let writes = Promise.resolve();  // verdicts are written in the order they were given
+
+function show(chunk, relevance) {
+  for (const box of element.querySelectorAll(`.verdict[data-chunk="${chunk}"]`)) {
+    for (const button of box.querySelectorAll('button'))
+      button.setAttribute('aria-pressed', String(button.dataset.relevance === String(relevance)));
+    box.querySelector('.note').textContent =
+      relevance === 1 ? 'trains as an answer' : relevance === 0 ? 'trains as a wrong answer' : '';
+  }
+  for (const hit of hits()) if (hit.dataset.chunk === chunk) hit.dataset.verdict = relevance ?? '';
+}
+function standing(chunk) {
+  const pressed = element.querySelector(`.verdict[data-chunk="${chunk}"] button[aria-pressed="true"]`);
+  return pressed ? Number(pressed.dataset.relevance) : null;
+}
+function judge(chunk, relevance) {
+  const { query, model } = desk().dataset;
+  const hit = hits().find(one => one.dataset.chunk === chunk);
+  const before = standing(chunk);
+  const wanted = before === relevance ? null : relevance;   // pressed again: taken back
+  show(chunk, wanted);
+  writes = writes.then(async () => {
+    const answer = await ask(server.judge_passage([query, chunk, wanted, hit ? hit.dataset.rank : null, model]));
+    if (answer === null && desk().dataset.query === query) show(chunk, before);
+    trigger('judged');
+  });
+}
+async function openPage(chunk, page) {
+  const mine = ++opening;
+  const answer = await ask(server.open_page([desk().dataset.query, chunk, page ?? null]));
+  if (answer === null || mine !== opening || !pane()) return;
+  pane().innerHTML = answer.html;
+  pane().dataset.chunk = chunk;
+  setZoom(zoom);
+  const mark = pane().querySelector('figure mark'), sheet = pane().querySelector('.paper-desk');
+  if (mark) sheet.scrollTop = Math.max(0, mark.offsetTop - 80); else sheet.scrollTop = 0;
+}
+function setZoom(percent) {
+  zoom = Math.min(300, Math.max(60, percent));
+  const figure = pane() && pane().querySelector('figure');
+  if (figure) figure.style.width = zoom + '%';
+}
+function choose(hit, open = true) {
+  if (!hit) return;
+  for (const one of hits()) {
+    const chosen = one === hit;
+    one.classList.toggle('chosen', chosen);
+    one.tabIndex = chosen ? 0 : -1;
+    if (chosen) one.setAttribute('aria-current', 'true'); else one.removeAttribute('aria-current');
+  }
+  current = hit.dataset.chunk;
+  if (open) openPage(current);
+}
+element.addEventListener('click', event => {
+  const verdict = event.target.closest('.verdict button');
+  if (verdict) return judge(verdict.closest('.verdict').dataset.chunk, Number(verdict.dataset.relevance));
+  const go = event.target.closest('[data-go]');
+  if (go) return openPage(pane().dataset.chunk, Number(go.dataset.go));
+  const zoomed = event.target.closest('[data-zoom]');
+  if (zoomed) return setZoom(zoom + 20 * Number(zoomed.dataset.zoom));
+  const hit = event.target.closest('.hit');
+  if (hit && !String(getSelection())) {
+    choose(hit);
+    if (matchMedia('(max-width: 900px)').matches) pane().scrollIntoView({ block: 'start' });
+  }
+});
+document.addEventListener('keydown', event => {
+  const typing = event.target.closest('input, textarea, select, [contenteditable="true"]');
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || !element.offsetParent) return;
+  if (event.key === '/') {
+    document.querySelector('#question textarea, #question input').focus();
+    return event.preventDefault();
+  }
+  const all = hits(), at = all.findIndex(hit => hit.dataset.chunk === current);
+  if (!all.length) return;
+  const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
+  if (step && (event.key.length === 1 || event.target.closest('.hit'))) {
+    const next = all[Math.min(all.length - 1, Math.max(0, at + step))];
+    choose(next);
+    next.focus({ preventScroll: true });
+    next.scrollIntoView({ block: 'nearest' });
+    event.preventDefault();
+  } else if (event.key === 'Enter' && event.target.classList.contains('hit')) choose(event.target);
+  else if ((event.key === 'a' || event.key === 'r') && at >= 0) judge(all[at].dataset.chunk, event.key === 'a' ? 1 : 0);
+});
+watch('value', () => {
+  current = null;
+  if (hits().length) choose(hits()[0]);
+});

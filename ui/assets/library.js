@@ -1,0 +1,28 @@
+const boxes = () => [...element.querySelectorAll('tbody input[type=checkbox]')];
+const chosen = () => boxes().filter(box => box.checked).map(box => Number(box.value));
+function count() {
+  const button = element.querySelector('[data-remove]'), many = chosen().length;
+  if (!button) return;
+  button.disabled = !many;
+  button.textContent = many ? `Remove ${many} chosen` : 'Remove chosen';
+}
+element.addEventListener('change', event => {
+  if (event.target.matches('[data-all]')) for (const box of boxes()) box.checked = event.target.checked;
+  count();
+});
+element.addEventListener('click', async event => {
+  const target = event.target;
+  if (target.matches('[data-remove]')) {
+    const ids = chosen(), what = ids.length === 1 ? 'this paper' : `these ${ids.length} papers`;
+    if (!confirm(`Remove ${what}? The judgements on their passages go too.`)) return;
+    await ask(server.remove_papers(ids));
+    trigger('changed');
+  } else if (target.matches('[data-retry]')) {
+    await ask(server.retry_paper([target.dataset.retry]));
+    trigger('changed');
+  } else if (target.matches('[data-cancel]')) {
+    await ask(server.cancel_job([target.dataset.cancel]));
+    trigger('changed');
+  }
+});
+watch('value', count);

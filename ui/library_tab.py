@@ -1,0 +1,124 @@
+"""The Library tab: drop papers in, see how far each is, remove some."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from sqlite_utils import Database
+
+from core.errors import ReadError
+from core.types import Job, JobKind
+from indexer.ingest import add_file, remove_documents
+from jobs.terminal import describe_job
+from storage import jobs, library
+from storage.database import open_database
+from ui.messages import answer_script, warn_user
+from ui.render import read_asset, render
+from ui.search_tab import PlainHTML
+from ui.services import Services
+
+_TITLES = {JobKind.INGEST: "Adding papers", JobKind.RETRAIN: "Retraining", JobKind.SWITCH: "Switching the model"}
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryTab:
+    table: gr.HTML
+    upload: gr.File
+
+
+def build_library_tab(services: Services) -> LibraryTab:
+    upload = gr.File(
+        label="Drop PDFs here",
+        file_count="multiple",
+        file_types=[".pdf"],
+        height=150,
+        elem_id="upload",
+    )
+    table = PlainHTML(
+        render_library(services),
+        elem_id="library",
+        js_on_load=read_asset("common.js") + read_asset("library.js"),
+        server_functions=[_make_remove(services), _make_retry(services), make_cancel(services)],
+    )
+
+    @warn_user
+    def take_uploads(files: list[str] | None) -> tuple[None, str]:
+        if files:
+            _add_uploads(services, [Path(file) for file in files])
+        return None, render_library(services)
+
+    upload.upload(take_uploads, upload, [upload, table], show_progress="hidden", api_name=False)
+    return LibraryTab(table, upload)
+
+
+def render_library(services: Services) -> str:
+    with open_database(services.settings.database) as db:
+        documents = library.list_documents(db)
+        job = current_job(db, JobKind.INGEST)
+    return render(
+        "library.html",
+        documents=documents,
+        chunks=sum(document.chunks for document in documents),
+        home=services.settings.home,
+        job=render_job(job),
+    )
+
+
+def render_job(job: Job | None) -> str:
+    """How far a job is, with a button to stop it; how it failed; nothing once it is done."""
+    if job is None or not (job.open or job.reason):
+        return ""
+    line = describe_job(job) if job.open else job.reason
+    return render("job.html", job=job, title=_TITLES[job.kind], line=line)
+
+
+def current_job(db: Database, kind: JobKind) -> Job | None:
+    """The open job of a kind, else the last one if it did not end well."""
+    return next((job for job in jobs.open_jobs(db) if job.kind is kind), None) or jobs.last_job(db, kind)
+
+
+def make_cancel(services: Services) -> Any:
+    @answer_script
+    def cancel_job(arguments: list) -> dict:
+        with open_database(services.settings.database) as db:
+            jobs.request_cancel(db, int(arguments[0]))
+        return {}
+
+    return cancel_job
+
+
+def _add_uploads(services: Services, files: list[Path]) -> None:
+    """Copy the uploads into the library; the worker does the rest. What can't be copied is told, the others go in."""
+    known: list[str] = []
+    for file in files:
+        try:
+            document, new = add_file(services.settings, file)
+        except ReadError as error:
+            gr.Warning(str(error))
+            continue
+        finally:
+            file.unlink(missing_ok=True)
+        if not new:
+            known.append(document.title)
+    if known:
+        gr.Info(f"Already in the library: {', '.join(known[:5])}{' and others' if len(known) > 5 else ''}.")
+
+
+def _make_remove(services: Services) -> Any:
+    @answer_script
+    def remove_papers(arguments: list) -> dict:
+        remove_documents(services.settings, [int(document_id) for document_id in arguments])
+        return {}
+
+    return remove_papers
+
+
+def _make_retry(services: Services) -> Any:
+    @answer_script
+    def retry_paper(arguments: list) -> dict:
+        with open_database(services.settings.database) as db:
+            library.retry_document(db, int(arguments[0]))
+        return {}
+
+    return retry_paper

@@ -1,0 +1,83 @@
+"""HTML by Jinja templates that escape whatever they are given."""
+
+import re
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from jobs.terminal import describe_seconds
+
+_HERE = Path(__file__).parent
+
+
+def render(template: str, **values: Any) -> str:
+    """The template of this name, filled in; every value is escaped, so a paper's text can't become markup."""
+    return _environment().get_template(template).render(**values)
+
+
+def read_asset(name: str) -> str:
+    return (_HERE / "assets" / name).read_text(encoding="utf-8")
+
+
+ASSETS = _HERE / "assets"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"seconds": describe_seconds, "day": _day, "count": _count, "mark": mark_words}
+    return environment
+
+
+def _day(moment: str) -> str:
+    local = datetime.fromisoformat(moment).astimezone()
+    return f"{local.day} {local:%b %Y}"
+
+
+def _count(number: int, noun: str) -> str:
+    """`1 paper`, `2 papers`, `3 queries`."""
+    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+# --- the query's words in a passage ---
+
+_COMMON = frozenset(
+    """
+    a about an and are as at be been by can could did do does for from had has have how i if in into is it its may of on
+    or our should so such than that the their them then there these they this those to was we were what when where which
+    who why will with would you your
+    """.split()  # noqa: SIM905
+)
+_SHORTEST_STEM = 4
+
+
+def mark_words(text: str, query: str) -> Markup:
+    """The text, escaped, with the query's words in it marked; word forms count as the word."""
+    stems = {_stem(word) for word in _words(query) if word not in _COMMON}
+    parts = []
+    for token in re.split(r"(\w+)", text):
+        marked = token and _stem(token.casefold()) in stems
+        parts.append(Markup("<mark>{}</mark>").format(token) if marked else Markup.escape(token))
+    return Markup("").join(parts)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
+
+
+def _stem(word: str) -> str:
+    for ending in ("ations", "ation", "ings", "ing", "ies", "ers", "ed", "er", "es", "s", "e", "y"):
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
+            return word.removesuffix(ending)
+    return word

@@ -1,0 +1,198 @@
+"""The Search tab: a question, ranked passages to judge, and the page each stands on."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from sqlite_utils import Database
+
+from core.errors import NotFoundError
+from core.types import Box, Document, DocumentState, SearchResult, StoredChunk
+from indexer.pdf import passage_boxes
+from search.searcher import SearchRequest
+from storage import judgements, library
+from storage.database import open_database
+from ui.messages import answer_script, warn_user
+from ui.render import read_asset, render
+from ui.services import Services
+
+# Without Gradio's own styles for prose, which put borders around tables and padding around lists.
+PlainHTML = functools.partial(gr.HTML, apply_default_css=False)
+
+_K_DEFAULT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTab:
+    """What other parts of the page need of this one."""
+
+    desk: gr.HTML
+    papers: gr.Dropdown
+    question: gr.Textbox
+
+
+def build_search_tab(services: Services) -> SearchTab:
+    with gr.Row(elem_classes="ask"):
+        question = gr.Textbox(
+            placeholder="Ask your papers in plain words",
+            label="Question",
+            show_label=False,
+            container=False,
+            max_lines=1,
+            scale=8,
+            elem_id="question",
+        )
+        button = gr.Button("Search", variant="primary", scale=0, min_width=110, elem_id="search")
+    with gr.Row(elem_classes="options"):
+        papers = gr.Dropdown(
+            choices=[], multiselect=True, label="Only in these papers", container=False, scale=6, elem_id="papers"
+        )
+        k = gr.Slider(5, 50, value=_K_DEFAULT, step=1, label="Passages", scale=3, min_width=180, elem_id="k")
+    desk = PlainHTML(
+        render_hint(services, ""),
+        elem_id="desk",
+        js_on_load=read_asset("common.js") + read_asset("desk.js"),
+        server_functions=[_make_judge(services), _make_open_page(services)],
+    )
+    search = warn_user(functools.partial(_named_search, services))
+    for event in (question.submit, button.click):
+        # The last of several quick searches is the one that counts.
+        event(search, [question, k, papers], desk, trigger_mode="always_last", show_progress="minimal", api_name=False)
+    return SearchTab(desk, papers, question)
+
+
+def paper_choices(documents: Sequence[Document]) -> list[tuple[str, int]]:
+    return [(document.title, document.id) for document in documents if document.chunks]
+
+
+def _named_search(services: Services, question: str, k: float, papers: Sequence[int] | None) -> str:
+    return run_search(services, question, int(k), tuple(papers or ()))
+
+
+def run_search(services: Services, question: str, k: int, document_ids: tuple[int, ...]) -> str:
+    """The desk for a question: its passages, or a friendly hint."""
+    if not question.strip():
+        return render_hint(services, question)
+    result = services.searcher.search(SearchRequest(question, k, document_ids))
+    if not result.hits:
+        return render_hint(services, question)
+    with open_database(services.settings.database) as db:
+        verdicts = judgements.relevance_by_chunk(db, question)
+    return render_hits(result, verdicts)
+
+
+def render_hits(result: SearchResult, verdicts: dict[int, int]) -> str:
+    return render(
+        "desk.html",
+        hits=result.hits,
+        verdicts=verdicts,
+        query=result.query,
+        model_id=result.model.id,
+        papers=len({hit.chunk.document_id for hit in result.hits}),
+        milliseconds=round(result.seconds * 1000),
+        hint=None,
+    )
+
+
+def render_hint(services: Services, question: str) -> str:
+    with open_database(services.settings.database) as db:
+        documents = library.list_documents(db)
+    if not documents:
+        title = "Begin with your papers"
+        text = "Open the Library tab and drop in some PDFs. Then ask here, and approve the passages that answer you."
+    elif not any(document.chunks for document in documents):
+        waiting = any(document.state is not DocumentState.FAILED for document in documents)
+        title = "Your papers are being read" if waiting else "None of your papers could be read"
+        text = "The Library tab shows how far they are." if waiting else "The Library tab tells why, paper by paper."
+    elif question.strip():
+        title, text = "No passage found", "None of the papers chosen above has a passage yet. Choose others, or none."
+    else:
+        title = "Ask a question"
+        text = "In your own words, as you would ask a colleague: how is attention computed? why does training diverge?"
+    return render(
+        "desk.html", hits=(), verdicts={}, query="", model_id="", papers=0, milliseconds=0, hint=_Hint(title, text)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Hint:
+    title: str
+    text: str
+
+
+# --- what the page's script asks for ---
+
+
+def _make_judge(services: Services) -> Any:
+    @answer_script
+    def judge_passage(arguments: list) -> dict:
+        """[query, chunk id, relevance or None to take it back, rank or None, model id]: the verdict that stands now."""
+        query, chunk_id, relevance, rank, model_id = arguments
+        if not isinstance(query, str) or not query.strip():
+            raise NotFoundError("There is no question to judge this passage for. Ask one first.")
+        with open_database(services.settings.database) as db:
+            if relevance is None:
+                judgements.take_back_judgement(db, query, int(chunk_id))
+            else:
+                judgements.store_judgement(
+                    db, query, int(chunk_id), int(bool(relevance)), _whole(rank), _whole(model_id)
+                )
+            return {"relevance": judgements.relevance_by_chunk(db, query).get(int(chunk_id))}
+
+    return judge_passage
+
+
+def _make_open_page(services: Services) -> Any:
+    @answer_script
+    def open_page(arguments: list) -> dict:
+        """[query, chunk id, page or None for the passage's first]: the page's HTML."""
+        query, chunk_id, page = arguments
+        with open_database(services.settings.database) as db:
+            return {"html": render_page_view(services, db, str(query), int(chunk_id), _whole(page))}
+
+    return open_page
+
+
+def render_page_view(services: Services, db: Database, query: str, chunk_id: int, page: int | None) -> str:
+    """A page of the passage's paper, the passage marked where it stands on it, and what else there is to approve."""
+    chunk = library.get_chunk(db, chunk_id)
+    document = library.get_document(db, chunk.document_id)
+    number = min(max(page or chunk.page, 1), document.pages)
+    boxes = _boxes_on_page(services, document, chunk, number)
+    width, height = library.page_size(db, document.id, number)
+    return render(
+        "page_view.html",
+        document=document,
+        page=number,
+        boxes=boxes,
+        width=width,
+        height=height,
+        note=_page_note(chunk, number, boxes),
+        passages=[c for c in library.chunks_of_document(db, document.id) if any(s.page == number for s in c.spans)],
+        chunk_id=chunk_id,
+        query=query,
+        verdicts=judgements.relevance_by_chunk(db, query),
+        open_others=False,
+    )
+
+
+def _boxes_on_page(services: Services, document: Document, chunk: StoredChunk, page: int) -> list[Box]:
+    path = services.settings.original(document.sha256)
+    return [box for span in chunk.spans if span.page == page for box in passage_boxes(path, page, span.start, span.end)]
+
+
+def _page_note(chunk: StoredChunk, page: int, boxes: Sequence[Box]) -> str:
+    pages = sorted({span.page for span in chunk.spans})
+    if page in pages and not boxes:
+        return "The passage stands on this page, but its exact place can't be told, so nothing is marked."
+    if page not in pages:
+        return f"The passage is not on this page; it is on page {' and '.join(map(str, pages))}."
+    if len(pages) > 1:
+        return f"The passage runs over pages {' and '.join(map(str, pages))}."
+    return ""
+
+
+def _whole(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float | str) and str(value).strip() else None

@@ -1,0 +1,110 @@
+"""The web server: the page behind guards, and the routes that serve a paper's pages by id."""
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import gradio as gr
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from core.errors import NotFoundError, WhetstoneError
+from indexer.pdf import render_page
+from storage import library
+from storage.database import open_database
+from ui.interface import build_page
+from ui.render import ASSETS
+from ui.services import Services
+from ui.theme import make_theme
+
+logger = logging.getLogger(__name__)
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_PICTURES_KEPT = 256
+_WIDTHS = (400, 2400)
+
+# gr.HTML makes functions of its templates, which needs unsafe-eval; nothing can be sent to, or come from, elsewhere.
+_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data:; worker-src 'self' blob:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
+# Gradio would fetch such an address for whoever asks.
+_REFUSED_PATHS = ("/gradio_api/file=http", "/gradio_api/file/http", "/gradio_api/proxy=")
+
+
+def create_app(services: Services) -> FastAPI:
+    """The whole application, ready for uvicorn."""
+    app = FastAPI(title="Whetstone", docs_url=None, redoc_url=None, openapi_url=None)
+    app.middleware("http")(_guard)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[host.strip("[]") for host in LOOPBACK])
+    app.add_exception_handler(WhetstoneError, _answer_error)
+    _add_routes(app, services)
+    page = build_page(services)
+    # A mounted Gradio checks where an uploaded file lies only once this is set, which launch() would do.
+    page.has_launched = True
+    settings = services.settings
+    return gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        theme=make_theme(),
+        css_paths=ASSETS / "style.css",
+        head='<meta name="color-scheme" content="light dark">',
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        ssr_mode=False,
+        max_file_size=f"{settings.upload_megabytes}mb",
+        allowed_paths=[],
+        blocked_paths=[str(settings.originals), str(settings.models), str(settings.database)],
+    )
+
+
+async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Refuse what another site's page asks for in the user's browser, and lock down what ours may do."""
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        origin = request.headers.get("origin")
+        foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+        if foreign or request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return JSONResponse({"error": "Requests from other sites are refused."}, status_code=403)
+    if request.url.path.startswith(_REFUSED_PATHS):
+        return JSONResponse({"error": "Nothing is fetched from elsewhere."}, status_code=403)
+    response = await call_next(request)
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+def _answer_error(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": str(error)}, status_code=404 if isinstance(error, NotFoundError) else 400)
+
+
+def _add_routes(app: FastAPI, services: Services) -> None:
+    # Pictures are found again by the file's hash: another file under the same id can't occur.
+    picture = functools.lru_cache(maxsize=_PICTURES_KEPT)(render_page)
+
+    def original_of(document_id: int) -> tuple[Path, str]:
+        with open_database(services.settings.database) as db:
+            document = library.get_document(db, document_id)
+        return services.settings.original(document.sha256), document.names[0]
+
+    @app.get("/api/health")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/api/documents/{document_id}/pages/{number}.jpg")
+    def page_picture(document_id: int, number: int, width: int = 1200) -> Response:
+        path, _ = original_of(document_id)
+        jpeg = picture(path, number, min(max(width, _WIDTHS[0]), _WIDTHS[1]))
+        headers = {"Cache-Control": "private, max-age=86400, immutable"}
+        return Response(jpeg, media_type="image/jpeg", headers=headers)
+
+    @app.get("/api/documents/{document_id}/original.pdf")
+    def original(document_id: int) -> FileResponse:
+        path, name = original_of(document_id)
+        return FileResponse(path, media_type="application/pdf", filename=name, content_disposition_type="inline")
