@@ -26,7 +26,7 @@ _ONE_DAY = 86400
 
 
 def build_page(services: Services) -> gr.Blocks:
-    with gr.Blocks(title="Whetstone", analytics_enabled=False, delete_cache=(_ONE_DAY, _ONE_DAY)) as page:
+    with gr.Blocks(title="Whetstone", analytics_enabled=False, fill_width=True, delete_cache=(_ONE_DAY, _ONE_DAY)) as page:
         header = PlainHTML(render_header(services), elem_id="header")
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Search", id="search"):

@@ -45,18 +45,25 @@ def build_search_tab(services: Services) -> SearchTab:
             elem_id="question",
         )
         button = gr.Button("Search", variant="primary", scale=0, min_width=110, elem_id="search")
-    with gr.Row(elem_classes="options"):
+    with gr.Row(elem_classes="options filters"):
         papers = gr.Dropdown(
-            choices=[], multiselect=True, label="Only in these papers", container=False, scale=6, elem_id="papers"
+            choices=[],
+            multiselect=True,
+            label="Only in these papers",
+            info="all papers, unless you choose some",
+            scale=6,
+            elem_id="papers",
         )
-        k = gr.Slider(5, 50, value=_K_DEFAULT, step=1, label="Passages", scale=3, min_width=180, elem_id="k")
+        k = gr.Number(
+            _K_DEFAULT, minimum=5, maximum=50, precision=0, label="Passages", info="5 to 50", min_width=110, elem_id="k"
+        )
     desk = PlainHTML(
         render_hint(services, ""),
         elem_id="desk",
         js_on_load=read_asset("common.js") + read_asset("desk.js"),
         server_functions=[_make_judge(services), _make_open_page(services)],
     )
-    search = warn_user(functools.partial(_named_search, services))
+    search = warn_user(functools.partial(_search_handler, services))
     for event in (question.submit, button.click):
         # The last of several quick searches is the one that counts.
         event(search, [question, k, papers], desk, trigger_mode="always_last", show_progress="minimal", api_name=False)
@@ -67,8 +74,8 @@ def paper_choices(documents: Sequence[Document]) -> list[tuple[str, int]]:
     return [(document.title, document.id) for document in documents if document.chunks]
 
 
-def _named_search(services: Services, question: str, k: float, papers: Sequence[int] | None) -> str:
-    return run_search(services, question, int(k), tuple(papers or ()))
+def _search_handler(services: Services, question: str, k: float | None, papers: Sequence[int] | None) -> str:
+    return run_search(services, question, int(k or _K_DEFAULT), tuple(papers or ()))
 
 
 def run_search(services: Services, question: str, k: int, document_ids: tuple[int, ...]) -> str:

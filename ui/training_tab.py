@@ -54,7 +54,7 @@ def build_training_tab(services: Services) -> TrainingTab:
     _build_model_choice(services)
     gr.Markdown("### Judged passages")
     with gr.Row(elem_classes="options"):
-        words = gr.Textbox(placeholder="Words in question, passage or paper", label="Search", elem_id="pair-words")
+        words = gr.Textbox("", placeholder="Words in question, passage or paper", label="Search", elem_id="pair-words")
         sort = gr.Dropdown(list(_SORTS), value=_SORTS[0], label="Order", elem_id="pair-sort")
     pairs = PlainHTML(
         render_pairs(services, "", _SORTS[0]),
@@ -204,11 +204,11 @@ def render_models(services: Services) -> str:
     return render("models.html", rows=rows, job=render_job(job), note=note)
 
 
-def render_pairs(services: Services, words: str, order: str) -> str:
-    """The judgements that have all these words, in this order."""
+def render_pairs(services: Services, words: str | None, order: str) -> str:
+    """The judgements that have all these words, in this order; Gradio sends None for a field not yet shown."""
     with open_database(services.settings.database) as db:
         judged = judgements.list_judgements(db)
-    wanted = words.casefold().split()
+    wanted = (words or "").casefold().split()
     matching = [j for j in judged if all(w in f"{j.query} {j.text} {j.document}".casefold() for w in wanted)]
     found = _in_order(matching, order)[:_MOST_PAIRS_SHOWN]
     return render("pairs.html", pairs=found, shown=len(found), total=len(judged))
