@@ -26,7 +26,9 @@ _ONE_DAY = 86400
 
 
 def build_page(services: Services) -> gr.Blocks:
-    with gr.Blocks(title="Whetstone", analytics_enabled=False, fill_width=True, delete_cache=(_ONE_DAY, _ONE_DAY)) as page:
+    with gr.Blocks(
+        title="Whetstone", analytics_enabled=False, fill_width=True, delete_cache=(_ONE_DAY, _ONE_DAY)
+    ) as page:
         header = PlainHTML(render_header(services), elem_id="header")
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Search", id="search"):
@@ -85,11 +87,16 @@ def _paper_choices(services: Services) -> list[tuple[str, int]]:
 
 def _remember_tab(page: gr.Blocks, tabs: gr.Tabs) -> None:
     """Keep the chosen tab in the address, so that a reload comes back to it."""
-
-    def selected(request: gr.Request) -> gr.Tabs:
-        asked = request.query_params.get("tab", TABS[0])
-        return gr.Tabs(selected=asked if asked in TABS else TABS[0])
-
-    page.load(selected, None, tabs, show_progress="hidden", api_name=False)
     for tab, name in zip(tabs.children, TABS, strict=True):
         tab.select(None, None, None, js=f"() => {{ history.replaceState(null, '', '?tab={name}') }}")
+    # The first tab is selected, and written into the address, before anything of ours runs: FIRST_TAB_SCRIPT is earlier.
+    page.load(None, None, None, js=f"() => {{ openTab({list(TABS)}.indexOf(window.firstTab)) }}")
+
+
+FIRST_TAB_SCRIPT = """<script>
+window.firstTab = new URLSearchParams(location.search).get('tab');
+function openTab(index) {
+  const button = document.querySelectorAll('#tabs button[role=tab]')[index];
+  if (index > 0 && button) button.click();
+}
+</script>"""

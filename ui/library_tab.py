@@ -93,12 +93,13 @@ def _add_uploads(services: Services, files: list[Path]) -> None:
     known: list[str] = []
     for file in files:
         try:
+            if not file.resolve().is_relative_to(services.settings.uploads.resolve()):
+                raise ReadError(f"'{file.name}' was not uploaded here. Drop it onto the page.")
             document, new = add_file(services.settings, file)
         except ReadError as error:
             gr.Warning(str(error))
             continue
-        finally:
-            file.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
         if not new:
             known.append(document.title)
     if known:

@@ -45,17 +45,16 @@ def build_search_tab(services: Services) -> SearchTab:
             elem_id="question",
         )
         button = gr.Button("Search", variant="primary", scale=0, min_width=110, elem_id="search")
-    with gr.Row(elem_classes="options filters"):
+    with gr.Accordion("Filter", open=False, elem_id="filter"), gr.Row(elem_classes="options"):
         papers = gr.Dropdown(
             choices=[],
             multiselect=True,
-            label="Only in these papers",
-            info="all papers, unless you choose some",
+            label="Only in these papers (all, unless you choose some)",
             scale=6,
             elem_id="papers",
         )
         k = gr.Number(
-            _K_DEFAULT, minimum=5, maximum=50, precision=0, label="Passages", info="5 to 50", min_width=110, elem_id="k"
+            _K_DEFAULT, minimum=5, maximum=50, precision=0, label="Passages, 5 to 50", min_width=110, elem_id="k"
         )
     desk = PlainHTML(
         render_hint(services, ""),

@@ -38,9 +38,17 @@ async function openPage(chunk, page) {
   pane().innerHTML = answer.html;
   pane().dataset.chunk = chunk;
   setZoom(zoom);
+  fitSheet();
   const mark = pane().querySelector('figure mark'), sheet = pane().querySelector('.paper-desk');
   if (mark) sheet.scrollTop = Math.max(0, mark.offsetTop - 80); else sheet.scrollTop = 0;
 }
+function fitSheet() {   // the page ends where the window does, so that the marked passage can be scrolled into it
+  const sheet = pane() && pane().querySelector('.paper-desk');
+  if (!sheet || matchMedia('(max-width: 900px)').matches) return;
+  sheet.style.maxHeight = Math.max(360, innerHeight - Math.max(sheet.getBoundingClientRect().top, 50) - 14) + 'px';
+}
+addEventListener('scroll', fitSheet, { passive: true });
+addEventListener('resize', fitSheet);
 function setZoom(percent) {
   zoom = Math.min(300, Math.max(60, percent));
   const figure = pane() && pane().querySelector('figure');

@@ -1,0 +1,144 @@
+"""The real app in a process of its own, and real Chromium to look at it with."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+
+from core.settings import Settings, load_settings
+from core.types import DocumentState
+from indexer.ingest import add_file
+from storage.database import open_database
+from storage.library import list_documents
+from tests.ui.topics import write_hostile_paper, write_topics
+
+ROOT = Path(__file__).resolve().parents[2]
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_SECONDS_TO_START = 120
+_SECONDS_TO_READ = 180
+
+expect.set_options(timeout=20_000)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A running app: where its page is, and its library."""
+
+    url: str
+    settings: Settings
+
+
+@contextmanager
+def run_app(home: Path) -> Iterator[App]:
+    """The app on a free port with its own library; ended at the end."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WHETSTONE_")}
+    log = home.with_suffix(".log")
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "app.py", "--home", str(home), "--port", "0", "--model", "packaged-minilm"],
+            cwd=ROOT,
+            env=environment | {"HF_HUB_OFFLINE": "1"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield App(_wait_for_page(process, log), load_settings(home=home))
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _wait_for_page(process: subprocess.Popen[bytes], log: Path) -> str:
+    end = time.monotonic() + _SECONDS_TO_START
+    while time.monotonic() < end and process.poll() is None:
+        for line in log.read_text().splitlines():
+            if line.startswith("Whetstone") and _answers(url := line.split()[-1]):
+                return url
+        time.sleep(0.2)
+    pytest.fail(f"The app did not start:\n{log.read_text()}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/api/health", timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def wait_until_read(app: App, count: int) -> None:
+    """Wait until the library has so many papers, all of them ready or failed."""
+    end = time.monotonic() + _SECONDS_TO_READ
+    while time.monotonic() < end:
+        with open_database(app.settings.database) as db:
+            states = [document.state for document in list_documents(db)]
+        if len(states) >= count and all(state in (DocumentState.READY, DocumentState.FAILED) for state in states):
+            return
+        time.sleep(0.2)
+    pytest.fail(f"The papers were not read in time: {states}")
+
+
+def add_papers(app: App, paths: Sequence[Path]) -> None:
+    """Put files into the library as an upload does, and wait for them."""
+    with open_database(app.settings.database) as db:
+        known = len(list_documents(db))
+    new = sum(add_file(app.settings, path)[1] for path in paths)
+    wait_until_read(app, known + new)
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An app with three small papers, and one whose text is hostile."""
+    folder = tmp_path_factory.mktemp("app")
+    with run_app(folder / "library") as app:
+        add_papers(app, [*write_topics(folder), write_hostile_paper(folder)])
+        yield app
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("Chromium is not installed (Debian: apt install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh window. At the end: no error in its scripts, and no request to anyone but the app."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    errors: list[str] = []
+    foreign: list[str] = []
+
+    def note_request(request: Request) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+            foreign.append(request.url)
+
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    context.on("request", note_request)
+    yield page
+    context.close()
+    assert errors == []
+    assert foreign == []

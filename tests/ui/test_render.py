@@ -1,0 +1,68 @@
+"""What the page's HTML is made of, without a browser: escaping first of all."""
+
+import pytest
+
+from core.types import Hit, ModelState, ModelVersion, SearchResult, Span, StoredChunk
+from ui.charts import draw_curve
+from ui.render import mark_words
+from ui.search_tab import render_hits
+
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    "${Object.defineProperty(window,/pwn/.source,{value:1})}",
+    "{{value}} {% raw %}",
+    r"\xi and \u0 and \frac{a}{b}",
+    "</p><script>alert(1)</script>",
+    '" onmouseover="alert(1)',
+]
+
+
+def result_of(text: str, query: str = "a question") -> SearchResult:
+    model = ModelVersion(1, "m", "m", 4, 64, "f", None, ModelState.READY, "2026-01-01T00:00:00+00:00")
+    chunk = StoredChunk(7, 3, text, "a.pdf", text, (Span(2, 0, 5),), text)
+    return SearchResult(query, model, 0.012, (Hit(1, 0.5, chunk),))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_papers_text_is_shown_and_never_becomes_markup(text: str) -> None:
+    html = render_hits(result_of(text, query=text), {})
+    assert "<script" not in html
+    assert "<img" not in html
+    assert 'onmouseover="alert' not in html
+    assert mark_words(text, "").unescape() == text
+
+
+def test_a_hit_tells_rank_paper_page_section_and_the_verdict_given() -> None:
+    html = render_hits(result_of("Deep nets"), {7: 1})
+    assert 'data-chunk="7"' in html
+    assert 'data-rank="1"' in html
+    assert "page 2 · Deep nets" in html
+    assert 'class="yes" data-relevance="1" aria-pressed="true"' in html
+    assert 'class="no" data-relevance="0" aria-pressed="false"' in html
+    assert "1 passage from 1 paper in 12 ms" in html
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "marked"),
+    [
+        ("Training deep networks", "how to train a network?", ["Training", "networks"]),
+        ("The cat and the hat", "what is the cat", ["cat"]),
+        ("C++ and x_1", "x_1", ["x_1"]),
+        ("nothing here", "", []),
+    ],
+)
+def test_the_querys_words_are_marked_in_their_forms_and_common_words_are_not(
+    text: str, query: str, marked: list[str]
+) -> None:
+    html = str(mark_words(text, query))
+    assert [part.split("</mark>")[0] for part in html.split("<mark>")[1:]] == marked
+
+
+def test_a_curve_keeps_within_its_frame_and_names_its_newest_value() -> None:
+    svg = draw_curve("Loss <b>", [(0, 1.0), (5, 0.25), (10, 0.5)], 10, baseline=0.8)
+    assert "Loss &lt;b&gt;" in svg
+    assert "<b>0.500</b>" in svg
+    points = svg.split('points="')[1].split('"')[0].split()
+    assert all(0 <= float(x) <= 520 and 0 <= float(y) <= 170 for x, y in (point.split(",") for point in points))
+    assert len(points) == 3
+    assert draw_curve("Loss", [], 10) == ""

@@ -1,0 +1,126 @@
+"""The server over HTTP: who is let in, what is served, what is refused."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlite_utils import Database
+
+from core.settings import Settings
+from core.types import DocumentState, Metadata
+from indexer.ingest import add_file
+from indexer.pdf import read_paper
+from indexer.start import ensure_active_model
+from search.searcher import Searcher
+from search.vector_index import find_device
+from storage import library
+from tests.papers import make_paper, write
+from ui.server import create_app
+from ui.services import Services
+
+
+@pytest.fixture
+def services(settings: Settings) -> Services:
+    ensure_active_model(settings)
+    return Services(settings, Searcher(settings), find_device(), "a test")
+
+
+@pytest.fixture
+def client(services: Services) -> Iterator[TestClient]:
+    with TestClient(create_app(services), base_url="http://127.0.0.1") as client:
+        yield client
+
+
+@pytest.fixture
+def document_id(settings: Settings, db: Database, tmp_path: Path) -> int:
+    path = write(tmp_path, "light.pdf", make_paper("On Light", ["Gravity bends the path of light."]))
+    document, _ = add_file(settings, path)
+    library.store_reading(db, document.id, Metadata(), read_paper(path).pages, [])
+    library.set_document_state(db, document.id, DocumentState.READY)
+    return document.id
+
+
+def test_the_page_is_served_with_a_policy_that_lets_nothing_out(client: TestClient) -> None:
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert "connect-src 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_page_picture_and_the_original_are_served_by_id(client: TestClient, document_id: int) -> None:
+    picture = client.get(f"/api/documents/{document_id}/pages/1.jpg")
+    assert picture.status_code == 200
+    assert picture.content[:2] == b"\xff\xd8"
+    assert "immutable" in picture.headers["cache-control"]
+    original = client.get(f"/api/documents/{document_id}/original.pdf")
+    assert original.content.startswith(b"%PDF-")
+    assert original.headers["content-disposition"] == 'inline; filename="light.pdf"'
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/documents/99/pages/1.jpg", 404),
+        ("/api/documents/99/original.pdf", 404),
+        ("/api/documents/../library.db/original.pdf", 404),
+        ("/api/documents/%2e%2e%2flibrary.db/pages/1.jpg", 404),
+    ],
+)
+def test_what_is_not_a_document_is_not_served(client: TestClient, path: str, status: int) -> None:
+    assert client.get(path).status_code == status
+
+
+def test_a_page_that_is_not_there_is_one_sentence(client: TestClient, document_id: int) -> None:
+    answer = client.get(f"/api/documents/{document_id}/pages/9.jpg")
+    assert answer.status_code == 400
+    assert "no page 9" in answer.json()["error"]
+
+
+def test_a_removed_paper_is_not_served_any_more(client: TestClient, document_id: int, db: Database) -> None:
+    library.remove_documents(db, [document_id])
+    assert client.get(f"/api/documents/{document_id}/original.pdf").status_code == 404
+
+
+def test_a_foreign_host_name_is_refused(client: TestClient) -> None:
+    assert client.get("/", headers={"host": "evil.example"}).status_code == 400
+    assert client.get("/api/health", headers={"host": "127.0.0.1.evil.example"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "headers", [{"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}]
+)
+def test_a_write_that_another_site_asks_for_is_refused(client: TestClient, headers: dict[str, str]) -> None:
+    file = {"files": ("a.pdf", b"%PDF-", "application/pdf")}
+    assert client.post("/gradio_api/upload", files=file, headers=headers).status_code == 403
+
+
+def test_the_database_and_the_originals_are_not_served_as_files(
+    client: TestClient, services: Services, document_id: int
+) -> None:
+    settings = services.settings
+    original = next(settings.originals.iterdir())
+    for path in (settings.database, original, Path("/etc/passwd"), Path(__file__)):
+        assert client.get(f"/gradio_api/file={path}").status_code in (403, 404), path
+
+
+def test_nothing_is_fetched_from_elsewhere_for_a_visitor(client: TestClient) -> None:
+    assert client.get("/gradio_api/file=http://127.0.0.1:1/x").status_code == 403
+
+
+def test_a_file_of_the_server_can_not_be_passed_off_as_an_upload(client: TestClient, services: Services) -> None:
+    secret = services.settings.home.parent / "secret.pdf"
+    secret.write_bytes(b"%PDF-1.7 secret")
+    config = client.get("/config").json()
+    upload = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "upload")
+    taking = [part for part in config["dependencies"] if upload in part["inputs"]]
+    assert taking
+    forged = {"path": str(secret), "meta": {"_type": "gradio.FileData"}, "orig_name": "secret.pdf"}
+    for dependency in taking:
+        body = {"data": [[forged]], "fn_index": dependency["id"], "session_hash": "forger"}
+        answer = client.post("/gradio_api/queue/join", json=body)
+        with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": "forger"}) as stream:
+            events = "".join(line for line in stream.iter_lines()) if answer.status_code == 200 else ""
+        assert '"success":true' not in events.replace(" ", "")
+    assert not list(services.settings.originals.iterdir())
+    assert secret.exists()
