@@ -9,6 +9,7 @@ from sqlite_utils import Database
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["TQDM_DISABLE"] = "1"
 
 from core.settings import PACKAGED_MODEL, Settings, load_settings
 from indexer.encoder import Encoder, load_encoder

@@ -89,7 +89,7 @@ def _remember_tab(page: gr.Blocks, tabs: gr.Tabs) -> None:
     """Keep the chosen tab in the address, so that a reload comes back to it."""
     for tab, name in zip(tabs.children, TABS, strict=True):
         tab.select(None, None, None, js=f"() => {{ history.replaceState(null, '', '?tab={name}') }}")
-    # The first tab is selected, and written into the address, before anything of ours runs: FIRST_TAB_SCRIPT is earlier.
+    # Gradio selects the first tab before anything of ours runs; FIRST_TAB_SCRIPT has read the address still earlier.
     page.load(None, None, None, js=f"() => {{ openTab({list(TABS)}.indexOf(window.firstTab)) }}")
 
 

@@ -44,7 +44,7 @@ def make_theme() -> gr.themes.Base:
         input_placeholder_color_dark="#a39c8e",
         button_primary_background_fill="#0f6b5f",
         button_primary_background_fill_hover="#0c574d",
-        button_primary_background_fill_dark="#2b8577",
+        button_primary_background_fill_dark="#257566",
         button_primary_text_color="#ffffff",
         button_secondary_background_fill="#ffffff",
         button_secondary_background_fill_dark="#2b2923",

@@ -3,13 +3,14 @@ from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
-from tests.models import make_seed_like_model
 
 from core.errors import ModelError
 from core.settings import PACKAGED_MODEL, SEED_MODEL, Settings
 from core.types import JobKind
+from indexer.encoder import ModelChoice
 from indexer.start import ensure_active_model
 from storage import jobs, models
+from tests.models import make_seed_like_model
 
 
 def test_a_new_library_begins_with_the_packaged_model_without_a_network(settings: Settings, db: Database) -> None:
@@ -22,8 +23,7 @@ def test_a_new_library_begins_with_the_packaged_model_without_a_network(settings
 def test_on_a_gpu_the_seeds_model_is_tried_and_the_packaged_one_serves_where_the_hub_is_out_of_reach(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    monkeypatch.setattr("torch.cuda.get_device_name", lambda index: "a card")
+    monkeypatch.setattr("indexer.start.choose_model", lambda setting: ModelChoice(SEED_MODEL, "there is a GPU"))
     start = ensure_active_model(settings)
     assert start.version.source == PACKAGED_MODEL
     assert SEED_MODEL in start.why

@@ -55,7 +55,8 @@ def run_app(home: Path) -> Iterator[App]:
         process = subprocess.Popen(
             [sys.executable, "app.py", "--home", str(home), "--port", "0", "--model", "packaged-minilm"],
             cwd=ROOT,
-            env=environment | {"HF_HUB_OFFLINE": "1"},
+            # Short passages, so that small papers have several.
+            env=environment | {"HF_HUB_OFFLINE": "1", "WHETSTONE_CHUNK_TOKENS": "64"},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

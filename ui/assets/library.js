@@ -1,6 +1,8 @@
 const boxes = () => [...element.querySelectorAll('tbody input[type=checkbox]')];
 const chosen = () => boxes().filter(box => box.checked).map(box => Number(box.value));
+let kept = new Set();    // rows move when papers come and go, and a tick would stay with the row's place
 function count() {
+  kept = new Set(chosen());
   const button = element.querySelector('[data-remove]'), many = chosen().length;
   if (!button) return;
   button.disabled = !many;
@@ -25,4 +27,9 @@ element.addEventListener('click', async event => {
     trigger('changed');
   }
 });
-watch('value', count);
+watch('value', () => {
+  for (const box of boxes()) box.checked = kept.has(Number(box.value));
+  const all = element.querySelector('[data-all]');
+  if (all) all.checked = boxes().length > 0 && kept.size === boxes().length;
+  count();
+});

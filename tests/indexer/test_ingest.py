@@ -1,0 +1,195 @@
+"""Files in, searchable passages out, with the real reader and the packaged model."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from core.errors import ReadError
+from core.settings import Settings
+from core.types import DocumentState, JobKind
+from indexer.ingest import add_file, clean_name, remove_documents
+from indexer.start import ensure_active_model
+from jobs.worker import Worker
+from search.searcher import Searcher, SearchRequest
+from storage import jobs, library, models, vectors
+from storage.database import open_database
+from tests.papers import encrypt, make_paper, write
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def paper(number: int, sentences: int = 12) -> bytes:
+    words = ["gravity", "bread", "whales", "glass", "music", "iron", "maps", "tides", "chess", "rain"]
+    topic = f"{words[number % 10]} of kind {number}"
+    sentence = "of this paper tells one more thing about"
+    text = [f"Sentence {n} {sentence} {topic} and why it matters." for n in range(sentences)]
+    return make_paper(f"A Paper About {topic.title()}", [" ".join(text)])
+
+
+def work(settings: Settings) -> None:
+    """Let a worker do all there is to do."""
+    with open_database(settings.database) as db:
+
+        def finished() -> bool:
+            return not library.has_unfinished_documents(db) and not jobs.open_jobs(db)
+
+        Worker(settings).work_until(finished)
+
+
+@pytest.fixture
+def ready(settings: Settings) -> Settings:
+    ensure_active_model(settings)
+    return settings
+
+
+def test_a_file_is_kept_read_embedded_and_found(ready: Settings, db: Database, tmp_path: Path) -> None:
+    content = paper(0)
+    document, new = add_file(ready, write(tmp_path, "gravity.pdf", content))
+    assert (new, document.state) == (True, DocumentState.QUEUED)
+    work(ready)
+    document = library.get_document(db, document.id)
+    assert document.state is DocumentState.READY
+    assert (document.title, document.pages) == ("A Paper About Gravity Of Kind 0", 1)
+    assert document.chunks > 0
+    assert ready.original(document.sha256).read_bytes() == content
+    hits = Searcher(ready).search(SearchRequest("what about gravity?")).hits
+    assert {hit.chunk.document_id for hit in hits} == {document.id}
+    page = db.conn.execute("SELECT text FROM pages").fetchone()[0]
+    assert page[hits[0].chunk.start : hits[0].chunk.end].split()[:3] == hits[0].chunk.text.split()[:3]
+
+
+def test_the_same_bytes_under_another_name_are_read_once(ready: Settings, db: Database, tmp_path: Path) -> None:
+    first, _ = add_file(ready, write(tmp_path, "a.pdf", paper(1)))
+    second, new = add_file(ready, write(tmp_path, "b.pdf", paper(1)))
+    assert (second.id, second.names, new) == (first.id, ("a.pdf", "b.pdf"), False)
+    assert len(list(ready.originals.iterdir())) == 1
+
+
+def test_what_fails_says_why_and_the_others_go_on(ready: Settings, db: Database, tmp_path: Path) -> None:
+    for name, content in {
+        "page.pdf": b"<html>",
+        "locked.pdf": encrypt(paper(2), "secret"),
+        "good.pdf": paper(3),
+        "empty.pdf": b"",
+    }.items():
+        add_file(ready, write(tmp_path, name, content))
+    work(ready)
+    states = {document.names[0]: (document.state, document.reason) for document in library.list_documents(db)}
+    assert states["good.pdf"] == (DocumentState.READY, None)
+    for name, reason in {"page.pdf": "not a PDF", "locked.pdf": "encrypted", "empty.pdf": "is empty"}.items():
+        assert states[name][0] is DocumentState.FAILED
+        assert name in (states[name][1] or "")
+        assert reason in (states[name][1] or "")
+
+
+def test_a_removed_paper_is_gone_from_rows_files_and_results(ready: Settings, db: Database, tmp_path: Path) -> None:
+    searcher = Searcher(ready)
+    kept, _ = add_file(ready, write(tmp_path, "a.pdf", paper(1)))
+    gone, _ = add_file(ready, write(tmp_path, "b.pdf", paper(2)))
+    work(ready)
+    assert gone.id in {hit.chunk.document_id for hit in searcher.search(SearchRequest("whales", k=50)).hits}
+    remove_documents(ready, [gone.id])
+    assert {hit.chunk.document_id for hit in searcher.search(SearchRequest("whales", k=50)).hits} == {kept.id}
+    assert not ready.original(gone.sha256).exists()
+    assert db["embeddings"].count == db.conn.execute("SELECT count(DISTINCT content_hash) FROM chunks").fetchone()[0]
+
+
+def test_a_paper_removed_and_added_again_is_whole(ready: Settings, db: Database, tmp_path: Path) -> None:
+    path = write(tmp_path, "a.pdf", paper(1))
+    first, _ = add_file(ready, path)
+    work(ready)
+    remove_documents(ready, [first.id])
+    second, new = add_file(ready, path)
+    work(ready)
+    assert new
+    assert library.get_document(db, second.id).state is DocumentState.READY
+    assert ready.original(second.sha256).exists()
+
+
+def test_a_stopped_ingest_leaves_papers_that_can_be_retried(ready: Settings, db: Database, tmp_path: Path) -> None:
+    document, _ = add_file(ready, write(tmp_path, "a.pdf", paper(1)))
+    job = jobs.add_job(db, JobKind.INGEST)
+    jobs.start_job(db, job.id)
+    jobs.request_cancel(db, job.id)
+    jobs.requeue_interrupted(db)
+    work(ready)
+    assert library.get_document(db, document.id).state is DocumentState.FAILED
+    library.retry_document(db, document.id)
+    work(ready)
+    assert library.get_document(db, document.id).state is DocumentState.READY
+
+
+def test_a_file_that_is_not_there_is_one_sentence(ready: Settings, tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="'nowhere.pdf' can't be opened"):
+        add_file(ready, tmp_path / "nowhere.pdf")
+    assert list(ready.originals.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "clean"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\papers\\a.pdf", "a.pdf"),
+        ("a\x00b\u202efdp.exe\n.pdf", "abfdp.exe.pdf"),
+        ("", "unnamed.pdf"),
+        ("/", "unnamed.pdf"),
+        ("x" * 500, "x" * 200),
+    ],
+)
+def test_a_name_is_stored_without_tricks(name: str, clean: str) -> None:
+    assert clean_name(name) == clean
+
+
+def run_worker(settings: Settings) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "jobs", "--home", str(settings.home)],
+        stdin=subprocess.PIPE,
+        cwd=ROOT,
+        env=os.environ | {"HF_HUB_OFFLINE": "1"},
+    )
+
+
+def count_ready(db: Database) -> int:
+    return db["documents"].count_where("state = 'ready'")
+
+
+def wait_until_ready(db: Database, wanted: int, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while count_ready(db) < wanted:
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_an_ingest_killed_in_the_middle_goes_on_where_it_was(ready: Settings, db: Database, tmp_path: Path) -> None:
+    for number in range(20):
+        add_file(ready, write(tmp_path, f"{number}.pdf", paper(number, sentences=60)))
+
+    for wanted in (3, 9):
+        worker = run_worker(ready)
+        wait_until_ready(db, wanted)
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+    done_before = {row["id"]: row["vector"] for row in db["embeddings"].rows}
+    assert 9 <= count_ready(db) < 20
+    work(ready)
+    documents = library.list_documents(db)
+    assert [document.state for document in documents] == [DocumentState.READY] * 20
+    model = models.active_model(db)
+    assert model is not None
+    assert vectors.count_missing(db, model.id) == 0
+    rows = {row["id"]: row["vector"] for row in db["embeddings"].rows}
+    assert {key: rows[key] for key in done_before} == done_before
+    assert len(rows) == db.conn.execute("SELECT count(DISTINCT content_hash) FROM chunks").fetchone()[0]
+    for document in documents:
+        (number,) = (int(name.removesuffix(".pdf")) for name in document.names)
+        texts = " ".join(chunk.text for chunk in library.chunks_of_document(db, document.id))
+        assert "Sentence 59 of this paper tells one more thing about" in texts
+        assert f"of kind {number} " in texts
+    assert jobs.open_jobs(db) == []
