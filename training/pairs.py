@@ -13,6 +13,7 @@ MINIMUM_PAIRS = 2
 MINIMUM_QUERIES = 20
 _HELD_OUT_SHARE = 0.25
 _CHOOSE_SHARE = 0.15
+_QUERIES_FOR_HOLDING_OUT = 3
 # From so many judged queries on, there are enough to choose the checkpoint on others than those that decide.
 _QUERIES_FOR_CHOOSING = 30
 
@@ -107,8 +108,11 @@ def make_pairs(queries: Iterable[JudgedQuery]) -> list[TrainingPair]:
 def split_queries(queries: Sequence[JudgedQuery], seed: int) -> Split:
     """Train, choose and held-out queries; those that share an approved passage always stay together.
 
-    The same queries and seed give the same split. Nothing is held out where all queries hang together.
+    The same queries and seed give the same split. Nothing is held out of two queries, which are needed to train at
+    all, or where all queries hang together.
     """
+    if len(queries) < _QUERIES_FOR_HOLDING_OUT:
+        return Split(tuple(queries), (), ())
     groups = _components(queries)
     random.Random(seed).shuffle(groups)
     held_out, rest = _take(groups, round(_HELD_OUT_SHARE * len(queries)), len(queries))

@@ -78,6 +78,12 @@ def test_few_questions_have_no_choosing_set_of_their_own_and_many_have() -> None
     assert (len(many.train), len(many.choose), len(many.held_out)) == (36, 9, 15)
 
 
+def test_two_questions_are_both_trained_on() -> None:
+    split = split_queries([query("a", 1), query("b", 2)], 0)
+    assert (len(split.train), split.held_out) == (2, ())
+    assert len(split_queries([query("a", 1), query("b", 2), query("c", 3)], 0).held_out) == 1
+
+
 def test_questions_that_all_hang_together_are_all_trained_on() -> None:
     split = split_queries([query(f"q{n}", 1) for n in range(8)], 0)
     assert len(split.train) == 8

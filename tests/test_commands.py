@@ -1,0 +1,170 @@
+"""The commands as a person or a script runs them: processes, exit codes, one JSON document on stdout."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.papers import make_paper, write
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENT_FIELDS = {
+    "id", "names", "title", "authors", "year", "sha256", "pages", "chunks", "state", "reason", "added_at",
+}  # fmt: skip
+HIT_FIELDS = {
+    "rank", "score", "chunk_id", "document_id", "document", "title", "page", "start", "end", "section", "text",
+}  # fmt: skip
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WHETSTONE_")}
+    environment |= {"WHETSTONE_HOME": str(tmp_path / "library"), "HF_HUB_OFFLINE": "1"}
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *map(str, arguments)]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Path:
+    folder = tmp_path / "papers"
+    (folder / "more").mkdir(parents=True)
+    light = ["Gravity bends the path of light around the sun.", "Photons have no mass at all, yet they fall."]
+    bread = ["Yeast makes bread rise by giving off a gas.", "Salt slows the yeast down and tightens the dough."]
+    write(folder, "light.pdf", make_paper("On the Bending of Light", light))
+    write(folder / "more", "bread.pdf", make_paper("On the Rising of Bread", bread))
+    return folder
+
+
+def test_the_whole_job_on_the_command_line(run: Run, papers: Path, tmp_path: Path) -> None:
+    added = run("-m", "indexer", "add", papers, "--json")
+    assert (added.returncode, len(json.loads(added.stdout)["documents"])) == (0, 2)
+
+    listed = json.loads(run("-m", "indexer", "list", "--json").stdout)["documents"]
+    assert [set(document) for document in listed] == [DOCUMENT_FIELDS] * 2
+    assert {document["state"] for document in listed} == {"ready"}
+
+    found = run("-m", "search", "what makes bread rise?", "-k", "3", "--json")
+    answer = json.loads(found.stdout)
+    assert set(answer) == {"query", "model", "seconds", "hits"}
+    assert set(answer["model"]) == {"id", "name", "dim"}
+    assert set(answer["hits"][0]) == HIT_FIELDS
+    first = answer["hits"][0]
+    assert (first["title"], first["document"], first["page"]) == ("On the Rising of Bread", "bread.pdf", 1)
+
+    for hit, verdict in ((first, "--relevant"), (answer["hits"][1], "--not-relevant")):
+        judged = run("-m", "training", "judge", "--query", answer["query"], "--chunk", hit["chunk_id"], verdict)
+        assert (judged.returncode, judged.stdout) == (0, "Stored.\n")
+    light = json.loads(run("-m", "search", "how does light move near the sun?", "--json").stdout)["hits"][0]
+    run("-m", "training", "judge", "--query", "light?", "--chunk", light["chunk_id"], "--relevant")
+
+    exported = tmp_path / "judgements.jsonl"
+    assert run("-m", "training", "export", exported).returncode == 0
+    assert len(exported.read_text().splitlines()) == 3
+    imported = run("-m", "training", "import", exported, "--json")
+    assert json.loads(imported.stdout) == {"stored": 0, "known": 3, "refused": []}
+
+    trained = run("-m", "training", "retrain", "--epochs", "1", "--batch-size", "2", "--json")
+    assert trained.returncode == 0, trained.stderr
+    version = json.loads(trained.stdout)
+    promoted = run("-m", "training", "promote", version["id"], "--json")
+    assert json.loads(promoted.stdout)["name"] == version["name"] == "v1"
+    assert json.loads(run("-m", "training", "models", "--json").stdout)["active"] == version["id"]
+    assert json.loads(run("-m", "search", "bread", "--json").stdout)["model"]["name"] == "v1"
+    assert run("-m", "training", "undo").returncode == 0
+    nothing_left = run("-m", "training", "undo")
+    assert (nothing_left.returncode, nothing_left.stderr) == (1, "There is no earlier model to go back to.\n")
+
+    removed = run("-m", "indexer", "remove", first["document_id"], "--json")
+    assert json.loads(removed.stdout) == {"removed": [first["document_id"]]}
+    left = json.loads(run("-m", "search", "bread", "--json").stdout)["hits"]
+    assert {hit["document"] for hit in left} == {"light.pdf"}
+
+
+def test_one_bad_file_makes_add_fail_after_the_others_went_in(run: Run, papers: Path) -> None:
+    write(papers, "bad.pdf", b"not a PDF at all")
+    added = run("-m", "indexer", "add", papers, papers / "nowhere.pdf")
+    assert added.returncode == 1
+    assert "'bad.pdf' is not a PDF" in added.stderr
+    assert "'nowhere.pdf' can't be opened" in added.stderr
+    assert added.stdout == "2 papers ready (2 passages), 2 failed.\n"
+    again = run("-m", "indexer", "add", papers / "light.pdf")
+    assert (again.returncode, again.stdout) == (0, "1 papers ready (1 passages), 0 failed.\n")
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_the_library_can_be_named_before_and_after_the_subcommand(run: Run, tmp_path: Path, place: str) -> None:
+    home = ["--home", tmp_path / "other"]
+    arguments = ["-m", "indexer", *home, "list"] if place == "before" else ["-m", "indexer", "list", *home]
+    assert run(*arguments, "--json").returncode == 0
+    assert (tmp_path / "other" / "library.db").exists()
+    assert not (tmp_path / "library").exists()
+
+
+def test_a_labelled_folder_is_scored_with_the_documented_fields(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    write(folder, "corpus.jsonl", b'{"_id": "a", "text": "yeast makes bread rise"}\n{"_id": "b", "text": "light"}\n')
+    write(folder, "queries.jsonl", b'{"_id": "q", "text": "why does bread rise?"}\n')
+    write(folder, "qrels.tsv", b"query-id\tcorpus-id\tscore\nq\ta\t1\n")
+    scored = run("-m", "search", "eval", folder, "--json")
+    scores = json.loads(scored.stdout)
+    assert set(scores) == {"ndcg@10", "mrr@10", "recall@10", "recall@100", "queries", "passages", "seconds"}
+    assert (scores["ndcg@10"], scores["queries"], scores["passages"]) == (1.0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["-m", "indexer", "remove", "42"], 1, "There is no paper with id 42"),
+        (["-m", "indexer", "fetch"], 2, "invalid choice"),
+        (["-m", "search", "eval", "/nowhere"], 1, "There is no folder '/nowhere'"),
+        (["-m", "search"], 2, "required: question"),
+        (["-m", "training", "judge", "--query", "q", "--chunk", "7", "--relevant"], 1, "no passage with id 7"),
+        (["-m", "training", "judge", "--query", "q", "--chunk", "7"], 2, "--relevant"),
+        (["-m", "training", "promote", "9"], 1, "no model version with id 9"),
+        (["-m", "training", "retrain"], 1, "training needs passages approved for at least 2"),
+        (["-m", "training", "retrain", "--dims", "a,b"], 2, "not a list of whole numbers"),
+        (["-m", "training", "import", "/nowhere.jsonl"], 1, "can't be read"),
+        (["app.py", "--port", "eighty"], 1, "WHETSTONE_PORT is 'eighty'"),
+        (["app.py", "--host", "0.0.0.0"], 1, "served on 127.0.0.1 only"),
+        (["app.py", "--home", "/proc/nowhere"], 1, "can't be written"),
+    ],
+)
+def test_what_is_refused_is_one_sentence_and_the_right_exit_code(
+    run: Run, arguments: list[str], code: int, said: str
+) -> None:
+    done = run(*arguments)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_port_in_use_is_one_sentence(run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = run("app.py", "--port", taken.getsockname()[1])
+    assert done.returncode == 1
+    assert "is in use" in done.stderr
+
+
+def test_help_lists_every_variable_with_its_default(run: Run) -> None:
+    shown = run("app.py", "--help")
+    assert shown.returncode == 0
+    for name in ("WHETSTONE_HOME", "WHETSTONE_MODEL", "WHETSTONE_HOST", "WHETSTONE_PORT", "WHETSTONE_CHUNK_TOKENS"):
+        assert name in shown.stdout
+    assert "default: 7860" in shown.stdout
