@@ -26,7 +26,7 @@ def make_batches(pairs: Sequence[TrainingPair], batch_size: int, rng: random.Ran
 
 
 def _clash(one: TrainingPair, other: TrainingPair) -> bool:
-    if one.query == other.query:
+    if one.words == other.words:
         return True
     return bool(_passages(one) & (_passages(other) | other.relevant) or _passages(other) & one.relevant)
 

@@ -3,7 +3,7 @@
 import random
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from core.types import Judgement
@@ -30,12 +30,16 @@ class JudgedQuery:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPair:
-    """A query and a positive, with a rejected passage as hard negative where there is one."""
+    """A query and a positive, with a rejected passage as hard negative where there is one.
+
+    `words` is what the query shares with other writings of it; `relevant` are all passages approved for it.
+    """
 
     query: str
     positive: str
     negative: str | None
     relevant: frozenset[str]
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,12 @@ def queries_needed(judged_queries: int) -> int:
 def collect_queries(judgements: Iterable[Judgement]) -> Collected:
     """Judged queries with an approved passage, in the order of their first judgement.
 
-    Queries that differ in case, spaces and punctuation only are one. The same text both approved and rejected for a
-    query, in two places, tells nothing and is left out.
+    Queries that differ in case, spaces and the mark at the end only are one; "C" and "C++" are two. The same text both
+    approved and rejected for a query, in two places, tells nothing and is left out.
     """
     by_query: defaultdict[str, list[Judgement]] = defaultdict(list)
     for judgement in judgements:
-        by_query[fold_query(judgement.query)].append(judgement)
+        by_query[_same_question(judgement.query)].append(judgement)
     queries, contradictions = [], 0
     for judged in by_query.values():
         approved = {j.text: (j.chunk_id, j.text) for j in judged if j.relevance}
@@ -89,8 +93,12 @@ def collect_queries(judgements: Iterable[Judgement]) -> Collected:
     return Collected(tuple(queries), contradictions)
 
 
+def _same_question(text: str) -> str:
+    return " ".join(text.casefold().split()).rstrip(" ?!.") or text
+
+
 def fold_query(text: str) -> str:
-    """What two writings of one question have in common: their words."""
+    """What likely writings of one question have in common: their words. Such queries are kept on one side."""
     return " ".join(re.findall(r"\w+", text.casefold())) or text
 
 
@@ -101,26 +109,29 @@ def make_pairs(queries: Iterable[JudgedQuery]) -> list[TrainingPair]:
         relevant = frozenset(text for _, text in query.relevant)
         for number, (_, positive) in enumerate(query.relevant):
             negative = query.rejected[number % len(query.rejected)][1] if query.rejected else None
-            pairs.append(TrainingPair(query.text, positive, negative, relevant))
+            pairs.append(TrainingPair(query.text, positive, negative, relevant, fold_query(query.text)))
     return pairs
 
 
-def split_queries(queries: Sequence[JudgedQuery], seed: int) -> Split:
-    """Train, choose and held-out queries; those that share an approved passage always stay together.
+def split_queries(queries: Sequence[JudgedQuery], seed: int, learnt: Collection[str] = ()) -> Split:
+    """Train, choose and held-out queries; those that share their words or an approved passage stay together.
 
-    The same queries and seed give the same split. Nothing is held out of two queries, which are needed to train at
-    all, or where all queries hang together.
+    The words of queries in `learnt` are what the base model was trained on before: scores on them prove nothing, so
+    they are trained on again. The same queries and seed give the same split. Nothing is held out of two queries,
+    which are needed to train at all, or where all queries hang together.
     """
     if len(queries) < _QUERIES_FOR_HOLDING_OUT:
         return Split(tuple(queries), (), ())
     groups = _components(queries)
     random.Random(seed).shuffle(groups)
-    held_out, rest = _take(groups, round(_HELD_OUT_SHARE * len(queries)), len(queries))
+    known = [group for group in groups if any(fold_query(query.text) in learnt for query in group)]
+    fresh = [group for group in groups if group not in known]
+    held_out, rest = _take(fresh, round(_HELD_OUT_SHARE * len(queries)), len(queries))
     choose: list[list[JudgedQuery]] = []
     if len(queries) >= _QUERIES_FOR_CHOOSING:
         choose, rest = _take(rest, round(_CHOOSE_SHARE * len(queries)), len(queries))
     decided_on = _flatten(held_out)
-    return Split(_flatten(rest), _flatten(choose) or decided_on, decided_on)
+    return Split(_flatten([*known, *rest]), _flatten(choose) or decided_on, decided_on)
 
 
 def _take(
@@ -142,7 +153,7 @@ def _take(
 
 
 def _components(queries: Sequence[JudgedQuery]) -> list[list[JudgedQuery]]:
-    """Queries connected by approved passages, by chunk or by text."""
+    """Queries connected by their words, or by approved passages, by chunk or by text."""
     parent = list(range(len(queries)))
 
     def root(index: int) -> int:
@@ -151,11 +162,13 @@ def _components(queries: Sequence[JudgedQuery]) -> list[list[JudgedQuery]]:
             index = parent[index]
         return index
 
-    seen: dict[int | str, int] = {}
+    seen: dict[tuple[str, int | str], int] = {}
     for index, query in enumerate(queries):
+        keys: list[tuple[str, int | str]] = [("words", fold_query(query.text))]
         for chunk_id, text in query.relevant:
-            for key in (chunk_id, text):
-                parent[root(index)] = root(seen.setdefault(key, index))
+            keys += [("chunk", chunk_id), ("text", text)]
+        for key in keys:
+            parent[root(index)] = root(seen.setdefault(key, index))
     groups: defaultdict[int, list[JudgedQuery]] = defaultdict(list)
     for index, query in enumerate(queries):
         groups[root(index)].append(query)

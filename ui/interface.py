@@ -1,12 +1,14 @@
 """The page: a header and three tabs, brought up to date while heavy work goes on elsewhere."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 from storage import library
 from storage.database import open_database
+from ui.changes import ChangeWatch
 from ui.library_tab import build_library_tab, render_library
 from ui.render import render
 from ui.search_tab import PlainHTML, build_search_tab, paper_choices
@@ -24,6 +26,8 @@ TABS = ("search", "library", "training")
 _SECONDS_BETWEEN_LOOKS = 1.0
 _ONE_DAY = 86400
 
+_Part = tuple[gr.components.Component, Callable[[], Any]]
+
 
 def build_page(services: Services) -> gr.Blocks:
     with gr.Blocks(
@@ -39,38 +43,40 @@ def build_page(services: Services) -> gr.Blocks:
                 training = build_training_tab(services)
         _remember_tab(page, tabs)
 
-        parts = {
+        parts: dict[str, _Part] = {
             "header": (header, lambda: render_header(services)),
             "library": (papers.table, lambda: render_library(services)),
             "training": (training.status, lambda: render_training(services)),
             "models": (training.models, lambda: render_models(services)),
-            "papers": (search.papers, lambda: _paper_choices(services)),
-            "base": (training.base, lambda: base_choices(services)),
+            "base": (training.base, lambda: gr.update(choices=base_choices(services))),
         }
-        components = [component for component, _ in parts.values()]
+        changes = ChangeWatch(services.settings.database)
         seen = gr.State({})
 
-        def bring_up_to_date(known: dict[str, str]) -> list[Any]:
+        def bring_up_to_date(
+            known: dict[str, Any], words: str | None, order: str, chosen: list[Any] | None
+        ) -> list[Any]:
             """What changed since this window's last look; the rest of the page is left alone."""
-            fresh = {name: make() for name, (_, make) in parts.items()}
-            digests = {name: hashlib.sha256(repr(value).encode()).hexdigest() for name, value in fresh.items()}
+            mark = changes.mark()
+            if known.get("mark") == mark:
+                return [gr.skip()] * (len(parts) + 3)
+            fresh = [make() for _, make in parts.values()]
+            fresh.append(render_pairs(services, words, order))
+            fresh.append(_update_papers(services, chosen))
+            digests = [hashlib.sha256(repr(value).encode()).hexdigest() for value in fresh]
+            before = known.get("digests", [""] * len(digests))
             updates = [
-                (gr.update(choices=value) if isinstance(value, list) else value)
-                if known.get(name) != digests[name]
-                else gr.skip()
-                for name, value in fresh.items()
+                value if old != new else gr.skip() for value, old, new in zip(fresh, before, digests, strict=True)
             ]
-            return [*updates, digests]
+            return [*updates, {"mark": mark, "digests": digests}]
 
+        inputs = [seen, training.pair_words, training.pair_sort, search.papers]
+        outputs = [*(component for component, _ in parts.values()), training.pairs, search.papers, seen]
         silent: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_name": False}
-        outputs = [*components, seen]
-        gr.Timer(_SECONDS_BETWEEN_LOOKS).tick(bring_up_to_date, seen, outputs, **silent)
-        page.load(bring_up_to_date, seen, outputs, **silent)
+        gr.Timer(_SECONDS_BETWEEN_LOOKS).tick(bring_up_to_date, inputs, outputs, **silent)
+        page.load(bring_up_to_date, inputs, outputs, **silent)
         for changed in (search.desk.judged, papers.table.changed, training.status.changed, training.models.changed):
-            changed(bring_up_to_date, seen, outputs, trigger_mode="always_last", **silent)
-        pair_inputs = [training.pair_words, training.pair_sort]
-        for shown in (search.desk.judged, page.load):
-            shown(lambda words, order: render_pairs(services, words, order), pair_inputs, training.pairs, **silent)
+            changed(bring_up_to_date, inputs, outputs, trigger_mode="always_last", **silent)
     return page
 
 
@@ -80,9 +86,13 @@ def render_header(services: Services) -> str:
     return render("header.html", **facts, device=f"Index on {services.device.name}: {services.device.why}")
 
 
-def _paper_choices(services: Services) -> list[tuple[str, int]]:
+def _update_papers(services: Services, chosen: list[Any] | None) -> dict[str, Any]:
+    """The papers to choose from; one that was removed is no longer chosen."""
     with open_database(services.settings.database) as db:
-        return paper_choices(library.list_documents(db))
+        choices = paper_choices(library.list_documents(db))
+    ids = {document_id for _, document_id in choices}
+    kept = [document_id for document_id in chosen or [] if document_id in ids]
+    return gr.update(choices=choices) if kept == (chosen or []) else gr.update(choices=choices, value=kept)
 
 
 def _remember_tab(page: gr.Blocks, tabs: gr.Tabs) -> None:

@@ -50,6 +50,8 @@ def build_search_tab(services: Services) -> SearchTab:
             choices=[],
             multiselect=True,
             label="Only in these papers (all, unless you choose some)",
+            # Else Gradio refuses to search for a choice it has lost count of: a paper removed, a laptop that slept.
+            allow_custom_value=True,
             scale=6,
             elem_id="papers",
         )
@@ -73,8 +75,14 @@ def paper_choices(documents: Sequence[Document]) -> list[tuple[str, int]]:
     return [(document.title, document.id) for document in documents if document.chunks]
 
 
-def _search_handler(services: Services, question: str, k: float | None, papers: Sequence[int] | None) -> str:
-    return run_search(services, question, int(k or _K_DEFAULT), tuple(papers or ()))
+def _search_handler(services: Services, question: str, k: float | None, papers: Sequence[object] | None) -> str:
+    return run_search(services, question, int(k or _K_DEFAULT), _live_papers(services, papers) if papers else ())
+
+
+def _live_papers(services: Services, chosen: Sequence[object]) -> tuple[int, ...]:
+    """The chosen papers that are still there."""
+    with open_database(services.settings.database) as db:
+        return tuple(document.id for document in library.list_documents(db) if document.id in chosen)
 
 
 def run_search(services: Services, question: str, k: int, document_ids: tuple[int, ...]) -> str:

@@ -82,17 +82,20 @@ def _build_recipe(services: Services) -> gr.Dropdown:
     default = PRESETS["default"]
     with gr.Row(elem_classes="options recipe"):
         preset = gr.Dropdown(
-            [("default: short, averaged with the start", "default"), ("seed: 10 epochs, batch 5, lr 5e-5", "seed")],
+            [("short, averaged with the start", "default"), ("as the seed: 10 epochs, batch 5", "seed")],
             value="default",
             label="Recipe",
             elem_id="preset",
-            min_width=220,
+            scale=3,
+            min_width=250,
         )
-        base = gr.Dropdown(base_choices(services), value=0, label="Start from", elem_id="base", min_width=160)
+        base = gr.Dropdown(base_choices(services), value=0, label="Start from", elem_id="base", scale=2, min_width=190)
         epochs = gr.Number(default.epochs, label="Epochs", precision=0, elem_id="epochs", min_width=80)
         batch = gr.Number(default.batch_size, label="Batch size", precision=0, elem_id="batch-size", min_width=80)
         rate = gr.Textbox(f"{default.learning_rate:g}", label="Learning rate", elem_id="learning-rate", min_width=90)
-        dims = gr.Textbox(_join(default), label="Matryoshka dimensions", elem_id="dims", min_width=180)
+        dims = gr.Textbox(
+            _join(default), label="Matryoshka dimensions", elem_id="dims", max_lines=1, scale=2, min_width=190
+        )
         button = gr.Button("Retrain", variant="primary", elem_id="retrain", scale=0, min_width=120)
 
     def fill_in(name: str) -> tuple[int, int, str, str]:
@@ -141,6 +144,7 @@ def _build_model_choice(services: Services) -> None:
             allow_custom_value=True,
             elem_id="model-source",
             scale=5,
+            min_width=300,
         )
         button = gr.Button("Load and use", elem_id="use-model", scale=0, min_width=140)
 

@@ -23,7 +23,7 @@ from storage.library import list_documents
 from tests.ui.topics import write_hostile_paper, write_topics
 
 ROOT = Path(__file__).resolve().parents[2]
-_FLAGS = [
+FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -47,16 +47,15 @@ class App:
 
 
 @contextmanager
-def run_app(home: Path) -> Iterator[App]:
-    """The app on a free port with its own library; ended at the end."""
+def run_app(home: Path, chunk_tokens: int = 64) -> Iterator[App]:
+    """The app on a free port with its own library; ended at the end. Passages are short: small papers have several."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WHETSTONE_")}
     log = home.with_suffix(".log")
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "app.py", "--home", str(home), "--port", "0", "--model", "packaged-minilm"],
             cwd=ROOT,
-            # Short passages, so that small papers have several.
-            env=environment | {"HF_HUB_OFFLINE": "1", "WHETSTONE_CHUNK_TOKENS": "64"},
+            env=environment | {"HF_HUB_OFFLINE": "1", "WHETSTONE_CHUNK_TOKENS": str(chunk_tokens)},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -120,7 +119,7 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.skip("Chromium is not installed (Debian: apt install chromium)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
         yield browser
         browser.close()
 

@@ -7,8 +7,8 @@ from tests.papers import make_paper, write
 
 HOSTILE_TEXT = (
     "Backslashes such as \\xi and \\u0 stand here, and ${Object.defineProperty(window, /pwned/.source, {value: 1})}, "
-    "and {{value}}, and <img src=x onerror=\"Object.defineProperty(window, 'pwned', {value: 1})\"> beside harmless words "
-    "on how parsers read templates."
+    "and {{value}}, and <img src=x onerror=\"Object.defineProperty(window, 'pwned', {value: 1})\"> beside harmless "
+    "words on how parsers read templates."
 )
 
 
@@ -56,8 +56,8 @@ TOPICS = (
         "Timing of Millisecond Pulsars",
         "how precisely do pulsars keep time?",
         (
-            "A pulsar is a spinning neutron star whose radio beam sweeps past the Earth once in a rotation. Millisecond "
-            "pulsars keep time to better than a microsecond over many years.",
+            "A pulsar is a spinning neutron star whose radio beam sweeps past the Earth once in a rotation. "
+            "Millisecond pulsars keep time to better than a microsecond over many years.",
             "The arrival times are corrected for the motion of the Earth, for the plasma between the stars, and for "
             "relativity. What remains is called the timing residual.",
             "Gravitational waves of very low frequency would shift the residuals of all pulsars together. The shift "

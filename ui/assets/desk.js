@@ -72,6 +72,10 @@ element.addEventListener('click', event => {
   if (go) return openPage(pane().dataset.chunk, Number(go.dataset.go));
   const zoomed = event.target.closest('[data-zoom]');
   if (zoomed) return setZoom(zoom + 20 * Number(zoomed.dataset.zoom));
+  if (event.target.closest('[data-back]')) {
+    const from = hits().find(one => one.dataset.chunk === current);
+    return from && from.scrollIntoView({ block: 'center' });
+  }
   const hit = event.target.closest('.hit');
   if (hit && !String(getSelection())) {
     choose(hit);
