@@ -1,6 +1,6 @@
 """The pictures of the README: the app on a new library of given papers, judged and retrained once.
 
-python -m tests.screenshots FOLDER_OF_PDFS [--question "how is attention computed?"] [--to docs]
+python -m tests.screenshots FOLDER_OF_PDFS [--question "what does multi-head attention allow?"] [--to docs]
 """
 
 import argparse
@@ -26,7 +26,7 @@ _MS_TO_RETRAIN = 900_000
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.screenshots", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--question", default="how is attention computed?")
+    parser.add_argument("--question", default="what does multi-head attention allow?")
     parser.add_argument("--to", type=Path, default=Path("docs"), metavar="DIR")
     args = parser.parse_args()
     args.to.mkdir(parents=True, exist_ok=True)
@@ -62,9 +62,10 @@ def take_search(page: Page, question: str, target: Path) -> None:
     page.get_by_label("Question", exact=True).fill(question)
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page.locator(".pageview figure img")).to_be_visible(timeout=30_000)
-    for rank, name in ((1, "Approve"), (2, "Reject")):
+    for rank, name in ((1, "Approve"), (2, "Approve"), (5, "Reject")):
         page.locator(f'.hit[data-rank="{rank}"]').get_by_role("button", name=name).click()
     expect(page.locator("#header")).to_contain_text("1 rejected")
+    page.locator('.hit[data-rank="1"]').focus()
     _take(page, target)
 
 
