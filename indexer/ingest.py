@@ -117,6 +117,8 @@ class _IngestRun:
         # What has been read and waits for its vectors.
         self._read: queue.Queue[Document] = queue.Queue()
         self._reading = ""
+        self._papers_read = 0
+        self._papers_to_read = 0
         self._embedded = 0
         self._to_embed = 0
 
@@ -126,6 +128,8 @@ class _IngestRun:
             for document in library.unfinished_documents(db):
                 if document.state is DocumentState.EMBEDDING:
                     self._read.put(document)
+                else:
+                    self._papers_to_read += 1
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read papers") as executor:
             reading = executor.submit(self._read_queued)
             try:
@@ -140,6 +144,7 @@ class _IngestRun:
             self._reading = document.names[0]
             if self._read_document(document):
                 self._read.put(document)
+            self._papers_read += 1
 
     def _next_to_read(self) -> Document | None:
         with open_database(self._settings.database) as db:
@@ -175,7 +180,9 @@ class _IngestRun:
             except queue.Empty:
                 if all_read:
                     return reading.result()
-                self._progress.report("reading", item=self._reading)
+                # Papers may have come in since the count was taken.
+                papers = max(self._papers_to_read, self._papers_read + 1)
+                self._progress.report("reading", item=self._reading, done=self._papers_read, total=papers)
                 continue
             if not self._embed_document(document) or self._other_work_waits():
                 return None

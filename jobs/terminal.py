@@ -6,12 +6,13 @@ from core.cli import say
 from core.types import Job
 
 _WIDTH = 100
+_UNITS = {"reading": "papers", "embedding": "passages", "training": "steps"}
 
 
 def describe_job(job: Job) -> str:
     """One line: the step, the file or model, how much of how much, and the time left."""
-    amount = f" {job.done} of {job.total}" if job.total else ""
     item = f" {job.item}" if job.item else ""
+    amount = f", {job.done} of {job.total} {_UNITS.get(job.step, '')}".rstrip() if job.total else ""
     left = f", about {describe_seconds(job.seconds_left)} left" if job.seconds_left else ""
     return f"{job.step or 'waiting'}{item}{amount}{left}"
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from core.cli import DONE, REFUSED, add_home_argument, print_json, run_command, say, settings_from
-from core.errors import ImportFormatError, TrainingError
+from core.errors import ImportFormatError, SettingsError, TrainingError
 from core.settings import Settings
 from core.types import Job, JobKind, JobState, ModelVersion
 from storage import judgements, models
 from storage.database import open_database
-from storage.jobs import add_job
+from storage.jobs import add_job, request_cancel
 from training.exchange import export_judgements, import_judgements
 from training.settings import PRESETS, make_settings
 
@@ -83,7 +83,8 @@ def judge(settings: Settings, args: argparse.Namespace) -> int:
 
 def import_file(settings: Settings, args: argparse.Namespace) -> int:
     try:
-        lines = args.file.read_text(encoding="utf-8-sig").splitlines()
+        # By "\n" alone: splitlines would also split at line separators inside a text.
+        lines = args.file.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ImportFormatError(f"'{args.file}' can't be read as UTF-8 text ({error}).") from error
     with open_database(settings.database) as db:
@@ -96,7 +97,10 @@ def import_file(settings: Settings, args: argparse.Namespace) -> int:
 
 
 def export_file(settings: Settings, args: argparse.Namespace) -> int:
-    target = args.file.open("w", encoding="utf-8") if args.file else nullcontext(sys.stdout)
+    try:
+        target = args.file.open("w", encoding="utf-8") if args.file else nullcontext(sys.stdout)
+    except OSError as error:
+        raise SettingsError(f"'{args.file}' can't be written ({error.strerror}). Give another file.") from error
     with open_database(settings.database) as db, target as file:
         for line in export_judgements(db):
             print(line, file=file)
@@ -119,6 +123,8 @@ def retrain(settings: Settings, args: argparse.Namespace) -> int:
     ensure_active_model(settings)
     with open_database(settings.database) as db:
         job = add_job(db, JobKind.RETRAIN, asdict(recipe))
+    if make_settings(job.params) != recipe:
+        raise TrainingError("Another retrain is under way. Stop it on the page, or wait for its end, then try again.")
     job = _work(settings, job)
     with open_database(settings.database) as db:
         version = models.get_model(db, job.result["model_id"])
@@ -169,7 +175,13 @@ def _work(settings: Settings, job: Job) -> Job:
     from jobs.terminal import show_job
     from jobs.worker import run_or_wait
 
-    job = run_or_wait(settings, job, show_job)
+    try:
+        job = run_or_wait(settings, job, show_job)
+    except KeyboardInterrupt:
+        # Else whoever works next would take it for a job that died, and do it once more.
+        with open_database(settings.database) as db:
+            request_cancel(db, job.id)
+        raise
     if job.state is not JobState.DONE:
         raise TrainingError(job.reason or f"The job ended as {job.state}.")
     return job

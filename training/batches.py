@@ -1,5 +1,6 @@
 """Batches in which no passage is taken for a negative of a query it answers. Pure functions."""
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 
@@ -14,11 +15,13 @@ def make_batches(pairs: Sequence[TrainingPair], batch_size: int, rng: random.Ran
     """
     waiting = list(pairs)
     rng.shuffle(waiting)
+    # Batches of one size: 17 pairs at 16 are 9 and 8, and not 16 and one left over that teaches nothing.
+    size = math.ceil(len(pairs) / math.ceil(len(pairs) / batch_size)) if pairs else 0
     while waiting:
         batch: list[TrainingPair] = []
         later: list[TrainingPair] = []
         for pair in waiting:
-            fits = len(batch) < batch_size and not any(_clash(pair, other) for other in batch)
+            fits = len(batch) < size and not any(_clash(pair, other) for other in batch)
             (batch if fits else later).append(pair)
         waiting = later
         if len(batch) > 1 or batch[0].negative is not None:

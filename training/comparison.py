@@ -1,7 +1,7 @@
 """Two model versions on the same held-out queries over all passages: scores by dimension, and what to make of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from core.types import EmbeddingMatrix, ModelVersion
 from indexer.encoder import Encoder
 from search.evaluation import Scores, ndcg_at_k, score_run
 from search.vector_index import Device, VectorIndex
+from storage.library import chunks_by_id
 from storage.vectors import ChangeMark, changes_since
 from training.pairs import JudgedQuery
 
@@ -40,10 +41,22 @@ class Verdict:
     sentence: str
 
 
+def drop_removed(db: Database, queries: Sequence[JudgedQuery]) -> list[JudgedQuery]:
+    """The queries with those answers that are still in the library; without the queries that have none left."""
+    live = chunks_by_id(db, [chunk for query in queries for chunk, _ in query.relevant])
+    kept = [
+        replace(query, relevant=tuple(passage for passage in query.relevant if passage[0] in live)) for query in queries
+    ]
+    return [query for query in kept if query.relevant]
+
+
 def score_version(
     db: Database, version: ModelVersion, encoder: Encoder, queries: Sequence[JudgedQuery], dimensions: Sequence[int]
 ) -> VersionScores:
-    """Scores over every passage with this version's vector, vectors cut to each dimension and made unit again."""
+    """Scores over every passage with this version's vector, vectors cut to each dimension and made unit again.
+
+    Every answer must be in the library, as `drop_removed` sees to in the same transaction.
+    """
     passages = changes_since(db, version.id, version.dimension, ChangeMark())
     same_text = _first_chunk_of_text(db)
     query_vectors = encoder.encode_queries([query.text for query in queries])

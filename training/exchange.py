@@ -63,16 +63,22 @@ def import_judgements(db: Database, lines: Iterable[str]) -> Imported:
 def _parse(line: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ImportFormatError(f"it is not JSON ({error.msg}).") from error
+    except (ValueError, RecursionError) as error:  # not JSON, a number of thousands of digits, or nested too deep
+        raise ImportFormatError(f"it is not JSON that can be read ({error}).") from error
     if not isinstance(record, dict):
         raise ImportFormatError("it is not an object with query, document, page, start, end, text, relevance.")
     query = record.get("query")
     if not isinstance(query, str) or not query.strip():
         raise ImportFormatError("'query' is missing or empty.")
+    if not _is_unicode(query):
+        raise ImportFormatError("'query' holds half a character (a lone surrogate).")
     if record.get("relevance") not in (0, 1):
         raise ImportFormatError(f"'relevance' is {record.get('relevance')!r}; it must be 1 or 0.")
     return record | {"relevance": int(record["relevance"])}
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 class _PassageFinder:

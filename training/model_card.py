@@ -1,22 +1,30 @@
 """The README of a trained model's folder, so that whoever finds it can use and judge it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core.settings import PACKAGED_MODEL
 from core.types import ModelVersion
 
-
-def write_model_card(folder: Path, version: ModelVersion, base: ModelVersion, report: dict[str, Any]) -> None:
-    (folder / "README.md").write_text(make_model_card(version, base, report), encoding="utf-8")
+_PACKAGED_ORIGIN = "sentence-transformers/all-MiniLM-L6-v2"
 
 
-def make_model_card(version: ModelVersion, base: ModelVersion, report: dict[str, Any]) -> str:
+def write_model_card(
+    folder: Path, version: ModelVersion, base: ModelVersion, report: dict[str, Any], prompts: Mapping[str, str]
+) -> None:
+    (folder / "README.md").write_text(make_model_card(version, base, report, prompts), encoding="utf-8")
+
+
+def make_model_card(
+    version: ModelVersion, base: ModelVersion, report: dict[str, Any], prompts: Mapping[str, str]
+) -> str:
     """The card as Markdown, with the front matter that model hubs read."""
     recipe, split = report["settings"], report["split"]
     return f"""---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
-tags:
+{_base_line(base)}tags:
 - sentence-transformers
 - sentence-similarity
 - feature-extraction
@@ -33,6 +41,7 @@ Fine-tuned by Whetstone from {base.name}, on passages that readers approved for 
 | --- | --- |
 | Dimensions | {version.dimension}; may be cut to {", ".join(map(str, report["dimensions"][1:])) or "nothing smaller"} |
 | Window | {version.window} tokens |
+| Prompts | {_describe_prompts(prompts)} |
 | Training | {split["train_pairs"]} pairs of {split["train_queries"]} questions |
 | Held out | {split["held_out_queries"]} questions, none of which occurs in training |
 | Recipe | preset {recipe["preset"]}: {recipe["epochs"]} epochs, batch size {recipe["batch_size"]}, \
@@ -54,6 +63,19 @@ print(model.similarity(queries, passages))
 
 {report["decision"]}
 {_caveat(split)}"""
+
+
+def _base_line(base: ModelVersion) -> str:
+    """The hub id of the base, where it has one."""
+    if base.source == PACKAGED_MODEL:
+        return f"base_model: {_PACKAGED_ORIGIN}\n"
+    is_hub_id = base.parent_id is None and base.source.count("/") == 1 and base.source[0] not in "/.~"
+    return f"base_model: {base.source}\n" if is_hub_id else ""
+
+
+def _describe_prompts(prompts: Mapping[str, str]) -> str:
+    given = [f"{name} `{prompt}`" for name, prompt in prompts.items() if prompt]
+    return ", ".join(given) or "none"
 
 
 def _score_table(report: dict[str, Any]) -> str:

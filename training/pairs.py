@@ -124,8 +124,10 @@ def split_queries(queries: Sequence[JudgedQuery], seed: int, learnt: Collection[
         return Split(tuple(queries), (), ())
     groups = _components(queries)
     random.Random(seed).shuffle(groups)
-    known = [group for group in groups if any(fold_query(query.text) in learnt for query in group)]
-    fresh = [group for group in groups if group not in known]
+    known: list[list[JudgedQuery]] = []
+    fresh: list[list[JudgedQuery]] = []
+    for group in groups:
+        (known if any(fold_query(query.text) in learnt for query in group) else fresh).append(group)
     held_out, rest = _take(fresh, round(_HELD_OUT_SHARE * len(queries)), len(queries))
     choose: list[list[JudgedQuery]] = []
     if len(queries) >= _QUERIES_FOR_CHOOSING:

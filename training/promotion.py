@@ -23,16 +23,17 @@ def switch_now_or_later(settings: Settings, params: Mapping[str, Any]) -> Job | 
     """Switch at once where no vector lacks, and return None; else queue the job that embeds and then switches.
 
     `params` is one of {"model_id": id}, {"source": hub id, folder or packaged-minilm}, {"undo": True}.
+    Raises PromotionError where a job would be needed and another switch is under way.
     """
     with open_database(settings.database) as db:
         version = _find_target(db, params)
         if version is None or not _files_unchanged(settings, version):
-            return add_job(db, JobKind.SWITCH, params)
+            return _queue_switch(db, params)
         with transaction(db):
             if count_missing(db, version.id) == 0:
                 _activate(db, version, params)
                 return None
-        return add_job(db, JobKind.SWITCH, params)
+        return _queue_switch(db, params)
 
 
 def run_switch(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
@@ -56,6 +57,13 @@ def run_switch(settings: Settings, job: Job, progress: Progress) -> dict[str, An
                     _activate(db, version, job.params)
                     return {"model_id": version.id}
     raise PromotionError("Papers are being added faster than they can be embedded. Try again when they are ready.")
+
+
+def _queue_switch(db: models.Database, params: Mapping[str, Any]) -> Job:
+    job = add_job(db, JobKind.SWITCH, params)
+    if job.params != params:
+        raise PromotionError("Another switch of models is under way. Stop it, or wait for its end, then try again.")
+    return job
 
 
 def _files_unchanged(settings: Settings, version: ModelVersion) -> bool:

@@ -6,25 +6,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from core.errors import LibraryError, TrainingError
+from core.errors import LibraryError, ModelError, TrainingError
 from core.settings import Settings
 from core.types import Job, ModelState, ModelVersion
 from indexer.encoder import Encoder, fingerprint_folder, load_encoder
 from indexer.ingest import embed_missing
-from search.evaluation import ndcg_at_k
-from search.vector_index import Device, VectorIndex
 from storage import judgements, models
 from storage.database import open_database
 from storage.progress import Progress
-from training.comparison import compare, make_report, score_version
+from training.comparison import compare, drop_removed, make_report, score_version
+from training.live_curve import make_pool, make_teller
 from training.model_card import write_model_card
 from training.pairs import (
     MINIMUM_PAIRS,
-    JudgedQuery,
     Split,
     collect_queries,
+    fold_query,
     make_pairs,
     queries_needed,
     split_queries,
@@ -33,9 +30,6 @@ from training.settings import TrainingSettings, make_settings
 from training.train import TrainingRun, fine_tune
 
 _HALF_DONE = ".training"
-# The live curve is scored over the best hits of the start model, few enough to be embedded every time.
-_POOL_HITS = 20
-_MOST_POOL_QUERIES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +64,12 @@ def run_retrain(settings: Settings, job: Job, progress: Progress) -> dict[str, A
     remove_half_done(settings)
     progress.report("preparing")
     material = _gather(settings, recipe)
-    encoder = load_encoder(material.base.source, settings.home)
+    encoder = _load_base(settings, material.base)
     embed_missing(settings, encoder, material.base, progress)
 
-    pool = _make_pool(settings, material, encoder)
-    run = fine_tune(encoder, make_pairs(material.split.train), recipe, pool.score if pool else None, progress)
+    pool = make_pool(settings, material.base, encoder, material.split.choose)
+    tell = make_teller(progress, material.describe_split())
+    run = fine_tune(encoder, make_pairs(material.split.train), recipe, pool.score if pool else None, tell)
     try:
         version = _save(settings, encoder, material)
         # Loaded anew, so that what is compared is what was saved.
@@ -82,7 +77,7 @@ def run_retrain(settings: Settings, job: Job, progress: Progress) -> dict[str, A
         embed_missing(settings, trained, version, progress)
         report = _prove(settings, material, version, trained, recipe, run, progress)
         report["seconds"] = round(time.monotonic() - began, 1)
-        write_model_card(settings.home / version.source, version, material.base, report)
+        write_model_card(settings.home / version.source, version, material.base, report, trained.model.prompts)
         with open_database(settings.database) as db:
             models.set_model_ready(db, version.id, report)
     except BaseException:
@@ -96,8 +91,9 @@ def remove_half_done(settings: Settings) -> None:
     with open_database(settings.database) as db:
         for version in models.list_models(db):
             if version.state is ModelState.PREPARING:
-                models.remove_model(db, version.id)
+                # The row last: it tells the next time what there still is to remove.
                 shutil.rmtree(settings.home / version.source, ignore_errors=True)
+                models.remove_model(db, version.id)
     shutil.rmtree(settings.models / _HALF_DONE, ignore_errors=True)
 
 
@@ -105,6 +101,7 @@ def _gather(settings: Settings, recipe: TrainingSettings) -> _Material:
     with open_database(settings.database) as db:
         base = models.active_model(db) if recipe.base_model_id is None else models.get_model(db, recipe.base_model_id)
         judged = judgements.list_judgements(db)
+        learnt = _learnt_queries(db, base)
     if base is None:
         raise LibraryError("This library has no model yet. Add a paper first.")
     collected = collect_queries(judged)
@@ -114,55 +111,28 @@ def _gather(settings: Settings, recipe: TrainingSettings) -> _Material:
             f"There are {pairs} approved passages for {len(collected.queries)} questions; "
             "training needs passages approved for at least 2 different questions."
         )
-    split = split_queries(collected.queries, recipe.seed)
+    split = split_queries(collected.queries, recipe.seed, learnt)
     used = tuple(judgement_id for query in collected.queries for judgement_id in query.judgement_ids)
     return _Material(base, split, collected.contradictions, len(collected.queries), used)
 
 
-# --- the live curve ----------------------------------------------------------------------------
+def _learnt_queries(db: models.Database, version: ModelVersion | None) -> set[str]:
+    """The words of every query that the version, or one it comes from, was trained on."""
+    learnt: set[str] = set()
+    while version is not None:
+        learnt.update(version.report.get("trained_on", ()))
+        version = models.get_model(db, version.parent_id) if version.parent_id is not None else None
+    return learnt
 
 
-@dataclass(frozen=True, slots=True)
-class _Pool:
-    """Some queries, and a small set of passages that holds the answers and what the start model took for them."""
-
-    queries: tuple[JudgedQuery, ...]
-    passages: dict[int, str]
-
-    def score(self, encoder: Encoder) -> float:
-        """Mean nDCG@10 of the encoder's present weights over the pool."""
-        ids = np.array(list(self.passages), dtype=np.int64)
-        index = VectorIndex(encoder.dimension, Device("CPU", "a few passages"))
-        index.update(ids[:0], ids, encoder.encode_passages(list(self.passages.values())))
-        vectors = encoder.encode_queries([query.text for query in self.queries])
-        return float(
-            np.mean(
-                [
-                    ndcg_at_k(index.search(vector, 10).ids.tolist(), {chunk: 1 for chunk, _ in query.relevant}, 10)
-                    for query, vector in zip(self.queries, vectors, strict=True)
-                ]
-            )
+def _load_base(settings: Settings, base: ModelVersion) -> Encoder:
+    encoder = load_encoder(base.source, settings.home)
+    if encoder.fingerprint != base.fingerprint:
+        raise ModelError(
+            f"The files of '{base.name}' are not those its vectors were made with. "
+            "Put them back, or start from another model."
         )
-
-
-def _make_pool(settings: Settings, material: _Material, encoder: Encoder) -> _Pool | None:
-    from search.searcher import LiveModel
-    from storage.library import chunks_by_id
-
-    queries = material.split.choose[:_MOST_POOL_QUERIES]
-    if not queries:
-        return None
-    passages = {chunk: text for query in queries for chunk, text in query.relevant}
-    texts = set(passages.values())
-    with open_database(settings.database) as db:
-        live = LiveModel(material.base, encoder, VectorIndex(material.base.dimension))
-        for query in queries:
-            found = live.nearest(db, query.text, _POOL_HITS).ids.tolist()
-            for chunk in chunks_by_id(db, found).values():
-                if chunk.text not in texts:
-                    texts.add(chunk.text)
-                    passages[chunk.id] = chunk.text
-    return _Pool(queries, passages)
+    return encoder
 
 
 # --- the version -------------------------------------------------------------------------------
@@ -208,19 +178,21 @@ def _prove(
     """The report: both versions on the held-out queries over all passages."""
     progress.report("comparing", item=version.name)
     dimensions = recipe.dimensions(version.dimension)
-    held_out = material.split.held_out
-    base_encoder = load_encoder(material.base.source, settings.home)
-    with open_database(settings.database) as db:
+    base_encoder = _load_base(settings, material.base)
+    # One view of the library for both: a paper removed while training ran, or runs now, is in neither or in both.
+    with open_database(settings.database) as db, db.atomic():
+        held_out = drop_removed(db, material.split.held_out)
         before = score_version(db, material.base, base_encoder, held_out, dimensions)
         after = score_version(db, version, trained, held_out, dimensions)
     verdict = compare(before, after, queries_needed(material.judged_queries))
     return {
         "settings": asdict(recipe),
         "split": material.describe_split(),
-        "curve": [point.as_dict() for point in run.curve],
+        "curve": run.thin_curve(),
         "best_step": run.best_step,
         "dimensions": list(dimensions),
         **make_report(before, after, verdict),
         "base_model_id": material.base.id,
         "judgement_ids": list(material.judgement_ids),
+        "trained_on": [fold_query(query.text) for query in material.split.train],
     }

@@ -12,7 +12,6 @@ from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss, Mu
 
 from core.errors import TrainingError
 from indexer.encoder import Encoder
-from storage.progress import Progress
 from training.batches import make_batches
 from training.pairs import TrainingPair
 from training.settings import TrainingSettings
@@ -21,6 +20,8 @@ from training.settings import TrainingSettings
 _LARGEST_GRADIENT = 1.0
 # The curve has at least so many points in an epoch, where there are steps enough.
 _SCORES_AN_EPOCH = 2
+# A curve of more points shows no more, and is written and drawn again and again.
+_MOST_POINTS = 500
 
 Weights = dict[str, torch.Tensor]
 
@@ -43,21 +44,33 @@ class TrainingRun:
     best_step: int = 0
     steps: int = 0
 
+    def thin_curve(self) -> list[dict[str, float | int | None]]:
+        """The curve for showing: the last point, every scored one, and of the others a few hundred."""
+        stride = len(self.curve) // _MOST_POINTS + 1
+        last = len(self.curve) - 1
+        return [
+            point.as_dict()
+            for number, point in enumerate(self.curve)
+            if number % stride == 0 or number == last or point.ndcg is not None
+        ]
+
 
 def fine_tune(
     encoder: Encoder,
     pairs: Sequence[TrainingPair],
     settings: TrainingSettings,
     score: Callable[[Encoder], float] | None,
-    progress: Progress,
+    on_step: Callable[[TrainingRun], None],
 ) -> TrainingRun:
     """Train the encoder's model in place; at the end it has the best weights seen, averaged with those at the start.
 
     `score` tells how good the present weights are, higher is better; without it the last weights are the best.
-    Raises Cancelled, the weights then being anything, and TrainingError where no batch can be made.
+    `on_step` sees the run after every step; what it raises ends the training, the weights then being anything.
+    Raises TrainingError where no batch can be made, or the loss is no number any more.
     """
     torch.manual_seed(settings.seed)
-    model = encoder.model
+    # A model may come in half precision, in which steps as small as these are mostly rounded away.
+    model = encoder.model.float()
     epochs = _plan_epochs(pairs, settings)
     run = TrainingRun(steps=sum(len(epoch) for epoch in epochs))
     start = _copy_weights(model)
@@ -71,15 +84,20 @@ def fine_tune(
         # The start itself is no candidate: the averaging below brings it in, and the verdict comes after that.
         if step and (value is None or value > best_score):
             best, best_score, run.best_step = _copy_weights(model), value if value is not None else -math.inf, step
-        _tell(progress, run, step)
+        on_step(run)
 
     take_score(0, None)
     for step, loss, is_epoch_end in _train(model, epochs, settings):
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"After step {step} the loss is no number any more: a learning rate of {settings.learning_rate:g} "
+                "is too high for this model. Use a smaller one."
+            )
         if is_epoch_end or step % max(len(epochs[0]) // _SCORES_AN_EPOCH, 1) == 0:
             take_score(step, loss)
         else:
             run.curve.append(CurvePoint(step, loss, None))
-            _tell(progress, run, step)
+            on_step(run)
     model.load_state_dict(average_weights(best, start, settings.start_weight))
     model.eval()
     return run
@@ -167,8 +185,3 @@ def _autocast(device: torch.device) -> torch.autocast:
 
 def _copy_weights(model: SentenceTransformer) -> Weights:
     return copy.deepcopy({name: value.detach().cpu() for name, value in model.state_dict().items()})
-
-
-def _tell(progress: Progress, run: TrainingRun, step: int) -> None:
-    curve = [point.as_dict() for point in run.curve]
-    progress.report("training", done=step, total=run.steps, result={"curve": curve})

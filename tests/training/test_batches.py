@@ -56,3 +56,21 @@ def test_the_order_follows_the_seed() -> None:
     first, again, other = (list(make_batches(pairs, 4, random.Random(seed))) for seed in (0, 0, 1))
     assert first == again
     assert first != other
+
+
+def test_two_writings_of_a_question_are_in_two_batches() -> None:
+    pairs = make_pairs(
+        [
+            JudgedQuery("state-of-the-art search", ((1, "p1"),), (), ()),
+            JudgedQuery("State of the art search?", ((2, "p2"),), (), ()),
+            JudgedQuery("another", ((3, "p3"),), (), ()),
+            JudgedQuery("one more", ((4, "p4"),), (), ()),
+        ]
+    )
+    batches = list(make_batches(pairs, 4, random.Random(0)))
+    assert all(not {"p1", "p2"} <= {pair.positive for pair in batch} for batch in batches)
+
+
+def test_no_pair_is_left_over_where_there_is_one_more_than_a_batch_takes() -> None:
+    batches = list(make_batches(pairs_of([({n}, set()) for n in range(17)]), 16, random.Random(0)))
+    assert [len(batch) for batch in batches] == [9, 8]

@@ -65,6 +65,9 @@ def test_a_passage_is_found_by_place_or_by_text(db: Database, chunk_ids: list[in
     [
         ("{oops", "Line 1: it is not JSON"),
         ("[1]", "it is not an object"),
+        ("[" * 200_000, "it is not JSON that can be read"),
+        ('{"query": "q", "document": "aa", "relevance": 1, "page": 1' + "0" * 5000 + "}", "it is not JSON that can"),
+        ('{"query": "half \\ud800", "document": "aa", "relevance": 1, "text": "alpha one"}', "lone surrogate"),
         ('{"query": " ", "document": "aa", "relevance": 1}', "'query' is missing or empty"),
         ('{"query": "q", "document": "aa", "relevance": 2}', "'relevance' is 2; it must be 1 or 0"),
         ('{"query": "q", "document": "zz", "relevance": 1}', "no paper 'zz'"),
