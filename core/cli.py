@@ -1,6 +1,7 @@
 """What the commands of all packages share: the library argument, exit codes, one JSON document on stdout."""
 
 import argparse
+import io
 import json
 import logging
 import os
@@ -42,6 +43,10 @@ def run_command(
     main: Callable[[argparse.Namespace], int], parser: argparse.ArgumentParser, argv: Sequence[str] | None = None
 ) -> int:
     """The command's exit code: 0 done, 1 refused or failed with one sentence, 2 wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        # A Windows console may know fewer characters than papers have.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
     args = parser.parse_args(argv)
     quieten_libraries()
     try:

@@ -110,10 +110,16 @@ class Encoder:
 def choose_model(setting: str) -> ModelChoice:
     """What WHETSTONE_MODEL stands for on this machine; nothing is loaded."""
     if setting != "auto":
-        return ModelChoice(setting, "WHETSTONE_MODEL asks for it")
+        return ModelChoice(absolute_source(setting), "WHETSTONE_MODEL asks for it")
     if torch.cuda.is_available():
         return ModelChoice(SEED_MODEL, f"WHETSTONE_MODEL=auto, and this machine has {torch.cuda.get_device_name(0)}")
     return ModelChoice(PACKAGED_MODEL, "WHETSTONE_MODEL=auto, and this machine has no NVIDIA GPU that PyTorch can use")
+
+
+def absolute_source(source: str) -> str:
+    """A folder's full path, which means the same in every process; any other source as it is."""
+    path = Path(source).expanduser()
+    return str(path.absolute()) if path.is_dir() else source
 
 
 def load_encoder(source: str, home: Path, on_step: Callable[[str], None] = lambda step: None) -> Encoder:

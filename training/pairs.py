@@ -15,7 +15,7 @@ _HELD_OUT_SHARE = 0.25
 _CHOOSE_SHARE = 0.15
 _QUERIES_FOR_HOLDING_OUT = 3
 # From so many judged queries on, there are enough to choose the checkpoint on others than those that decide.
-_QUERIES_FOR_CHOOSING = 30
+_QUERIES_FOR_CHOOSING = MINIMUM_QUERIES
 
 
 @dataclass(frozen=True, slots=True)

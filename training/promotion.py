@@ -6,7 +6,7 @@ from typing import Any
 from core.errors import PromotionError
 from core.settings import Settings
 from core.types import Job, JobKind, ModelVersion
-from indexer.encoder import find_model_folder, fingerprint_folder, load_encoder
+from indexer.encoder import absolute_source, find_model_folder, fingerprint_folder, load_encoder
 from indexer.ingest import embed_missing
 from indexer.start import register_encoder
 from storage import models
@@ -25,8 +25,14 @@ def switch_now_or_later(settings: Settings, params: Mapping[str, Any]) -> Job | 
     `params` is one of {"model_id": id}, {"source": hub id, folder or packaged-minilm}, {"undo": True}.
     Raises PromotionError where a job would be needed and another switch is under way.
     """
+    params = dict(params)
     with open_database(settings.database) as db:
+        if "source" in params:
+            params["source"] = absolute_source(str(params["source"]))
         version = _find_target(db, params)
+        if params.get("undo") and version is not None:
+            # Named, so that a job that is run twice does not go back twice.
+            params["model_id"] = version.id
         if version is None or not _files_unchanged(settings, version):
             return _queue_switch(db, params)
         with transaction(db):
@@ -73,7 +79,7 @@ def _files_unchanged(settings: Settings, version: ModelVersion) -> bool:
 
 def _find_target(db: models.Database, params: Mapping[str, Any]) -> ModelVersion | None:
     """The version asked for; None for a source that is not registered yet."""
-    if params.get("undo"):
+    if params.get("undo") and "model_id" not in params:
         before = models.previous_model(db)
         if before is None:
             raise PromotionError("There is no earlier model to go back to.")
@@ -84,6 +90,9 @@ def _find_target(db: models.Database, params: Mapping[str, Any]) -> ModelVersion
 
 
 def _activate(db: models.Database, version: ModelVersion, params: Mapping[str, Any]) -> None:
+    active = models.active_model(db)
+    if active is not None and active.id == version.id:
+        return
     if params.get("undo"):
         models.undo_activation(db)
     else:

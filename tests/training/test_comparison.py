@@ -6,7 +6,7 @@ from indexer.encoder import Encoder
 from search.evaluation import Scores
 from storage import library
 from tests.makers import embed_all, register_model, store_paper
-from training.comparison import VersionScores, bootstrap_interval, compare, score_version
+from training.comparison import VersionScores, bootstrap_interval, compare, score_version, sign_flip_p_value
 from training.pairs import JudgedQuery
 
 
@@ -57,3 +57,9 @@ def test_a_version_is_scored_on_every_passage_at_each_dimension_and_twins_count_
     assert list(scores.by_dimension) == [384, 64]
     assert scores.ndcg_by_query == (1.0,)
     assert scores.as_dict()["64"]["recall@1"] == 1.0
+
+
+def test_the_sign_flip_test_needs_more_than_a_few_lucky_queries() -> None:
+    assert sign_flip_p_value([0.0] * 4, [0.5] * 4) > 0.025
+    assert sign_flip_p_value([0.0] * 12, [0.5] * 12) < 0.01
+    assert sign_flip_p_value([0.5] * 10, [0.5] * 10) == 1.0

@@ -226,3 +226,21 @@ def test_weights_are_averaged_by_the_start_models_share() -> None:
 
 def _job_progress(settings: Settings, db: Database) -> JobProgress:
     return JobProgress(settings.database, jobs.add_job(db, JobKind.INGEST).id)
+
+
+def test_an_undo_that_is_run_twice_goes_back_once(settings: Settings, db: Database) -> None:
+    ensure_active_model(settings)
+    for name in ("one", "two"):
+        load_encoder("packaged-minilm", settings.home).model.save_pretrained(str(settings.models / name))
+        switch = switch_now_or_later(settings, {"source": str(settings.models / name)})
+        assert switch is not None
+        assert run_or_wait(settings, switch).state is JobState.DONE
+    before = models.previous_model(db)
+    assert before is not None
+    store_paper(db, "aa", ["a paper that the earlier model lacks."])
+    undo = switch_now_or_later(settings, {"undo": True})
+    assert undo is not None
+    assert run_or_wait(settings, undo).state is JobState.DONE
+    db["jobs"].update(undo.id, {"state": "queued"})
+    assert run_or_wait(settings, undo).state is JobState.DONE
+    assert models.active_model(db) == before
