@@ -109,10 +109,9 @@ def _search(settings: Settings, questions: list[str]) -> dict[str, object]:
 
 
 def _retrain(settings: Settings, chunks: list[StoredChunk], epochs: int) -> dict[str, object]:
+    from jobs.worker import run_or_wait
     from training.promotion import switch_now_or_later
     from training.settings import PRESETS
-
-    from jobs.worker import run_or_wait
 
     with open_database(settings.database) as db:
         for chunk in chunks:

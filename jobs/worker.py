@@ -11,8 +11,6 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
-from training.promotion import run_switch
-from training.retrain import run_retrain
 
 from core.errors import Cancelled, LibraryError, WhetstoneError
 from core.settings import Settings
@@ -23,6 +21,8 @@ from storage import jobs, models
 from storage.database import open_database
 from storage.library import has_unfinished_documents
 from storage.progress import JobProgress, Progress
+from training.promotion import run_switch
+from training.retrain import run_retrain
 
 logger = logging.getLogger(__name__)
 

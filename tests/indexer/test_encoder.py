@@ -3,11 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.models import make_seed_like_model
 
 from core.errors import ModelError
 from core.settings import PACKAGED_MODEL, SEED_MODEL
 from indexer.encoder import Encoder, choose_model, fingerprint_folder, load_encoder
+from tests.models import make_seed_like_model
 
 
 def test_passages_and_queries_become_unit_rows_of_the_models_dimension(minilm: Encoder) -> None:
