@@ -1,5 +1,6 @@
 """What stands where on the pages: running headers and footers, headings, and the sections between headings."""
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,16 +9,21 @@ from statistics import median
 
 from core.types import Line, OutlineEntry, Page
 
-# Shares of the page's height in which headers and footers stand.
-_MARGIN = 0.12
-_REPEATS = 3
+# Rows at the top, and as many at the bottom, that may be header or footer; a page of fewer rows has neither.
+_MOST_RUNNING_ROWS = 3
+_FEWEST_ROWS = 4
+# Points between two lines that count as one row.
+_ROW_HEIGHT = 3.0
+# A header stands on this share of the pages; on three at least, and on eight it is surely one.
+_SHARE_OF_PAGES = 0.3
+_FEWEST_REPEATS = 3
+_ENOUGH_REPEATS = 8
 _LONGEST_HEADING = 120
 _LONGEST_RUNNING_LINE = 200
 _SMALLEST_SECTION = 80
 
 _PAGE_NUMBER = re.compile(
-    r"^\W*(?:page\s+)?(?:\d{1,4}|[ivxlc]{1,6})(?:\s*(?:/|of)\s*\d{1,4})?\W*$",
-    re.IGNORECASE,
+    r"^[-\u2013\u2014|\[\s]*(?:page\s+)?(\d{1,4})(?:\s*(?:/|of)\s*\d{1,4})?[-\u2013\u2014|\]\s]*$", re.IGNORECASE
 )
 _NUMBERED = re.compile(
     r"^(?:(?:chapter|section|appendix)\s+)?(?:\d{1,2}(?:\.\d{1,2}){0,3}|[IVX]{1,5}|[A-Z](?:\.\d{1,2}){0,2})[.:)]?\s+"
@@ -75,21 +81,60 @@ def split_into_sections(pages: Sequence[Page], outline: Sequence[OutlineEntry]) 
 
 
 def find_running_lines(pages: Sequence[Page]) -> set[tuple[int, int]]:
-    """Headers, footers and page numbers: (page number, start of the line)."""
+    """Headers, footers and page numbers: (page number, start of the line).
+
+    Only a page's outermost rows are looked at, and the next one where the outermost has turned out to be running: a
+    line that comes again and again there, or a number that counts the pages. All else is text.
+    """
     running: set[tuple[int, int]] = set()
-    places: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    for page in pages:
-        for line in _margin_lines(page):
-            text = page.text[line.start : line.end].strip()
-            if _PAGE_NUMBER.match(text):
-                running.add((page.number, line.start))
-            elif len(text) <= _LONGEST_RUNNING_LINE:
-                places[_running_key(text)].append((page.number, line.start))
-    needed = min(_REPEATS, len(pages))
-    for found in places.values():
-        if needed > 1 and len({page for page, _ in found}) >= needed:
-            running.update(found)
+    rows = {page.number: _rows(page) for page in pages}
+    for side in (0, -1):
+        left = {number: list(page_rows) for number, page_rows in rows.items() if len(page_rows) > _FEWEST_ROWS}
+        for _ in range(_MOST_RUNNING_ROWS):
+            outermost = [(page, line) for page in pages if left.get(page.number) for line in left[page.number][side]]
+            found = _find_page_numbers(outermost) | _find_repeated(outermost, len(pages))
+            running |= found
+            for page in pages:
+                page_rows = left.get(page.number)
+                if page_rows and any((page.number, line.start) in found for line in page_rows[side]):
+                    page_rows.pop(side)
+                else:
+                    left.pop(page.number, None)
     return running
+
+
+def _rows(page: Page) -> list[list[Line]]:
+    """The page's lines from top to bottom, those at one height together."""
+    placed = [line for line in page.lines if line.top > line.bottom and page.text[line.start : line.end].strip()]
+    rows: list[list[Line]] = []
+    for line in sorted(placed, key=lambda line: -(line.top + line.bottom)):
+        middle = (line.top + line.bottom) / 2
+        if rows and abs((rows[-1][0].top + rows[-1][0].bottom) / 2 - middle) <= _ROW_HEIGHT:
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return rows
+
+
+def _find_page_numbers(lines: Sequence[tuple[Page, Line]]) -> set[tuple[int, int]]:
+    """Lines that hold nothing but a number, which is the page's own plus the same everywhere."""
+    offsets: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for page, line in lines:
+        match = _PAGE_NUMBER.match(page.text[line.start : line.end].strip())
+        if match:
+            offsets[int(match[1]) - page.number].append((page.number, line.start))
+    return {place for places in offsets.values() if len({number for number, _ in places}) > 1 for place in places}
+
+
+def _find_repeated(lines: Sequence[tuple[Page, Line]], pages: int) -> set[tuple[int, int]]:
+    """Lines that stand on a good part of the pages, numbers in them aside."""
+    needed = min(max(_FEWEST_REPEATS, math.ceil(_SHARE_OF_PAGES * pages)), _ENOUGH_REPEATS, max(pages, 2))
+    places: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    for page, line in lines:
+        text = page.text[line.start : line.end].strip()
+        if len(text) <= _LONGEST_RUNNING_LINE and any(character.isalpha() for character in text):
+            places[re.sub(r"\d+", "#", " ".join(text.casefold().split()))].append((page.number, line.start))
+    return {place for found in places.values() if len({page for page, _ in found}) >= needed for place in found}
 
 
 def lines_of(page: Page) -> tuple[Line, ...]:
@@ -116,20 +161,6 @@ def _merge_small(sections: Sequence[Section]) -> list[Section]:
     elif waiting:
         merged.append(Section(sections[-1].heading, waiting))
     return merged
-
-
-def _margin_lines(page: Page) -> list[Line]:
-    """Lines in the top and bottom margins, told by the lines themselves, since a page's origin may lie anywhere."""
-    placed = [line for line in page.lines if line.top > line.bottom]
-    if not placed or page.height <= 0:
-        return []
-    top, bottom = max(line.top for line in placed), min(line.bottom for line in placed)
-    depth = min(_MARGIN * page.height, 0.25 * (top - bottom))
-    return [line for line in placed if line.bottom > top - depth or line.top < bottom + depth]
-
-
-def _running_key(text: str) -> str:
-    return re.sub(r"\d+", "#", " ".join(text.casefold().split()))
 
 
 def _continues(before: PlacedLine, placed: PlacedLine) -> bool:

@@ -142,6 +142,18 @@ def test_headers_footers_and_page_numbers_are_in_no_chunk_and_all_else_is(tmp_pa
     assert not re.search(r"\d", text)
 
 
+def test_text_at_the_edge_of_a_page_stays_though_it_looks_like_a_header_or_a_number(tmp_path: Path) -> None:
+    texts = ["Every process executes this.", "Alpha runs.", "Bravo waits.", "Charlie ends.", "Delta too.", "2007."]
+    pages = [lines_down([f"{text} {n}" if n % 5 else text for text in texts]) for n in range(1, 11)]
+    pages[3] = lines_down([*texts[1:], "1996"])
+    text = " ".join(chunk.text for chunk in chunk_pages(read(tmp_path, pages), (), count_words, ChunkingSettings()))
+    assert "2007." in text
+    assert "1996" in text
+    captions = [lines_down(["Table 4: Accuracy", *texts[1:]] if n < 3 else [f"{n} zebras", *texts]) for n in range(12)]
+    kept = chunk_pages(read(tmp_path, captions), (), count_words, ChunkingSettings())
+    assert " ".join(chunk.text for chunk in kept).count("Table 4: Accuracy") == 3
+
+
 def test_a_passage_over_a_page_break_has_a_span_on_each_page() -> None:
     pages = [page_of(["A sentence that begins here"], 1), page_of(["and ends on the next page."], 2)]
     (chunk,) = chunk_pages(pages, (), count_words, ChunkingSettings())
