@@ -175,8 +175,11 @@ def test_a_passage_that_was_not_ranked_can_be_approved_from_its_page(page: Page,
     question = "only five, please"
     open_page(page, app)
     page.get_by_role("button", name="Filter").click()
-    page.get_by_label(re.compile("Passages")).fill("5")
-    page.get_by_label(re.compile("Passages")).press("Tab")
+    number = page.locator("#k").get_by_role("spinbutton")
+    expect(number).to_have_value("10")
+    number.fill("5")
+    number.press("Tab")
+    expect(number).to_have_value("5")
     search(page, question)
     expect(page.locator(".hit")).to_have_count(5)
     page.locator(".others summary").click()
