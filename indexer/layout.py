@@ -19,6 +19,9 @@ _SHARE_OF_PAGES = 0.3
 _FEWEST_REPEATS = 3
 _ENOUGH_REPEATS = 8
 _LONGEST_HEADING = 120
+_MOST_HEADING_LINES = 3
+_SHARE_OF_A_FULL_LINE = 0.6
+_CAPITALS_OF_A_HEADING = 5
 _LONGEST_RUNNING_LINE = 200
 _SMALLEST_SECTION = 80
 
@@ -26,7 +29,7 @@ _PAGE_NUMBER = re.compile(
     r"^[-\u2013\u2014|\[\s]*(?:page\s+)?(\d{1,4})(?:\s*(?:/|of)\s*\d{1,4})?[-\u2013\u2014|\]\s]*$", re.IGNORECASE
 )
 _NUMBERED = re.compile(
-    r"^(?:(?:chapter|section|appendix)\s+)?(?:\d{1,2}(?:\.\d{1,2}){0,3}|[IVX]{1,5}|[A-Z](?:\.\d{1,2}){0,2})[.:)]?\s+"
+    r"^(?:(?:chapter|section|appendix)\s+|§\s*)?(?:\d{1,2}(?:\.\d{1,2}){0,3}|[IVX]{1,5}|[A-Z](?:\.\d{1,2}){0,2})[.:)]?\s+"
     r"(?=\w)(?!.*[.,;]$)(?P<name>.{2,})$"
 )
 _NAMED = re.compile(
@@ -179,13 +182,30 @@ def _find_headings(lines: Sequence[PlacedLine], outline: Iterable[OutlineEntry])
     named = _find_outline_headings(lines, outline)
     sizes = Counter(round(p.line.font_size, 1) for p in lines for _ in range(p.line.end - p.line.start))
     body = sizes.most_common(1)[0][0] if sizes else 0.0
-    gutter = median([p.line.right - p.line.left for p in lines]) if lines else 0.0
+    usual_width = median([p.line.right - p.line.left for p in lines]) if lines else 0.0
     looks = {
         index
         for index, placed in enumerate(lines)
-        if _looks_like_heading(placed, body, gutter) and not _inside_running_text(lines, index)
+        if _looks_like_heading(placed, body, usual_width) and not _inside_running_text(lines, index)
     }
-    return named | looks
+    return named | looks | _find_continuations(lines, named | looks, body, usual_width)
+
+
+def _find_continuations(lines: Sequence[PlacedLine], headings: set[int], body: float, usual_width: float) -> set[int]:
+    """Further lines of headings that fill theirs: in the same type, set apart from the body, right below."""
+    found: set[int] = set()
+    for index in headings:
+        heading = lines[index].line
+        if heading.right - heading.left < _SHARE_OF_A_FULL_LINE * usual_width:
+            continue
+        for following in range(index + 1, min(index + _MOST_HEADING_LINES, len(lines))):
+            line = lines[following].line
+            apart = line.bold or line.font_size > 1.05 * body
+            same_type = line.bold == heading.bold and abs(line.font_size - heading.font_size) < 0.02 * body
+            if not (apart and same_type and _continues(lines[following - 1], lines[following])):
+                break
+            found.add(following)
+    return found
 
 
 def _looks_like_heading(placed: PlacedLine, body: float, usual_width: float) -> bool:
@@ -198,7 +218,10 @@ def _looks_like_heading(placed: PlacedLine, body: float, usual_width: float) -> 
     numbered = _NUMBERED.match(text)
     short = line.right - line.left < 0.95 * usual_width or len(text) < 60
     if numbered and numbered["name"][0].isupper():
-        return (line.bold or line.font_size > 1.05 * body) and short
+        # Some journals set their headings in capitals of the body's size.
+        name = numbered["name"]
+        capitals = name.isupper() and name[1] != "." and sum(map(str.isalpha, name)) >= _CAPITALS_OF_A_HEADING
+        return (line.bold or line.font_size > 1.05 * body or capitals) and short
     if placed.page.number == 1 or not text[0].isupper() or text[-1] in ".,;:":
         return False  # the first page's large lines are the title and the authors
     return line.font_size > 1.15 * body and short

@@ -3,8 +3,10 @@
 Imported by the child process that reads one file, so it imports neither PyTorch nor NumPy-heavy packages.
 """
 
+import ctypes
 import io
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +28,8 @@ _PDFIUM = threading.Lock()
 
 _HEADER_BYTES = 1024
 _BOLD_WEIGHT = 600
+_BOLD_NAME = re.compile(r"bold|black|heavy|demi|medi\b|cmbx|cmssbx|sfbx", re.IGNORECASE)
+_FONT_NAME_BYTES = 128
 _JPEG_QUALITY = 85
 _WIDEST_PICTURE = 3000
 # A line's height and weight are told from a few of its characters.
@@ -163,12 +167,11 @@ def _read_line(text_page: pdfium.PdfTextPage, text: str, start: int, end: int) -
     corners = [text_page.get_rect(index) for index in range(rectangles)] or [(0.0, 0.0, 0.0, 0.0)]
     visible = [index for index in range(start, end) if not text[index].isspace()]
     sampled = visible[:: max(len(visible) // _SAMPLED_CHARACTERS, 1)] or [start]
-    heights, bold = [], 0
+    heights = []
     for index in sampled:
         # The loose box is the font's own height as displayed; the font size alone leaves the text matrix out.
         _, bottom, _, top = text_page.get_charbox(index, loose=True)
         heights.append(abs(top - bottom))
-        bold += pdfium_c.FPDFText_GetFontWeight(text_page, index) >= _BOLD_WEIGHT
     return Line(
         start=start,
         end=end,
@@ -177,8 +180,17 @@ def _read_line(text_page: pdfium.PdfTextPage, text: str, start: int, end: int) -
         right=max(corner[2] for corner in corners),
         top=max(corner[3] for corner in corners),
         font_size=sorted(heights)[len(heights) // 2],
-        bold=bold * 2 > len(sampled),
+        bold=all(_is_bold(text_page, index) for index in (sampled[0], sampled[-1])),
     )
+
+
+def _is_bold(text_page: pdfium.PdfTextPage, index: int) -> bool:
+    """By the font's weight, or its name where that tells: many fonts, TeX's among them, state no weight."""
+    if pdfium_c.FPDFText_GetFontWeight(text_page, index) >= _BOLD_WEIGHT:
+        return True
+    name = ctypes.create_string_buffer(_FONT_NAME_BYTES)
+    pdfium_c.FPDFText_GetFontInfo(text_page, index, name, _FONT_NAME_BYTES, None)
+    return bool(_BOLD_NAME.search(name.value.decode("utf-8", "replace")))
 
 
 def _to_box(page: pdfium.PdfPage, left: float, bottom: float, right: float, top: float) -> Box | None:

@@ -118,6 +118,18 @@ def test_a_chunk_does_not_cross_a_numbered_bold_heading(tmp_path: Path) -> None:
     assert chunks[1].text.startswith("2 Results This is a sentence")
 
 
+def test_a_heading_of_two_bold_lines_and_one_in_capitals_name_their_sections(tmp_path: Path) -> None:
+    body = ["This is a sentence of the body text, and it is a long one.", "Here is the second sentence of it."] * 2
+    first = [Text("3 On the Length of Very Long and", y=640, bold=True), Text("Winding Headings", y=628, bold=True)]
+    lines = [*lines_down(body), *first, *lines_down(body, y=614), Text("IV. METHODS AND MEANS", y=540)]
+    chunks = chunk_pages(read(tmp_path, [[*lines, *lines_down(body, y=520)]]), (), count_words, ChunkingSettings())
+    assert [chunk.section for chunk in chunks] == [
+        None,
+        "3 On the Length of Very Long and Winding Headings",
+        "IV. METHODS AND MEANS",
+    ]
+
+
 def test_the_outline_tells_headings_that_do_not_look_like_one(tmp_path: Path) -> None:
     body = ["This is a sentence of the body text, and it is a long one.", "Here is the second sentence of it."] * 2
     lines = lines_down([*body, "what we found", *body])
