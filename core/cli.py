@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from core.errors import WhetstoneError
-from core.settings import Settings, load_settings
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
 
@@ -18,16 +17,6 @@ DONE, REFUSED, WRONG_USAGE = 0, 1, 2
 def add_home_argument(parser: argparse.ArgumentParser) -> None:
     """Accept --home on this (sub)command; given before and after it, the later one counts."""
     parser.add_argument("--home", default=argparse.SUPPRESS, metavar="DIR", help="the library folder")
-
-
-def settings_from(args: argparse.Namespace) -> Settings:
-    """The settings of this call, the library folder made and writable."""
-    settings = load_settings(home=getattr(args, "home", None))
-    settings.prepare_home()
-    from storage.database import prepare_database
-
-    prepare_database(settings.database)
-    return settings
 
 
 def print_json(value: Any) -> None:

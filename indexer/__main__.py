@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from core.cli import DONE, REFUSED, add_home_argument, print_json, run_command, say, settings_from
+from core.cli import DONE, REFUSED, add_home_argument, print_json, run_command, say
 from core.errors import ReadError
 from core.settings import Settings
 from core.types import UNFINISHED, Document, DocumentState
 from storage import library
+from storage.commands import settings_from
 from storage.database import open_database
 
 

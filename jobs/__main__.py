@@ -5,7 +5,8 @@ import os
 import sys
 import threading
 
-from core.cli import add_home_argument, run_command, settings_from
+from core.cli import add_home_argument, run_command
+from storage.commands import settings_from
 
 
 def main(args: argparse.Namespace) -> int:

@@ -5,9 +5,10 @@ import sys
 import time
 from pathlib import Path
 
-from core.cli import DONE, add_home_argument, print_json, run_command, say, settings_from
+from core.cli import DONE, add_home_argument, print_json, run_command, say
 from core.settings import Settings
 from core.types import SearchResult
+from storage.commands import settings_from
 
 # A word of its own before the question, so that a question may begin with "eval" when it is quoted as a whole.
 _EVAL = "eval"

@@ -7,11 +7,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core.cli import DONE, REFUSED, add_home_argument, print_json, run_command, say, settings_from
+from core.cli import DONE, REFUSED, add_home_argument, print_json, run_command, say
 from core.errors import ImportFormatError, SettingsError, TrainingError
 from core.settings import Settings
 from core.types import Job, JobKind, JobState, ModelVersion
 from storage import judgements, models
+from storage.commands import settings_from
 from storage.database import open_database
 from storage.jobs import add_job, request_cancel
 from training.exchange import export_judgements, import_judgements
