@@ -14,6 +14,8 @@ _MOST_RUNNING_ROWS = 3
 _FEWEST_ROWS = 4
 # Points between two lines that count as one row.
 _ROW_HEIGHT = 3.0
+# Points by which a header may stand higher or lower from page to page.
+_SAME_HEIGHT = 4.0
 # A header stands on this share of the pages; on three at least, and on eight it is surely one.
 _SHARE_OF_PAGES = 0.3
 _FEWEST_REPEATS = 3
@@ -130,14 +132,34 @@ def _find_page_numbers(lines: Sequence[tuple[Page, Line]]) -> set[tuple[int, int
 
 
 def _find_repeated(lines: Sequence[tuple[Page, Line]], pages: int) -> set[tuple[int, int]]:
-    """Lines that stand on a good part of the pages, numbers in them aside."""
+    """Lines that stand at one height on a good part of the pages, numbers in them aside."""
     needed = min(max(_FEWEST_REPEATS, math.ceil(_SHARE_OF_PAGES * pages)), _ENOUGH_REPEATS, max(pages, 2))
-    places: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    places: defaultdict[str, list[tuple[Page, Line]]] = defaultdict(list)
     for page, line in lines:
         text = page.text[line.start : line.end].strip()
         if len(text) <= _LONGEST_RUNNING_LINE and any(character.isalpha() for character in text):
-            places[re.sub(r"\d+", "#", " ".join(text.casefold().split()))].append((page.number, line.start))
-    return {place for found in places.values() if len({page for page, _ in found}) >= needed for place in found}
+            places[re.sub(r"\d+", "#", " ".join(text.casefold().split()))].append((page, line))
+    repeated: set[tuple[int, int]] = set()
+    for alike in places.values():
+        if not _numbers_stand_or_count(alike):
+            continue
+        height = median(line.bottom for _, line in alike)
+        there = {(page.number, line.start) for page, line in alike if abs(line.bottom - height) <= _SAME_HEIGHT}
+        if len({number for number, _ in there}) >= needed:
+            repeated |= there
+    return repeated
+
+
+def _numbers_stand_or_count(alike: Sequence[tuple[Page, Line]]) -> bool:
+    """Whether each number in these lines is the same everywhere, or goes up with the pages."""
+    values = [[int(n) for n in re.findall(r"\d{1,9}", page.text[line.start : line.end])] for page, line in alike]
+    if len({len(numbers) for numbers in values}) > 1:
+        return False
+    pages = [page.number for page, _ in alike]
+    return all(
+        len(set(column)) == 1 or len({value - number for value, number in zip(column, pages, strict=True)}) == 1
+        for column in zip(*values, strict=True)
+    )
 
 
 def lines_of(page: Page) -> tuple[Line, ...]:

@@ -166,6 +166,16 @@ def test_text_at_the_edge_of_a_page_stays_though_it_looks_like_a_header_or_a_num
     assert " ".join(chunk.text for chunk in kept).count("Table 4: Accuracy") == 3
 
 
+def test_alike_lines_at_different_heights_are_text(tmp_path: Path) -> None:
+    pages = [
+        [*lines_down([f"Step {n + count} follows." for n in range(length)]), Text(str(number), x=300, y=30)]
+        for number, count, length in ((1, 0, 40), (2, 40, 7))
+    ]
+    chunks = chunk_pages(read(tmp_path, pages), (), count_words, ChunkingSettings())
+    text = " ".join(chunk.text for chunk in chunks)
+    assert [n for n in range(47) if f"Step {n} follows." not in text] == []
+
+
 def test_a_passage_over_a_page_break_has_a_span_on_each_page() -> None:
     pages = [page_of(["A sentence that begins here"], 1), page_of(["and ends on the next page."], 2)]
     (chunk,) = chunk_pages(pages, (), count_words, ChunkingSettings())
