@@ -23,6 +23,12 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
+def count(number: int, noun: str) -> str:
+    """`1 paper`, `2 papers`, `1,003 queries`."""
+    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
 def say(sentence: str) -> None:
     """Tell the person at the terminal; never mixes with a JSON document."""
     print(sentence, file=sys.stderr, flush=True)

@@ -267,6 +267,7 @@ class Job:
     result: dict[str, Any]
     created_at: str
     finished_at: str | None
+    dismissed: bool = False
 
     @property
     def open(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from core.cli import DONE, REFUSED, add_home_argument, print_json, run_command, say
+from core.cli import DONE, REFUSED, add_home_argument, count, print_json, run_command, say
 from core.errors import ReadError
 from core.settings import Settings
 from core.types import UNFINISHED, Document, DocumentState
@@ -37,7 +37,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def add(settings: Settings, args: argparse.Namespace) -> int:
-    documents, refused = _add_files(settings, args.paths)
+    documents, known, refused = _add_files(settings, args.paths)
     if documents:
         _wait_until_finished(settings, [document.id for document in documents])
     with open_database(settings.database) as db:
@@ -46,10 +46,12 @@ def add(settings: Settings, args: argparse.Namespace) -> int:
     for document in failed:
         say(document.reason or f"'{document.names[0]}' failed.")
     if args.json:
-        print_json({"documents": [_as_json(document) for document in documents]})
+        print_json({"documents": [_as_json(document) for document in documents], "known": sorted(known)})
     else:
         passages = sum(document.chunks for document in documents)
-        print(f"{len(documents) - len(failed)} papers ready ({passages} passages), {len(failed) + refused} failed.")
+        ready = count(len(documents) - len(failed), "paper")
+        there = f", {len(known)} of them there already" if known else ""
+        print(f"{ready} ready ({count(passages, 'passage')}){there}, {len(failed) + refused} failed.")
     return REFUSED if failed or refused else DONE
 
 
@@ -62,7 +64,7 @@ def list_papers(settings: Settings, args: argparse.Namespace) -> int:
     for document in documents:
         authors = f", {document.authors[0]}" if document.authors else ""
         year = f", {document.year}" if document.year else ""
-        size = f"{document.pages} pages, {document.chunks} passages"
+        size = f"{count(document.pages, 'page')}, {count(document.chunks, 'passage')}"
         print(f"{document.id:>5}  {document.state:<9}  {document.title}{authors}{year} ({size})")
         if document.reason:
             print(f"{'':>18}{document.reason}")
@@ -83,11 +85,12 @@ def remove(settings: Settings, args: argparse.Namespace) -> int:
     return DONE
 
 
-def _add_files(settings: Settings, paths: Sequence[Path]) -> tuple[list[Document], int]:
-    """The documents of all files that could be copied, each once, and how many could not."""
+def _add_files(settings: Settings, paths: Sequence[Path]) -> tuple[list[Document], set[int], int]:
+    """The documents of all files that could be copied, each once; which were there already; how many could not be."""
     from indexer.ingest import add_file
 
     documents: dict[int, Document] = {}
+    known: set[int] = set()
     refused = 0
     for path in _files_of(paths):
         try:
@@ -99,8 +102,10 @@ def _add_files(settings: Settings, paths: Sequence[Path]) -> tuple[list[Document
         if not new and document.state is DocumentState.FAILED:
             with open_database(settings.database) as db:
                 library.retry_document(db, document.id)
+        if not new and document.id not in documents:
+            known.add(document.id)
         documents[document.id] = document
-    return list(documents.values()), refused
+    return list(documents.values()), known, refused
 
 
 def _files_of(paths: Sequence[Path]) -> Iterator[Path]:

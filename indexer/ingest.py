@@ -113,12 +113,14 @@ class _IngestRun:
         self._encoder = encoder
         self._version = version
         self._progress = progress
+        self._telling = threading.Lock()
         self._stop_reading = threading.Event()
         # What has been read and waits for its vectors.
         self._read: queue.Queue[Document] = queue.Queue()
         self._reading = ""
         self._papers_read = 0
         self._papers_to_read = 0
+        self._embedding = ""
         self._embedded = 0
         self._to_embed = 0
 
@@ -142,9 +144,11 @@ class _IngestRun:
     def _read_queued(self) -> None:
         while not self._stop_reading.is_set() and (document := self._next_to_read()):
             self._reading = document.names[0]
+            self._tell()
             if self._read_document(document):
                 self._read.put(document)
             self._papers_read += 1
+        self._reading = ""
 
     def _next_to_read(self) -> Document | None:
         with open_database(self._settings.database) as db:
@@ -180,9 +184,7 @@ class _IngestRun:
             except queue.Empty:
                 if all_read:
                     return reading.result()
-                # Papers may have come in since the count was taken.
-                papers = max(self._papers_to_read, self._papers_read + 1)
-                self._progress.report("reading", item=self._reading, done=self._papers_read, total=papers)
+                self._tell()
                 continue
             if not self._embed_document(document) or self._other_work_waits():
                 return None
@@ -194,12 +196,26 @@ class _IngestRun:
                 active = models.active_model(db)
                 if active is None or active.id != self._version.id:
                     return False
+                self._embedding = document.names[0]
                 _embed_batch(db, self._encoder, self._version, texts)
                 self._embedded += len(texts)
-                total = max(self._to_embed, self._embedded)
-                self._progress.report("embedding", item=document.names[0], done=self._embedded, total=total)
+                self._tell()
             library.mark_ready_when_embedded(db, [document.id])
         return True
+
+    # --- from both ---
+
+    def _tell(self) -> None:
+        """Report what both threads are at. Raises Cancelled, in whichever hears of it first."""
+        with self._telling:
+            # Papers and passages may have come in since the counts were taken.
+            papers = max(self._papers_to_read, self._papers_read + 1)
+            total = max(self._to_embed, self._embedded)
+            if self._reading and (not self._embedded or self._embedded == total):
+                self._progress.report("reading", item=self._reading, done=self._papers_read, total=papers)
+                return
+            reading = f"; reading {self._reading}, paper {self._papers_read + 1} of {papers}" if self._reading else ""
+            self._progress.report("embedding", item=f"{self._embedding}{reading}", done=self._embedded, total=total)
 
     def _other_work_waits(self) -> bool:
         with open_database(self._settings.database) as db:

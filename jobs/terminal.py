@@ -10,11 +10,11 @@ _UNITS = {"reading": "papers", "embedding": "passages", "training": "steps"}
 
 
 def describe_job(job: Job) -> str:
-    """One line: the step, the file or model, how much of how much, and the time left."""
-    item = f" {job.item}" if job.item else ""
-    amount = f", {job.done} of {job.total} {_UNITS.get(job.step, '')}".rstrip() if job.total else ""
+    """One line: the step, how much of how much, the time left, and the file or model it is at."""
+    item = f": {job.item}" if job.item else ""
+    amount = f" {job.done} of {job.total} {_UNITS.get(job.step, '')}".rstrip() if job.total else ""
     left = f", about {describe_seconds(job.seconds_left)} left" if job.seconds_left else ""
-    return f"{job.step or 'waiting'}{item}{amount}{left}"
+    return f"{job.step or 'waiting'}{amount}{left}{item}"
 
 
 def describe_seconds(seconds: float) -> str:

@@ -8,7 +8,9 @@ from pathlib import Path
 from core.cli import DONE, add_home_argument, print_json, run_command, say
 from core.settings import Settings
 from core.types import SearchResult
+from storage import library
 from storage.commands import settings_from
+from storage.database import open_database
 
 # A word of its own before the question, so that a question may begin with "eval" when it is quoted as a whole.
 _EVAL = "eval"
@@ -44,12 +46,16 @@ def search(args: argparse.Namespace) -> int:
     from indexer.start import ensure_active_model
     from search.searcher import Searcher, SearchRequest
 
+    with open_database(settings.database) as db:
+        papers = tuple(library.get_document(db, document_id).id for document_id in args.paper) or None
     ensure_active_model(settings)
-    result = Searcher(settings).search(SearchRequest(args.question, args.k, tuple(args.paper)))
+    result = Searcher(settings).search(SearchRequest(args.question, args.k, papers))
     if args.json:
         print_json(_as_json(result))
     elif not args.question.strip():
         print("The question is empty. Ask in your own words, for example: how is attention computed?")
+    elif not result.hits and papers:
+        print("The papers named by --paper have no passage yet. 'python -m indexer list' shows why.")
     elif not result.hits:
         print("There is no passage to search. Add papers with 'python -m indexer add FILE_OR_FOLDER'.")
     else:
@@ -104,6 +110,7 @@ def _as_json(result: SearchResult) -> dict[str, object]:
                 "page": hit.chunk.page,
                 "start": hit.chunk.start,
                 "end": hit.chunk.end,
+                "spans": [{"page": span.page, "start": span.start, "end": span.end} for span in hit.chunk.spans],
                 "section": hit.chunk.section,
                 "text": hit.chunk.text,
             }

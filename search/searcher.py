@@ -25,11 +25,11 @@ K_LEAST, K_MOST = 1, 50
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """`k` passages for a question, of all papers or of those in `document_ids`."""
+    """`k` passages for a question, of all papers, or of those in `document_ids` where it is not None."""
 
     query: str
     k: int = 10
-    document_ids: tuple[int, ...] = ()
+    document_ids: tuple[int, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class Searcher:
             k = min(max(request.k, K_LEAST), K_MOST)
             hits: tuple[Hit, ...] = ()
             if query:
-                among = _chunk_ids(db, request.document_ids) if request.document_ids else None
+                among = None if request.document_ids is None else _chunk_ids(db, request.document_ids)
                 found = live.nearest(db, query, k, among)
                 hits = _join_live_chunks(db, found)
         return SearchResult(request.query, live.version, time.perf_counter() - started, hits)

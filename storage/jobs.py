@@ -102,6 +102,12 @@ def request_cancel(db: Database, job_id: int) -> None:
         )
 
 
+def dismiss_job(db: Database, job_id: int) -> None:
+    """Show the end of this job no more; its row stays."""
+    with transaction(db):
+        db.conn.execute("UPDATE jobs SET dismissed_at = ? WHERE id = ? AND finished_at IS NOT NULL", [now(), job_id])
+
+
 def requeue_interrupted(db: Database) -> None:
     """Queue again what was running when its process died. Only the holder of the work lock may call this."""
     with transaction(db):
@@ -133,4 +139,5 @@ def _job(row: dict[str, Any]) -> Job:
         result=json.loads(row["result"]),
         created_at=row["created_at"],
         finished_at=row["finished_at"],
+        dismissed=row["dismissed_at"] is not None,
     )

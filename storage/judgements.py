@@ -101,6 +101,14 @@ def count_judged_queries(db: Database) -> int:
     return db.conn.execute("SELECT count(DISTINCT query_id) FROM judgements WHERE relevance = 1").fetchone()[0]
 
 
+def count_by_document(db: Database) -> dict[int, int]:
+    """How many judgements there are on passages of each document that has any."""
+    rows = db.conn.execute(
+        "SELECT c.document_id, count(*) FROM judgements j JOIN chunks c ON c.id = j.chunk_id GROUP BY c.document_id"
+    )
+    return dict(rows.fetchall())
+
+
 def _drop_unjudged_queries(db: Database) -> None:
     db.conn.execute("DELETE FROM queries WHERE id NOT IN (SELECT query_id FROM judgements)")
 

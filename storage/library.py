@@ -198,6 +198,11 @@ def page_size(db: Database, document_id: int, number: int) -> tuple[float, float
     return row[0], row[1]
 
 
+def count_searchable(db: Database) -> int:
+    """How many documents have passages."""
+    return db.conn.execute("SELECT count(DISTINCT document_id) FROM chunks").fetchone()[0]
+
+
 def count_chunks(db: Database) -> int:
     return db["chunks"].count
 

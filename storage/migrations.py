@@ -143,6 +143,11 @@ def m004_jobs(db: Database) -> None:
     )
 
 
+@migrations()
+def m005_dismissed_jobs(db: Database) -> None:
+    db.conn.execute("ALTER TABLE jobs ADD COLUMN dismissed_at TEXT")
+
+
 def _execute_all(db: Database, script: str) -> None:
     """Run the statements inside the migration's transaction, which `executescript` would commit."""
     statement = ""

@@ -17,7 +17,8 @@ DOCUMENT_FIELDS = {
     "id", "names", "title", "authors", "year", "sha256", "pages", "chunks", "state", "reason", "added_at",
 }  # fmt: skip
 HIT_FIELDS = {
-    "rank", "score", "chunk_id", "document_id", "document", "title", "page", "start", "end", "section", "text",
+    "rank", "score", "chunk_id", "document_id", "document", "title", "page", "start", "end", "spans", "section",
+    "text",
 }  # fmt: skip
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -62,6 +63,7 @@ def test_the_whole_job_on_the_command_line(run: Run, papers: Path, tmp_path: Pat
     assert set(answer["model"]) == {"id", "name", "dim"}
     assert set(answer["hits"][0]) == HIT_FIELDS
     first = answer["hits"][0]
+    assert first["spans"] == [{"page": first["page"], "start": first["start"], "end": first["end"]}]
     assert (first["title"], first["document"], first["page"]) == ("On the Rising of Bread", "bread.pdf", 1)
 
     for hit, verdict in ((first, "--relevant"), (answer["hits"][1], "--not-relevant")):
@@ -101,7 +103,7 @@ def test_one_bad_file_makes_add_fail_after_the_others_went_in(run: Run, papers: 
     assert "'nowhere.pdf' can't be opened" in added.stderr
     assert added.stdout == "2 papers ready (2 passages), 2 failed.\n"
     again = run("-m", "indexer", "add", papers / "light.pdf")
-    assert (again.returncode, again.stdout) == (0, "1 papers ready (1 passages), 0 failed.\n")
+    assert (again.returncode, again.stdout) == (0, "1 paper ready (1 passage), 1 of them there already, 0 failed.\n")
 
 
 @pytest.mark.parametrize("place", ["before", "after"])

@@ -16,7 +16,7 @@ from storage.commands import settings_from
 from storage.database import open_database
 from storage.jobs import add_job, request_cancel
 from training.exchange import export_judgements, import_judgements
-from training.settings import PRESETS, make_settings
+from training.settings import PRESETS, make_settings, require_fitting
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -121,8 +121,10 @@ def retrain(settings: Settings, args: argparse.Namespace) -> int:
     }
     recipe = replace(PRESETS[args.preset], **{name: value for name, value in given.items() if value is not None})
     make_settings(asdict(recipe))
-    ensure_active_model(settings)
+    active = ensure_active_model(settings).version
     with open_database(settings.database) as db:
+        if args.dims:
+            require_fitting(args.dims, models.get_model(db, args.base) if args.base else active)
         job = add_job(db, JobKind.RETRAIN, asdict(recipe))
     if make_settings(job.params) != recipe:
         raise TrainingError("Another retrain is under way. Stop it on the page, or wait for its end, then try again.")

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def _gather(settings: Settings, recipe: TrainingSettings) -> _Material:
     with open_database(settings.database) as db:
         base = models.active_model(db) if recipe.base_model_id is None else models.get_model(db, recipe.base_model_id)
         judged = judgements.list_judgements(db)
-        learnt = _learnt_queries(db, base)
+        learnt = learnt_queries(db, base)
     if base is None:
         raise LibraryError("This library has no model yet. Add a paper first.")
     collected = collect_queries(judged)
@@ -116,13 +117,22 @@ def _gather(settings: Settings, recipe: TrainingSettings) -> _Material:
     return _Material(base, split, collected.contradictions, len(collected.queries), used)
 
 
-def _learnt_queries(db: models.Database, version: ModelVersion | None) -> set[str]:
+def learnt_queries(db: models.Database, version: ModelVersion | None) -> set[str]:
     """The words of every query that the version, or one it comes from, was trained on."""
-    learnt: set[str] = set()
+    return {words for one in _line_of(db, version) for words in one.report.get("trained_on", ())}
+
+
+def count_unseen_queries(db: models.Database, version: ModelVersion | None) -> int:
+    """How many queries have approvals that no retrain on the way to the version has worked with."""
+    used = {number for one in _line_of(db, version) for number in one.report.get("judgement_ids", ())}
+    return len({one.query for one in judgements.list_judgements(db) if one.relevance == 1 and one.id not in used})
+
+
+def _line_of(db: models.Database, version: ModelVersion | None) -> Iterator[ModelVersion]:
+    """The version, the one it was trained from, and so on."""
     while version is not None:
-        learnt.update(version.report.get("trained_on", ()))
+        yield version
         version = models.get_model(db, version.parent_id) if version.parent_id is not None else None
-    return learnt
 
 
 def _load_base(settings: Settings, base: ModelVersion) -> Encoder:

@@ -1,10 +1,11 @@
 """How a model is fine-tuned, and the two ready recipes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from core.errors import TrainingError
+from core.types import ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,13 @@ def make_settings(values: Mapping[str, Any]) -> TrainingSettings:
     for dimension in settings.matryoshka_dims:
         _require(8 <= dimension <= 8192, "a Matryoshka dimension", dimension, "8 to 8192")
     return settings
+
+
+def require_fitting(dimensions: Iterable[int], model: ModelVersion) -> None:
+    """Raise TrainingError where a Matryoshka dimension is above what the model has."""
+    for dimension in dimensions:
+        bounds = f"at most {model.dimension}, the dimensions of '{model.name}'"
+        _require(dimension <= model.dimension, "a Matryoshka dimension", dimension, bounds)
 
 
 def _require(holds: bool, what: str, value: object, bounds: str) -> None:

@@ -1,5 +1,6 @@
 """Curves as SVG, drawn in Python: crisp, without a script, in the page's own colours."""
 
+import math
 from collections.abc import Sequence
 
 from markupsafe import Markup
@@ -8,14 +9,19 @@ _WIDTH, _HEIGHT = 520, 170
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 26
 
 
-def draw_curve(title: str, points: Sequence[tuple[float, float]], steps: int, baseline: float | None = None) -> Markup:
-    """One curve over training steps, with an optional level line; what there is of it so far."""
+def draw_curve(
+    title: str, points: Sequence[tuple[float, float]], steps: int, baseline: float | None = None, most: float = math.inf
+) -> Markup:
+    """One curve over training steps, of what there is so far, with an optional level line.
+
+    No value can be above `most`, so the scale does not go beyond it.
+    """
     if not points:
         return Markup("")
     values = [value for _, value in points] + ([baseline] if baseline is not None else [])
     low, high = min(values), max(values)
     pad = (high - low) * 0.1 or max(abs(high), 0.01) * 0.05
-    low, high = low - pad, high + pad
+    low, high = low - pad, min(high + pad, most)
     last = max(steps, 1)
 
     def place(step: float, value: float) -> str:

@@ -10,8 +10,9 @@ from storage import library
 from storage.database import open_database
 from ui.changes import ChangeWatch
 from ui.library_tab import build_library_tab, render_library
+from ui.messages import warn_user
 from ui.render import render
-from ui.search_tab import PlainHTML, build_search_tab, paper_choices
+from ui.search_tab import PlainHTML, SearchTab, build_search_tab, paper_choices
 from ui.services import Services
 from ui.training_tab import (
     base_choices,
@@ -42,6 +43,7 @@ def build_page(services: Services) -> gr.Blocks:
             with gr.Tab("Training", id="training"):
                 training = build_training_tab(services)
         _remember_tab(page, tabs)
+        _restore_search(page, search)
 
         parts: dict[str, _Part] = {
             "header": (header, lambda: render_header(services)),
@@ -91,22 +93,33 @@ def _update_papers(services: Services, chosen: list[Any] | None) -> dict[str, An
     with open_database(services.settings.database) as db:
         choices = paper_choices(library.list_documents(db))
     ids = {document_id for _, document_id in choices}
-    kept = [document_id for document_id in chosen or [] if document_id in ids]
+    # Typed words stay: they hold for papers that are still to come.
+    kept = [choice for choice in chosen or [] if choice in ids or isinstance(choice, str)]
     return gr.update(choices=choices) if kept == (chosen or []) else gr.update(choices=choices, value=kept)
 
 
 def _remember_tab(page: gr.Blocks, tabs: gr.Tabs) -> None:
     """Keep the chosen tab in the address, so that a reload comes back to it."""
     for tab, name in zip(tabs.children, TABS, strict=True):
-        tab.select(None, None, None, js=f"() => {{ history.replaceState(null, '', '?tab={name}') }}")
-    # Gradio selects the first tab before anything of ours runs; FIRST_TAB_SCRIPT has read the address still earlier.
-    page.load(None, None, None, js=f"() => {{ openTab({list(TABS)}.indexOf(window.firstTab)) }}")
+        tab.select(None, None, None, js=f"() => keepTab('{name}')")
+    # Gradio selects the first tab before anything of ours runs; address.js has read the address still earlier.
+    page.load(None, None, None, js=f"() => openTab({list(TABS)}.indexOf(firstAddress.get('tab')))")
 
 
-FIRST_TAB_SCRIPT = """<script>
-window.firstTab = new URLSearchParams(location.search).get('tab');
-function openTab(index) {
-  const button = document.querySelectorAll('#tabs button[role=tab]')[index];
-  if (index > 0 && button) button.click();
-}
-</script>"""
+def _restore_search(page: gr.Blocks, tab: SearchTab) -> None:
+    """Ask again what the address holds, so that a reload, or a link passed on, shows the same results."""
+
+    def search_again(question: str, k: float | None, papers: list[Any] | None) -> list[Any]:
+        if not question.strip():
+            return [gr.skip()] * 4
+        return [question, k, papers, tab.search(question, k, papers)]
+
+    fields = [tab.question, tab.k, tab.papers]
+    page.load(
+        warn_user(search_again),
+        fields,
+        [*fields, tab.desk],
+        js="(question, k, papers) => searchOfAddress(k)",
+        show_progress="hidden",
+        api_name=False,
+    )

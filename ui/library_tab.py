@@ -1,5 +1,6 @@
 """The Library tab: drop papers in, see how far each is, remove some."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,10 @@ import gradio as gr
 from sqlite_utils import Database
 
 from core.errors import ReadError
-from core.types import Job, JobKind
+from core.types import DocumentState, Job, JobKind
 from indexer.ingest import add_file, remove_documents
 from jobs.terminal import describe_job
-from storage import jobs, library
+from storage import jobs, judgements, library
 from storage.database import open_database
 from ui.messages import answer_script, warn_user
 from ui.render import read_asset, render
@@ -39,7 +40,7 @@ def build_library_tab(services: Services) -> LibraryTab:
         render_library(services),
         elem_id="library",
         js_on_load=read_asset("common.js") + read_asset("library.js"),
-        server_functions=[_make_remove(services), _make_retry(services), make_cancel(services)],
+        server_functions=[_make_remove(services), _make_retry(services), make_cancel(services), make_dismiss(services)],
     )
 
     @warn_user
@@ -55,10 +56,14 @@ def build_library_tab(services: Services) -> LibraryTab:
 def render_library(services: Services) -> str:
     with open_database(services.settings.database) as db:
         documents = library.list_documents(db)
+        judged = judgements.count_by_document(db)
         job = current_job(db, JobKind.INGEST)
     return render(
         "library.html",
         documents=documents,
+        judged=judged,
+        searchable=sum(document.chunks > 0 for document in documents),
+        failed=sum(document.state is DocumentState.FAILED for document in documents),
         chunks=sum(document.chunks for document in documents),
         home=services.settings.home,
         job=render_job(job),
@@ -67,7 +72,7 @@ def render_library(services: Services) -> str:
 
 def render_job(job: Job | None) -> str:
     """How far a job is, with a button to stop it; how it failed; nothing once it is done."""
-    if job is None or not (job.open or job.reason):
+    if job is None or job.dismissed or not (job.open or job.reason):
         return ""
     line = describe_job(job) if job.open else job.reason
     return render("job.html", job=job, title=_TITLES[job.kind], line=line)
@@ -88,6 +93,16 @@ def make_cancel(services: Services) -> Any:
     return cancel_job
 
 
+def make_dismiss(services: Services) -> Any:
+    @answer_script
+    def dismiss_job(arguments: list) -> dict:
+        with open_database(services.settings.database) as db:
+            jobs.dismiss_job(db, int(arguments[0]))
+        return {}
+
+    return dismiss_job
+
+
 def _add_uploads(services: Services, files: list[Path]) -> None:
     """Copy the uploads into the library; the worker does the rest. What can't be copied is told, the others go in."""
     known: list[str] = []
@@ -100,6 +115,9 @@ def _add_uploads(services: Services, files: list[Path]) -> None:
             gr.Warning(str(error))
             continue
         file.unlink(missing_ok=True)
+        with suppress(OSError):
+            # Gradio's folder for this one file; another upload may just be putting its own there.
+            file.parent.rmdir()
         if not new:
             known.append(document.title)
     if known:

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from core.cli import count
 from jobs.terminal import describe_seconds
 
 _HERE = Path(__file__).parent
@@ -35,19 +36,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"seconds": describe_seconds, "day": _day, "count": _count, "mark": mark_words}
+    environment.filters |= {"seconds": describe_seconds, "day": _day, "count": count, "mark": mark_words}
     return environment
 
 
 def _day(moment: str) -> str:
     local = datetime.fromisoformat(moment).astimezone()
     return f"{local.day} {local:%b %Y}"
-
-
-def _count(number: int, noun: str) -> str:
-    """`1 paper`, `2 papers`, `3 queries`."""
-    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
-    return f"{number:,} {noun if number == 1 else plural}"
 
 
 # --- the query's words in a passage ---

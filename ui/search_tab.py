@@ -1,7 +1,7 @@
 """The Search tab: a question, ranked passages to judge, and the page each stands on."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,8 @@ class SearchTab:
     desk: gr.HTML
     papers: gr.Dropdown
     question: gr.Textbox
+    k: gr.Number
+    search: Callable[..., str]
 
 
 def build_search_tab(services: Services) -> SearchTab:
@@ -49,8 +51,9 @@ def build_search_tab(services: Services) -> SearchTab:
         papers = gr.Dropdown(
             choices=[],
             multiselect=True,
-            label="Only in these papers (all, unless you choose some)",
-            # Else Gradio refuses to search for a choice it has lost count of: a paper removed, a laptop that slept.
+            label="Only in these papers (all, unless you choose some, or type words of a title)",
+            # Words of a title do as well; and without this Gradio refuses to search for a choice it has lost count of:
+            # a paper removed, a laptop that slept.
             allow_custom_value=True,
             scale=6,
             elem_id="papers",
@@ -66,9 +69,17 @@ def build_search_tab(services: Services) -> SearchTab:
     )
     search = warn_user(functools.partial(_search_handler, services))
     for event in (question.submit, button.click):
-        # The last of several quick searches is the one that counts.
-        event(search, [question, k, papers], desk, trigger_mode="always_last", show_progress="minimal", api_name=False)
-    return SearchTab(desk, papers, question)
+        event(
+            search,
+            [question, k, papers],
+            desk,
+            # The last of several quick searches is the one that counts.
+            trigger_mode="always_last",
+            show_progress="minimal",
+            api_name=False,
+            js="(question, k, papers) => keepSearch(question, k, papers)",
+        )
+    return SearchTab(desk, papers, question, k, search)
 
 
 def paper_choices(documents: Sequence[Document]) -> list[tuple[str, int]]:
@@ -76,28 +87,48 @@ def paper_choices(documents: Sequence[Document]) -> list[tuple[str, int]]:
 
 
 def _search_handler(services: Services, question: str, k: float | None, papers: Sequence[object] | None) -> str:
-    return run_search(services, question, int(k or _K_DEFAULT), _live_papers(services, papers) if papers else ())
-
-
-def _live_papers(services: Services, chosen: Sequence[object]) -> tuple[int, ...]:
-    """The chosen papers that are still there."""
-    with open_database(services.settings.database) as db:
-        return tuple(document.id for document in library.list_documents(db) if document.id in chosen)
-
-
-def run_search(services: Services, question: str, k: int, document_ids: tuple[int, ...]) -> str:
-    """The desk for a question: its passages, or a friendly hint."""
     if not question.strip():
         return render_hint(services, question)
+    try:
+        document_ids = _chosen_papers(services, papers) if papers else None
+    except NotFoundError as error:
+        return _render_bare(_Hint("Nothing was searched", str(error)))
+    return run_search(services, question, int(k or _K_DEFAULT), document_ids)
+
+
+def _chosen_papers(services: Services, chosen: Sequence[object]) -> tuple[int, ...]:
+    """The papers of these choices, each an id from the list or typed words of a title or file name; never none."""
+    with open_database(services.settings.database) as db:
+        documents = library.list_documents(db)
+    found = {document.id for document in documents if document.id in chosen}
+    for words in (choice for choice in chosen if isinstance(choice, str)):
+        named = {document.id for document in documents if _is_named(document, words)}
+        if not named:
+            raise NotFoundError(f"No paper has '{words}' in its title or file name. Change the filter above.")
+        found |= named
+    if not found:
+        raise NotFoundError(
+            "The papers chosen in the filter above are no longer in the library. Choose others, or none."
+        )
+    return tuple(sorted(found))
+
+
+def _is_named(document: Document, words: str) -> bool:
+    names = " ".join((document.title, *document.names)).casefold()
+    return all(word in names for word in words.casefold().split())
+
+
+def run_search(services: Services, question: str, k: int, document_ids: tuple[int, ...] | None) -> str:
+    """The desk for a question: its passages, or a friendly hint."""
     result = services.searcher.search(SearchRequest(question, k, document_ids))
     if not result.hits:
         return render_hint(services, question)
     with open_database(services.settings.database) as db:
         verdicts = judgements.relevance_by_chunk(db, question)
-    return render_hits(result, verdicts)
+    return render_hits(result, verdicts, filtered=document_ids is not None)
 
 
-def render_hits(result: SearchResult, verdicts: dict[int, int]) -> str:
+def render_hits(result: SearchResult, verdicts: dict[int, int], *, filtered: bool = False) -> str:
     return render(
         "desk.html",
         hits=result.hits,
@@ -106,6 +137,7 @@ def render_hits(result: SearchResult, verdicts: dict[int, int]) -> str:
         model_id=result.model.id,
         papers=len({hit.chunk.document_id for hit in result.hits}),
         milliseconds=round(result.seconds * 1000),
+        filtered=filtered,
         hint=None,
     )
 
@@ -125,8 +157,20 @@ def render_hint(services: Services, question: str) -> str:
     else:
         title = "Ask a question"
         text = "In your own words, as you would ask a colleague: how is attention computed? why does training diverge?"
+    return _render_bare(_Hint(title, text))
+
+
+def _render_bare(hint: "_Hint") -> str:
     return render(
-        "desk.html", hits=(), verdicts={}, query="", model_id="", papers=0, milliseconds=0, hint=_Hint(title, text)
+        "desk.html",
+        hits=(),
+        verdicts={},
+        query="",
+        model_id="",
+        papers=0,
+        milliseconds=0,
+        filtered=False,
+        hint=hint,
     )
 
 
@@ -161,15 +205,18 @@ def _make_judge(services: Services) -> Any:
 def _make_open_page(services: Services) -> Any:
     @answer_script
     def open_page(arguments: list) -> dict:
-        """[query, chunk id, page or None for the passage's first]: the page's HTML."""
-        query, chunk_id, page = arguments
+        """[query, chunk id, page or None for the passage's first, others shown]: the page's HTML."""
+        query, chunk_id, page, others = arguments
         with open_database(services.settings.database) as db:
-            return {"html": render_page_view(services, db, str(query), int(chunk_id), _whole(page))}
+            html = render_page_view(services, db, str(query), int(chunk_id), _whole(page), open_others=bool(others))
+        return {"html": html}
 
     return open_page
 
 
-def render_page_view(services: Services, db: Database, query: str, chunk_id: int, page: int | None) -> str:
+def render_page_view(
+    services: Services, db: Database, query: str, chunk_id: int, page: int | None, *, open_others: bool = False
+) -> str:
     """A page of the passage's paper, the passage marked where it stands on it, and what else there is to approve."""
     chunk = library.get_chunk(db, chunk_id)
     document = library.get_document(db, chunk.document_id)
@@ -188,7 +235,7 @@ def render_page_view(services: Services, db: Database, query: str, chunk_id: int
         chunk_id=chunk_id,
         query=query,
         verdicts=judgements.relevance_by_chunk(db, query),
-        open_others=False,
+        open_others=open_others,
     )
 
 

@@ -15,8 +15,8 @@ from core.errors import NotFoundError, WhetstoneError
 from indexer.pdf import render_page
 from storage import library
 from storage.database import open_database
-from ui.interface import FIRST_TAB_SCRIPT, build_page
-from ui.render import ASSETS
+from ui.interface import build_page
+from ui.render import ASSETS, read_asset
 from ui.services import Services
 from ui.theme import make_theme
 
@@ -53,7 +53,7 @@ def create_app(services: Services) -> FastAPI:
         path="/",
         theme=make_theme(),
         css_paths=ASSETS / "style.css",
-        head=f'<meta name="color-scheme" content="light dark">{FIRST_TAB_SCRIPT}',
+        head=f'<meta name="color-scheme" content="light dark"><script>{read_asset("address.js")}</script>',
         footer_links=[],
         run_history=False,
         show_error=False,

@@ -10,13 +10,14 @@ from sqlite_utils import Database
 from core.errors import TrainingError
 from core.settings import PACKAGED_MODEL, SEED_BASE_MODEL, SEED_MODEL
 from core.types import Job, JobKind, JobState, Judgement, ModelState, ModelVersion
-from storage import jobs, judgements, models
+from storage import jobs, judgements, library, models
 from storage.database import open_database
 from training.pairs import queries_needed
 from training.promotion import switch_now_or_later
-from training.settings import PRESETS, TrainingSettings, make_settings
+from training.retrain import count_unseen_queries
+from training.settings import PRESETS, TrainingSettings, make_settings, require_fitting
 from ui.charts import draw_curve
-from ui.library_tab import current_job, make_cancel, render_job
+from ui.library_tab import current_job, make_cancel, make_dismiss, render_job
 from ui.messages import answer_script, warn_user
 from ui.render import read_asset, render
 from ui.search_tab import PlainHTML
@@ -46,7 +47,7 @@ class TrainingTab:
 
 def build_training_tab(services: Services) -> TrainingTab:
     script = read_asset("common.js") + read_asset("training.js")
-    functions = [_make_switch(services), make_cancel(services)]
+    functions = [_make_switch(services), make_cancel(services), make_dismiss(services)]
     status = PlainHTML(render_training(services), elem_id="training", js_on_load=script, server_functions=functions)
     base = _build_recipe(services)
     gr.Markdown("### Models")
@@ -94,13 +95,22 @@ def _build_recipe(services: Services) -> gr.Dropdown:
         batch = gr.Number(default.batch_size, label="Batch size", precision=0, elem_id="batch-size", min_width=80)
         rate = gr.Textbox(f"{default.learning_rate:g}", label="Learning rate", elem_id="learning-rate", min_width=90)
         dims = gr.Textbox(
-            _join(default), label="Matryoshka dimensions", elem_id="dims", max_lines=1, scale=2, min_width=190
+            lambda: _join(default, _dimension_of(services, 0)),
+            label="Matryoshka dimensions",
+            elem_id="dims",
+            max_lines=1,
+            scale=2,
+            min_width=190,
         )
         button = gr.Button("Retrain", variant="primary", elem_id="retrain", scale=0, min_width=120)
 
-    def fill_in(name: str) -> tuple[int, int, str, str]:
+    def fill_in(name: str, base_id: int) -> tuple[int, int, str, str]:
         chosen = PRESETS[name]
-        return chosen.epochs, chosen.batch_size, f"{chosen.learning_rate:g}", _join(chosen)
+        dimensions = _join(chosen, _dimension_of(services, base_id))
+        return chosen.epochs, chosen.batch_size, f"{chosen.learning_rate:g}", dimensions
+
+    def fill_in_dimensions(name: str, base_id: int) -> str:
+        return _join(PRESETS[name], _dimension_of(services, base_id))
 
     @warn_user
     def start(name: str, base_id: int, epochs: float, batch: float, rate: str, dims: str) -> None:
@@ -115,7 +125,8 @@ def _build_recipe(services: Services) -> gr.Dropdown:
         start_retrain(services, recipe)
         gr.Info("Retraining has begun. Search goes on with the present model, and closing this page stops nothing.")
 
-    preset.change(fill_in, preset, [epochs, batch, rate, dims], show_progress="hidden", api_name=False)
+    preset.change(fill_in, [preset, base], [epochs, batch, rate, dims], show_progress="hidden", api_name=False)
+    base.input(fill_in_dimensions, [preset, base], dims, show_progress="hidden", api_name=False)
     button.click(start, [preset, base, epochs, batch, rate, dims], None, show_progress="hidden", api_name=False)
     return base
 
@@ -124,6 +135,9 @@ def start_retrain(services: Services, recipe: TrainingSettings) -> Job:
     """Queue a retrain with this recipe. Raises TrainingError where one is under way or there is nothing to learn."""
     params = asdict(make_settings(asdict(recipe)))
     with open_database(services.settings.database) as db:
+        base = models.active_model(db) if recipe.base_model_id is None else models.get_model(db, recipe.base_model_id)
+        if base is not None:
+            require_fitting(recipe.matryoshka_dims, base)
         if judgements.count_judged_queries(db) < 2:
             raise TrainingError("Approve passages for at least 2 different questions first: they are what is learnt.")
         if any(job.kind is JobKind.RETRAIN for job in jobs.open_jobs(db)):
@@ -153,7 +167,12 @@ def _build_model_choice(services: Services) -> None:
         if not (chosen or "").strip():
             raise TrainingError("No model is named. Choose one, or type a hub id or a folder.")
         job = switch_now_or_later(services.settings, {"source": str(chosen).strip()})
-        gr.Info("It answers now." if job is None else "It takes over when every passage is embedded with it.")
+        if job is None:
+            gr.Info(f"{_active_name(services)} answers now.")
+        else:
+            gr.Info(
+                "It is being loaded, as the line above the models shows. Until it is ready, the present one answers."
+            )
 
     button.click(use, source, None, show_progress="hidden", api_name=False)
 
@@ -168,13 +187,14 @@ def render_training(services: Services) -> str:
         counts, judged = judgements.count_judgements(db), judgements.count_judged_queries(db)
         job = current_job(db, JobKind.RETRAIN)
         switching = current_job(db, JobKind.SWITCH)
+        unseen = count_unseen_queries(db, active)
     trained = [v for v in versions.values() if v.parent_id is not None and v.state is ModelState.READY and v.report]
     shown = trained[-1] if trained else None
     candidate = shown if shown is not None and (active is None or shown.id != active.id) else None
     busy = switching is not None and switching.open
     return render(
         "training.html",
-        decision=_decision(active, candidate, judged),
+        decision=_decision(active, candidate, judged, unseen),
         candidate=None if busy else candidate,
         previous=None if busy else previous,
         approved=counts[1],
@@ -186,6 +206,7 @@ def render_training(services: Services) -> str:
         shown=shown,
         base_name=_base_name(shown, versions),
         measures=MEASURES,
+        enough=shown is not None and queries_needed(_queries_of(shown)) == 0,
         charts=_charts(job, shown),
     )
 
@@ -229,13 +250,26 @@ def _in_order(judged: Sequence[Judgement], order: str) -> list[Judgement]:
     return list(judged) if order == "oldest first" else list(reversed(judged))
 
 
-def _decision(active: ModelVersion | None, candidate: ModelVersion | None, judged: int) -> str:
+def _decision(active: ModelVersion | None, candidate: ModelVersion | None, judged: int, unseen: int) -> str:
     answers = f"{active.name} answers now." if active else "No model is loaded yet."
     if candidate is not None:
         return f"{answers} {candidate.name} is ready. {candidate.report['decision']}"
     if judged < 2:
         return f"{answers} Approve passages on the Search tab; from 2 judged questions on, you can retrain."
+    if unseen == 0:
+        return f"{answers} It comes from all {judged} questions you have judged. Judge more before you retrain."
+    if unseen < judged:
+        return (
+            f"{answers} {unseen} of the {judged} questions you have judged are new to it: retrain when they are many."
+        )
     return f"{answers} Retrain to learn from the {judged} questions you have judged."
+
+
+def _queries_of(trained: ModelVersion) -> int:
+    """How many judged queries there were at its retrain."""
+    split = trained.report["split"]
+    held_out_apart = 0 if split["chosen_on_held_out"] else split["choose_queries"]
+    return split["train_queries"] + split["held_out_queries"] + held_out_apart
 
 
 def _base_name(shown: ModelVersion | None, versions: dict[int, ModelVersion]) -> str:
@@ -264,7 +298,7 @@ def _charts(job: Job | None, shown: ModelVersion | None) -> str:
     loss = [(point["step"], point["loss"]) for point in curve if point["loss"] is not None]
     ndcg = [(point["step"], point["ndcg@10"]) for point in curve if point["ndcg@10"] is not None]
     start = ndcg[0][1] if ndcg else None
-    return draw_curve("Loss", loss, steps) + draw_curve("nDCG@10 while training", ndcg, steps, start)
+    return draw_curve("Loss", loss, steps) + draw_curve("nDCG@10 while training", ndcg, steps, start, most=1.0)
 
 
 # --- what the page's script asks for ---
@@ -276,7 +310,9 @@ def _make_switch(services: Services) -> Any:
         """[model id], or [] for undo."""
         params = {"model_id": int(arguments[0])} if arguments else {"undo": True}
         job = switch_now_or_later(services.settings, params)
-        return {"said": "Done: it answers now." if job is None else "It takes over when every passage is embedded."}
+        if job is None:
+            return {"said": f"{_active_name(services)} answers now."}
+        return {"said": "Its passages are being embedded, as the line above the models shows; then it takes over."}
 
     return switch_model
 
@@ -291,8 +327,21 @@ def _make_delete(services: Services) -> Any:
     return delete_pairs
 
 
-def _join(settings: TrainingSettings) -> str:
-    return ", ".join(map(str, settings.matryoshka_dims))
+def _join(settings: TrainingSettings, model_dimension: int) -> str:
+    """The dimensions of the recipe that are below the model's own, which is always one of them."""
+    return ", ".join(map(str, settings.dimensions(model_dimension)[1:]))
+
+
+def _dimension_of(services: Services, base_id: int) -> int:
+    with open_database(services.settings.database) as db:
+        version = models.get_model(db, base_id) if base_id else models.active_model(db)
+    return version.dimension if version else 0
+
+
+def _active_name(services: Services) -> str:
+    with open_database(services.settings.database) as db:
+        active = models.active_model(db)
+    return active.name if active else "No model"
 
 
 def _parse_rate(text: str) -> float:
@@ -313,7 +362,7 @@ def header_facts(db: Database) -> dict[str, Any]:
     """What the header shows of the library."""
     active, counts = models.active_model(db), judgements.count_judgements(db)
     return {
-        "papers": db["documents"].count,
+        "papers": library.count_searchable(db),
         "approved": counts[1],
         "rejected": counts[0],
         "model": active.name if active else "no model yet",

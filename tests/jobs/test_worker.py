@@ -48,4 +48,4 @@ def test_only_the_holder_of_the_lock_works(settings: Settings, db: Database) -> 
 def test_a_job_is_described_with_amount_and_time_left(db: Database) -> None:
     job = jobs.add_job(db, JobKind.INGEST)
     jobs.update_job(db, job.id, step="embedding", item="a.pdf", done=3, total=9, seconds_left=200.0)
-    assert describe_job(jobs.get_job(db, job.id)) == "embedding a.pdf, 3 of 9 passages, about 3 min left"
+    assert describe_job(jobs.get_job(db, job.id)) == "embedding 3 of 9 passages, about 3 min left: a.pdf"

@@ -46,6 +46,7 @@ def test_only_the_chosen_papers_answer(db: Database, active: ModelVersion, searc
     cook = store_paper(db, "cook", RECIPES)
     store_paper(db, "physics", PHYSICS)
     embed_all(db, active, minilm)
+    assert searcher.search(SearchRequest("light", document_ids=())).hits == ()
     hits = searcher.search(SearchRequest("light", k=10, document_ids=(cook.id,))).hits
     assert {hit.chunk.document_id for hit in hits} == {cook.id}
     assert len(hits) == 2

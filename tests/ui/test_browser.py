@@ -41,7 +41,7 @@ def search(page: Page, question: str) -> None:
     field.fill(question)
     field.press("Enter")
     expect(page.locator(f'.desk[data-query="{question}"] .hit').first).to_be_visible()
-    expect(page.locator(".pageview figure img")).to_be_visible()
+    expect(page.locator(".pageview figure img")).to_be_attached()
 
 
 def hit(page: Page, rank: int) -> Locator:
@@ -216,12 +216,14 @@ def test_papers_are_removed_after_a_confirmation_and_found_no_more(page: Page, a
     open_page(page, app)
     search(page, "what do beavers build?")
     expect(hit(page, 1).locator(".paper")).to_have_text(title)
+    hit(page, 1).get_by_role("button", name="Approve").click()
+    wait_for(lambda: verdicts(app, "what do beavers build?") != {})
     open_tab(page, "Library")
     page.get_by_label(f"Choose {title}").check()
     said: list[str] = []
     page.once("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
     page.get_by_role("button", name="Remove 1 chosen").click()
-    assert "judgements" in said[0]
+    assert said[0] == f"Remove “{title}”? 1 judgement on a passage goes too."
     expect(page.locator("#library")).to_contain_text(title)
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Remove 1 chosen").click()
@@ -262,6 +264,58 @@ def test_a_filter_outlives_the_removal_of_its_paper(page: Page, app: App, tmp_pa
     expect(page.locator(".hit").nth(1)).to_be_visible()
 
 
+def filter_by(page: Page, words: str) -> None:
+    page.get_by_role("button", name="Filter").click()
+    field = page.get_by_label(re.compile("Only in these papers"))
+    field.fill(words)
+    field.press("Enter")
+
+
+def test_words_of_a_title_filter_as_the_paper_itself_does(page: Page, app: App) -> None:
+    topic = TOPICS[0]
+    open_page(page, app)
+    filter_by(page, topic.title.split()[-1].upper())
+    search(page, "what is said here?")
+    expect(page.locator(".summary")).to_contain_text("from 1 paper, filtered,")
+    assert set(page.locator(".hit .paper").all_inner_texts()) == {topic.title}
+
+
+def test_a_filter_that_names_no_paper_searches_nothing(page: Page, app: App) -> None:
+    open_page(page, app)
+    filter_by(page, "zeppelins")
+    page.get_by_label("Question", exact=True).fill("what is said here?")
+    page.get_by_label("Question", exact=True).press("Enter")
+    expect(page.locator("#desk")).to_contain_text("No paper has 'zeppelins' in its title or file name.")
+    expect(page.locator(".hit")).to_have_count(0)
+
+
+def test_a_reload_shows_the_same_question_with_its_filter(page: Page, app: App) -> None:
+    question = "what & which = said here? 100%"
+    open_page(page, app)
+    filter_by(page, TOPICS[1].title)
+    search(page, question)
+    open_tab(page, "Library")
+    open_tab(page, "Search")
+    page.reload()
+    expect(page.get_by_label("Question", exact=True)).to_have_value(question)
+    expect(page.locator(f'.desk[data-query="{question}"] .hit').first).to_be_visible()
+    assert set(page.locator(".hit .paper").all_inner_texts()) == {TOPICS[1].title}
+
+
+def test_a_passage_chosen_beside_the_page_is_marked_on_it(page: Page, app: App) -> None:
+    open_page(page, app)
+    search(page, TOPICS[0].question)
+    page.locator(".others summary").click()
+    current = page.locator(".others li.current")
+    before = page.locator(".pageview figure mark").first.get_attribute("style")
+    other = page.locator(".others li:not(.current)").first
+    chunk = other.get_attribute("data-passage")
+    other.locator(".passage").click()
+    expect(current).to_have_attribute("data-passage", chunk or "")
+    expect(current).to_be_visible()
+    assert page.locator(".pageview figure mark").first.get_attribute("style") != before
+
+
 def test_what_can_not_be_read_says_why_and_can_be_tried_again(page: Page, app: App) -> None:
     open_page(page, app, "?tab=library")
     upload = page.locator("#upload input[type=file]")
@@ -284,6 +338,11 @@ def test_a_retrain_without_enough_to_learn_from_is_one_clear_sentence(page: Page
         page.get_by_role("button", name="Load and use").click()
         expect(page.locator("#models .job.failed")).to_contain_text("'nobody/no-such-model' could not be fetched")
         expect(page.locator("#models")).to_contain_text("answers now")
+        page.get_by_label("Matryoshka dimensions").fill("512, 64")
+        page.get_by_role("button", name="Retrain", exact=True).click()
+        expect(page.get_by_text("A Matryoshka dimension is 512; it must be at most 384")).to_be_visible()
+        page.locator("#models").get_by_role("button", name="Dismiss").click()
+        expect(page.locator("#models .job")).to_have_count(0)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -306,10 +365,14 @@ def test_at_400_pixels_nothing_runs_off_to_the_side(page: Page, app: App) -> Non
     page.set_viewport_size({"width": 400, "height": 860})
     open_page(page, app)
     search(page, TOPICS[0].question)
-    first, view = hit(page, 1).bounding_box(), page.locator(".pageview").bounding_box()
-    assert first is not None
-    assert view is not None
-    assert view["y"] > first["y"] + first["height"]
+    view = page.locator(".pageview")
+    expect(view).to_be_hidden()
+    hit(page, 2).locator(".passage").click()
+    expect(view.locator("figure mark").first).to_be_in_viewport()
+    view.locator(".judge-here").get_by_role("button", name="Approve").click()
+    view.get_by_role("button", name="Passages").click()
+    expect(view).to_be_hidden()
+    expect(hit(page, 2).get_by_role("button", name="Approve")).to_have_attribute("aria-pressed", "true")
     for tab in ("search", "library", "training"):
         open_page(page, app, f"?tab={tab}")
         expect(

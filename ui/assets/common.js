@@ -24,3 +24,11 @@ async function ask(call) {
     return null;
   }
 }
+// The buttons every job's line has; true where it was one of them.
+async function pressedOfJob(button, server, trigger) {
+  if (!button.matches('[data-cancel], [data-dismiss]')) return false;
+  const { cancel, dismiss } = button.dataset;
+  await ask(cancel ? server.cancel_job([cancel]) : server.dismiss_job([dismiss]));
+  trigger('changed');
+  return true;
+}

@@ -3,7 +3,7 @@ const hits = () => [...element.querySelectorAll('.hits > .hit')];
 const pane = () => element.querySelector('.pageview');
 let current = null;      // the chosen hit's chunk id, as text
 let opening = 0;         // the newest page asked for; answers to older ones are dropped
-let zoom = 100;
+let zoom = matchMedia('(max-width: 900px)').matches ? 160 : 100;   // so that a phone shows text, not a miniature
 let writes = Promise.resolve();  // verdicts are written in the order they were given
 
 function show(chunk, relevance) {
@@ -32,19 +32,26 @@ function judge(chunk, relevance) {
   });
 }
 async function openPage(chunk, page) {
-  const mine = ++opening;
-  const answer = await ask(server.open_page([desk().dataset.query, chunk, page ?? null]));
+  const mine = ++opening, others = pane().querySelector('.others');
+  const answer = await ask(server.open_page([desk().dataset.query, chunk, page ?? null, !!others && others.open]));
   if (answer === null || mine !== opening || !pane()) return;
   pane().innerHTML = answer.html;
   pane().dataset.chunk = chunk;
   setZoom(zoom);
   fitSheet();
   const mark = pane().querySelector('figure mark'), sheet = pane().querySelector('.paper-desk');
-  if (mark) sheet.scrollTop = Math.max(0, mark.offsetTop - 80); else sheet.scrollTop = 0;
+  sheet.scrollTop = mark ? Math.max(0, mark.offsetTop - 80) : 0;
+  sheet.scrollLeft = mark ? Math.max(0, mark.offsetLeft - 20) : 0;
+}
+const narrow = () => matchMedia('(max-width: 900px)').matches;
+function showSheet(shown) {   // on a narrow screen the page lies over the passages
+  if (!pane()) return;
+  pane().classList.toggle('over', shown && narrow());
+  document.body.classList.toggle('page-over', shown && narrow());
 }
 function fitSheet() {   // the page ends where the window does, so that the marked passage can be scrolled into it
   const sheet = pane() && pane().querySelector('.paper-desk');
-  if (!sheet || matchMedia('(max-width: 900px)').matches) return;
+  if (!sheet || narrow()) return;
   sheet.style.maxHeight = Math.max(360, innerHeight - Math.max(sheet.getBoundingClientRect().top, 50) - 14) + 'px';
 }
 addEventListener('scroll', fitSheet, { passive: true });
@@ -72,14 +79,13 @@ element.addEventListener('click', event => {
   if (go) return openPage(pane().dataset.chunk, Number(go.dataset.go));
   const zoomed = event.target.closest('[data-zoom]');
   if (zoomed) return setZoom(zoom + 20 * Number(zoomed.dataset.zoom));
-  if (event.target.closest('[data-back]')) {
-    const from = hits().find(one => one.dataset.chunk === current);
-    return from && from.scrollIntoView({ block: 'center' });
-  }
+  if (event.target.closest('[data-back]')) return showSheet(false);
+  const passage = event.target.closest('[data-passage]');
+  if (passage && !String(getSelection())) return openPage(passage.dataset.passage, Number(passage.dataset.onPage));
   const hit = event.target.closest('.hit');
   if (hit && !String(getSelection())) {
     choose(hit);
-    if (matchMedia('(max-width: 900px)').matches) pane().scrollIntoView({ block: 'start' });
+    showSheet(true);
   }
 });
 document.addEventListener('keydown', event => {
@@ -98,10 +104,15 @@ document.addEventListener('keydown', event => {
     next.focus({ preventScroll: true });
     next.scrollIntoView({ block: 'nearest' });
     event.preventDefault();
-  } else if (event.key === 'Enter' && event.target.classList.contains('hit')) choose(event.target);
+  } else if (event.key === 'Enter' && event.target.classList.contains('hit')) {
+    choose(event.target);
+    showSheet(true);
+  } else if (event.key === 'Enter' && event.target.matches('[data-passage]')) event.target.click();
+  else if (event.key === 'Escape') showSheet(false);
   else if ((event.key === 'a' || event.key === 'r') && at >= 0) judge(all[at].dataset.chunk, event.key === 'a' ? 1 : 0);
 });
 watch('value', () => {
   current = null;
+  showSheet(false);
   if (hits().length) choose(hits()[0]);
 });

@@ -15,17 +15,18 @@ element.addEventListener('change', event => {
 element.addEventListener('click', async event => {
   const target = event.target;
   if (target.matches('[data-remove]')) {
-    const ids = chosen(), what = ids.length === 1 ? 'this paper' : `these ${ids.length} papers`;
-    if (!confirm(`Remove ${what}? The judgements on their passages go too.`)) return;
+    const rows = boxes().filter(box => box.checked).map(box => box.closest('tr')), ids = chosen();
+    const named = rows.slice(0, 5).map(row => `“${row.querySelector('.title').textContent}”`).join(', ');
+    const others = rows.length > 5 ? ` and ${rows.length - 5} more` : '';
+    const judged = rows.reduce((sum, row) => sum + Number(row.dataset.judged), 0);
+    const lost = judged ? ` ${judged === 1 ? '1 judgement on a passage goes' : `${judged} judgements on passages go`} too.` : '';
+    if (!confirm(`Remove ${named}${others}?${lost}`)) return;
     await ask(server.remove_papers(ids));
     trigger('changed');
   } else if (target.matches('[data-retry]')) {
     await ask(server.retry_paper([target.dataset.retry]));
     trigger('changed');
-  } else if (target.matches('[data-cancel]')) {
-    await ask(server.cancel_job([target.dataset.cancel]));
-    trigger('changed');
-  }
+  } else await pressedOfJob(target, server, trigger);
 });
 watch('value', () => {
   for (const box of boxes()) box.checked = kept.has(Number(box.value));

@@ -1,10 +1,8 @@
 element.addEventListener('click', async event => {
   const target = event.target.closest('button');
   if (!target) return;
-  if (target.matches('[data-cancel]')) {
-    await ask(server.cancel_job([target.dataset.cancel]));
-    trigger('changed');
-  } else if (target.matches('[data-promote], [data-undo]')) {
+  if (await pressedOfJob(target, server, trigger)) return;
+  if (target.matches('[data-promote], [data-undo]')) {
     target.disabled = true;
     const answer = await ask(server.switch_model(target.dataset.promote ? [target.dataset.promote] : []));
     if (answer) say(answer.said); else target.disabled = false;

@@ -1,0 +1,29 @@
+// What the page shows is kept in its address: the tab, the question and its filter. Read before Gradio selects a tab.
+window.firstAddress = new URLSearchParams(location.search);
+function changeAddress(change) {
+  const address = new URL(location.href);
+  change(address.searchParams);
+  history.replaceState(null, '', address);
+}
+function openTab(index) {
+  const button = document.querySelectorAll('#tabs button[role=tab]')[index];
+  if (index > 0 && button) button.click();
+}
+function keepTab(name) {
+  changeAddress(values => values.set('tab', name));
+}
+function keepSearch(question, k, papers) {
+  changeAddress(values => {
+    for (const name of ['q', 'k', 'paper']) values.delete(name);
+    if (!question.trim()) return;
+    values.set('q', question);
+    values.set('k', k);
+    for (const paper of papers || []) values.append('paper', paper);
+  });
+  return [question, k, papers];
+}
+function searchOfAddress(k) {
+  const papers = firstAddress.getAll('paper').map(paper => /^\d+$/.test(paper) ? Number(paper) : paper);
+  const wanted = Math.trunc(Number(firstAddress.get('k')));
+  return [firstAddress.get('q') || '', wanted >= 5 && wanted <= 50 ? wanted : k, papers];
+}
