@@ -58,6 +58,7 @@ def serve(settings: Settings) -> None:
     from search.searcher import Searcher
     from search.vector_index import find_device
     from storage.database import open_database, prepare_database
+    from ui.library_tab import sweep_uploads
     from ui.server import create_app
     from ui.services import Services
 
@@ -65,6 +66,7 @@ def serve(settings: Settings) -> None:
     torch.set_num_threads(1)
     faiss.omp_set_num_threads(1)
     prepare_database(settings.database)
+    sweep_uploads(settings)
     start = ensure_active_model(settings)
     searcher = Searcher(settings)
     device = find_device()

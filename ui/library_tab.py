@@ -1,5 +1,7 @@
 """The Library tab: drop papers in, see how far each is, remove some."""
 
+import shutil
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ import gradio as gr
 from sqlite_utils import Database
 
 from core.errors import ReadError
+from core.settings import Settings
 from core.types import DocumentState, Job, JobKind
 from indexer.ingest import add_file, remove_documents
 from jobs.terminal import describe_job
@@ -19,6 +22,8 @@ from ui.render import read_asset, render
 from ui.search_tab import PlainHTML
 from ui.services import Services
 
+# An upload is under way for minutes at most.
+_UPLOAD_SECONDS = 86_400
 _TITLES = {JobKind.INGEST: "Adding papers", JobKind.RETRAIN: "Retraining", JobKind.SWITCH: "Switching the model"}
 
 
@@ -101,6 +106,17 @@ def make_dismiss(services: Services) -> Any:
         return {}
 
     return dismiss_job
+
+
+def sweep_uploads(settings: Settings, seconds: float = _UPLOAD_SECONDS) -> None:
+    """Remove what uploads have left behind: Gradio's empty spool files, and uploads that never became papers."""
+    oldest = time.time() - seconds
+    for left in settings.uploads.iterdir():
+        if left.stat().st_mtime < oldest:
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
 
 def _add_uploads(services: Services, files: list[Path]) -> None:

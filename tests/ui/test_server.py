@@ -1,5 +1,6 @@
 """The server over HTTP: who is let in, what is served, what is refused."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from search.searcher import Searcher
 from search.vector_index import find_device
 from storage import library
 from tests.papers import make_paper, write
+from ui.library_tab import sweep_uploads
 from ui.server import create_app
 from ui.services import Services
 
@@ -124,3 +126,16 @@ def test_a_file_of_the_server_can_not_be_passed_off_as_an_upload(client: TestCli
         assert '"success":true' not in events.replace(" ", "")
     assert not list(services.settings.originals.iterdir())
     assert secret.exists()
+
+
+def test_what_uploads_left_behind_is_swept_away_and_young_uploads_are_kept(settings: Settings) -> None:
+    old, young = settings.uploads / "old", settings.uploads / "young"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "paper.pdf").write_bytes(b"%PDF")
+    spool = settings.uploads / "tmp123"
+    spool.touch()
+    for left in (old, spool):
+        os.utime(left, (0, 0))
+    sweep_uploads(settings)
+    assert list(settings.uploads.iterdir()) == [young]
