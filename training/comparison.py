@@ -1,7 +1,8 @@
-"""Two model versions on the same held-out queries over all passages: scores by dimension, and what to make of them."""
+"""Two model versions on the same held-out queries over all passages: scores by dimension and by query."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -9,37 +10,44 @@ from sqlite_utils import Database
 
 from core.types import EmbeddingMatrix, ModelVersion
 from indexer.encoder import Encoder
-from search.evaluation import Scores, ndcg_at_k, score_run
+from search.evaluation import Scores, judged_at_k, ndcg_at_k, score_run
 from search.vector_index import Device, VectorIndex
 from storage.library import chunks_by_id
 from storage.vectors import ChangeMark, changes_since
 from training.pairs import JudgedQuery
+from training.verdict import Verdict, bootstrap_interval
 
-MINIMUM_HELD_OUT = 5
 _K = 100
-_RESAMPLES = 2000
-_SIGNIFICANCE = 0.025
+# So many hits are judged by nDCG@10, and so many are kept to be looked at.
+_TOP = 10
 _SHOWN = ("ndcg@10", "mrr@10", "recall@1", "recall@5", "recall@10", "queries")
 
 
 @dataclass(frozen=True, slots=True)
-class VersionScores:
-    """One version's scores at each dimension, and each query's nDCG@10 at the full one."""
+class QueryScore:
+    """nDCG@10 of one query, and its best ten passages by chunk id, twins counted as one."""
 
-    by_dimension: dict[int, Scores]
-    ndcg_by_query: tuple[float, ...]
-
-    def as_dict(self) -> dict[str, dict[str, float]]:
-        return {
-            str(dimension): {name: scores.as_dict()[name] for name in _SHOWN}
-            for dimension, scores in self.by_dimension.items()
-        }
+    ndcg: float
+    top: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    recommended: bool
-    sentence: str
+class VersionScores:
+    """One version's scores at each dimension, with Judged@10, and each query's own at the full one."""
+
+    by_dimension: dict[int, Scores]
+    judged: dict[int, float]
+    by_query: tuple[QueryScore, ...]
+
+    @property
+    def ndcg(self) -> tuple[float, ...]:
+        return tuple(score.ndcg for score in self.by_query)
+
+    def as_dict(self) -> dict[str, dict[str, float]]:
+        return {
+            str(dimension): {name: scores.as_dict()[name] for name in _SHOWN} | {"judged@10": self.judged[dimension]}
+            for dimension, scores in self.by_dimension.items()
+        }
 
 
 def drop_removed(db: Database, queries: Sequence[JudgedQuery]) -> list[JudgedQuery]:
@@ -62,8 +70,10 @@ def score_version(
     same_text = _first_chunk_of_text(db)
     query_vectors = encoder.encode_queries([query.text for query in queries])
     qrels = {number: {same_text[chunk]: 1 for chunk, _ in query.relevant} for number, query in enumerate(queries)}
+    judged = [_judged_chunks(query, same_text) for query in queries]
     by_dimension: dict[int, Scores] = {}
-    ndcg: tuple[float, ...] = ()
+    judged_share: dict[int, float] = {}
+    by_query: tuple[QueryScore, ...] = ()
     for dimension in dimensions:
         index = VectorIndex(dimension, Device("CPU", "a comparison"))
         index.update(passages.removed[:0], passages.added, _cut(passages.vectors, dimension))
@@ -72,56 +82,33 @@ def score_version(
             for number, vector in enumerate(_cut(query_vectors, dimension))
         }
         by_dimension[dimension] = score_run(run, qrels)
+        shares = [judged_at_k(run[number], known, _TOP) for number, known in enumerate(judged)]
+        judged_share[dimension] = fmean(shares) if shares else 0.0
         if dimension == version.dimension:
-            ndcg = tuple(ndcg_at_k(run[number], qrels[number], 10) for number in qrels)
-    return VersionScores(by_dimension, ndcg)
+            by_query = tuple(
+                QueryScore(ndcg_at_k(run[number], qrels[number], _TOP), tuple(run[number][:_TOP])) for number in qrels
+            )
+    return VersionScores(by_dimension, judged_share, by_query)
 
 
-def compare(before: VersionScores, after: VersionScores, judged_queries_missing: int) -> Verdict:
-    """Whether to promote, in one sentence with its evidence: a paired bootstrap over the held-out queries."""
-    count = len(before.ndcg_by_query)
-    if not count:
-        return Verdict(False, "No question could be held out, so nothing tells whether this model is better.")
-    old, new = float(np.mean(before.ndcg_by_query)), float(np.mean(after.ndcg_by_query))
-    low, high = bootstrap_interval(before.ndcg_by_query, after.ndcg_by_query)
-    figures = (
-        f"nDCG@10 {old:.3f} before, {new:.3f} after on {count} held-out questions "
-        f"(95% interval of the change {low:+.3f} to {high:+.3f})"
-    )
-    if count < MINIMUM_HELD_OUT or judged_queries_missing:
-        more = f"; approve passages for {judged_queries_missing} more questions" if judged_queries_missing else ""
-        return Verdict(False, f"Too little evidence for a recommendation: {figures}{more}.")
-    if low > 0 and sign_flip_p_value(before.ndcg_by_query, after.ndcg_by_query) <= _SIGNIFICANCE:
-        return Verdict(True, f"Better, more than chance explains: {figures}.")
-    if new > old:
-        return Verdict(False, f"Perhaps better, but it may be chance: {figures}. Keep the present model.")
-    return Verdict(False, f"Not better: {figures}. Keep the present model.")
-
-
-def bootstrap_interval(before: Sequence[float], after: Sequence[float], seed: int = 0) -> tuple[float, float]:
-    """The 95% percentile interval of the mean change, queries resampled in pairs (Efron and Tibshirani 1993)."""
-    changes = np.asarray(after) - np.asarray(before)
-    rng = np.random.default_rng(seed)
-    means = changes[rng.integers(0, len(changes), (_RESAMPLES, len(changes)))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def sign_flip_p_value(before: Sequence[float], after: Sequence[float], seed: int = 0) -> float:
-    """How often changes of random sign have a mean as large (Fisher's randomisation test, one-sided).
-
-    On few queries the bootstrap's interval is too narrow; this test is not misled in that way.
-    """
-    changes = np.asarray(after) - np.asarray(before)
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (_RESAMPLES, len(changes)))
-    as_large = ((signs * changes).mean(axis=1) >= changes.mean() - 1e-12).sum()
-    return float((as_large + 1) / (_RESAMPLES + 1))
-
-
-def make_report(before: VersionScores, after: VersionScores, verdict: Verdict) -> dict[str, Any]:
+def make_report(
+    queries: Sequence[JudgedQuery], before: VersionScores, after: VersionScores, verdict: Verdict
+) -> dict[str, Any]:
+    """What is kept of a comparison: scores, each query's own with both rankings, and the verdict."""
     return {
         "before": before.as_dict(),
         "after": after.as_dict(),
+        "queries": [
+            {
+                "query": query.text,
+                "relevant": [chunk for chunk, _ in query.relevant],
+                "before": {"ndcg@10": old.ndcg, "top": list(old.top)},
+                "after": {"ndcg@10": new.ndcg, "top": list(new.top)},
+            }
+            for query, old, new in zip(queries, before.by_query, after.by_query, strict=True)
+        ],
+        "interval": list(bootstrap_interval(before.ndcg, after.ndcg)) if queries else None,
+        "outcome": verdict.outcome,
         "recommended": verdict.recommended,
         "decision": verdict.sentence,
     }
@@ -130,6 +117,11 @@ def make_report(before: VersionScores, after: VersionScores, verdict: Verdict) -
 def _cut(vectors: EmbeddingMatrix, dimension: int) -> EmbeddingMatrix:
     cut = vectors[:, :dimension]
     return cut / np.maximum(np.linalg.norm(cut, axis=1, keepdims=True), 1e-12)
+
+
+def _judged_chunks(query: JudgedQuery, same_text: dict[int, int]) -> set[int]:
+    """What was approved or rejected for the query and is in the library."""
+    return {same_text[chunk] for chunk, _ in (*query.relevant, *query.rejected) if chunk in same_text}
 
 
 def _first_chunk_of_text(db: Database) -> dict[int, int]:

@@ -3,10 +3,11 @@
 import random
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.types import Judgement
+from core.words import COMMON_WORDS
 
 MINIMUM_PAIRS = 2
 # Below this, chance decides more than the model does, and no recommendation is made.
@@ -14,6 +15,8 @@ MINIMUM_QUERIES = 20
 _HELD_OUT_SHARE = 0.25
 _CHOOSE_SHARE = 0.15
 _QUERIES_FOR_HOLDING_OUT = 3
+# Jaccard similarity of word sets: four words of five.
+_NEAR_DUPLICATE = 0.75
 # From so many judged queries on, there are enough to choose the checkpoint on others than those that decide.
 _QUERIES_FOR_CHOOSING = MINIMUM_QUERIES
 
@@ -59,11 +62,20 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradiction:
+    """One text that was both approved and rejected for one question, or for writings of it with the same gist."""
+
+    queries: tuple[str, ...]
+    text: str
+    judgement_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Collected:
-    """The judged queries, and how many passages were left out for being both approved and rejected for a query."""
+    """The judged queries, and what was left out of them until its contradiction is resolved."""
 
     queries: tuple[JudgedQuery, ...]
-    contradictions: int
+    contradictions: tuple[Contradiction, ...]
 
 
 def queries_needed(judged_queries: int) -> int:
@@ -74,23 +86,42 @@ def queries_needed(judged_queries: int) -> int:
 def collect_queries(judgements: Iterable[Judgement]) -> Collected:
     """Judged queries with an approved passage, in the order of their first judgement.
 
-    Queries that differ in case, spaces and the mark at the end only are one; "C" and "C++" are two. The same text both
-    approved and rejected for a query, in two places, tells nothing and is left out.
+    Queries that differ in case, spaces and the mark at the end only are one; "C" and "C++" are two. What contradicts
+    itself tells nothing and is left out.
     """
+    judgements = tuple(judgements)
+    contradictions = find_contradictions(judgements)
+    left_out = {judgement_id for found in contradictions for judgement_id in found.judgement_ids}
     by_query: defaultdict[str, list[Judgement]] = defaultdict(list)
     for judgement in judgements:
-        by_query[_same_question(judgement.query)].append(judgement)
-    queries, contradictions = [], 0
+        if judgement.id not in left_out:
+            by_query[_same_question(judgement.query)].append(judgement)
+    queries = []
     for judged in by_query.values():
         approved = {j.text: (j.chunk_id, j.text) for j in judged if j.relevance}
         rejected = {j.text: (j.chunk_id, j.text) for j in judged if not j.relevance}
-        both = approved.keys() & rejected.keys()
-        contradictions += len(both)
-        relevant = tuple(passage for text, passage in approved.items() if text not in both)
-        if relevant:
-            others = tuple(passage for text, passage in rejected.items() if text not in both)
-            queries.append(JudgedQuery(judged[0].query, relevant, others, tuple(j.id for j in judged)))
+        if approved:
+            ids = tuple(j.id for j in judged)
+            queries.append(JudgedQuery(judged[0].query, tuple(approved.values()), tuple(rejected.values()), ids))
     return Collected(tuple(queries), contradictions)
+
+
+def find_contradictions(judgements: Iterable[Judgement]) -> tuple[Contradiction, ...]:
+    """Texts approved and rejected for questions of the same gist, in the order of their first judgement."""
+    by_passage: defaultdict[tuple[frozenset[str], str], list[Judgement]] = defaultdict(list)
+    for judgement in judgements:
+        by_passage[(_gist(judgement.query), judgement.text)].append(judgement)
+    return tuple(
+        Contradiction(tuple(dict.fromkeys(j.query for j in judged)), text, tuple(j.id for j in judged))
+        for (_, text), judged in by_passage.items()
+        if len({j.relevance for j in judged}) > 1
+    )
+
+
+def _gist(query: str) -> frozenset[str]:
+    """The words that matter, in any order: "how is attention computed?" and "how attention is computed" have one."""
+    words = {word.strip("?!.,;:\"'()") for word in query.casefold().split()} - {""}
+    return frozenset(words - COMMON_WORDS or words)
 
 
 def _same_question(text: str) -> str:
@@ -155,7 +186,7 @@ def _take(
 
 
 def _components(queries: Sequence[JudgedQuery]) -> list[list[JudgedQuery]]:
-    """Queries connected by their words, or by approved passages, by chunk or by text."""
+    """Queries connected by (nearly) their words, or by approved passages, by chunk or by text."""
     parent = list(range(len(queries)))
 
     def root(index: int) -> int:
@@ -164,6 +195,8 @@ def _components(queries: Sequence[JudgedQuery]) -> list[list[JudgedQuery]]:
             index = parent[index]
         return index
 
+    for index, other in _near_duplicates([query.text for query in queries]):
+        parent[root(index)] = root(other)
     seen: dict[tuple[str, int | str], int] = {}
     for index, query in enumerate(queries):
         keys: list[tuple[str, int | str]] = [("words", fold_query(query.text))]
@@ -175,6 +208,16 @@ def _components(queries: Sequence[JudgedQuery]) -> list[list[JudgedQuery]]:
     for index, query in enumerate(queries):
         groups[root(index)].append(query)
     return list(groups.values())
+
+
+def _near_duplicates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Pairs of texts that have nearly the same words (Jaccard similarity)."""
+    sets = [frozenset(fold_query(text).split()) for text in texts]
+    for index, words in enumerate(sets):
+        for other in range(index):
+            common = len(words & sets[other])
+            if common >= _NEAR_DUPLICATE * (len(words) + len(sets[other]) - common):
+                yield index, other
 
 
 def _flatten(groups: Iterable[list[JudgedQuery]]) -> tuple[JudgedQuery, ...]:

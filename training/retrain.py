@@ -2,20 +2,20 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from core.errors import LibraryError, ModelError, TrainingError
 from core.settings import Settings
-from core.types import Job, ModelState, ModelVersion
+from core.types import Job, Judgement, ModelState, ModelVersion
 from indexer.encoder import Encoder, fingerprint_folder, load_encoder
 from indexer.ingest import embed_missing
 from storage import judgements, models
 from storage.database import open_database
 from storage.progress import Progress
-from training.comparison import compare, drop_removed, make_report, score_version
+from training.comparison import drop_removed, make_report, score_version
 from training.live_curve import make_pool, make_teller
 from training.model_card import write_model_card
 from training.pairs import (
@@ -29,6 +29,7 @@ from training.pairs import (
 )
 from training.settings import TrainingSettings, make_settings
 from training.train import TrainingRun, fine_tune
+from training.verdict import judge_scores
 
 _HALF_DONE = ".training"
 
@@ -42,6 +43,7 @@ class _Material:
     contradictions: int
     judged_queries: int
     judgement_ids: tuple[int, ...]
+    first_ranked_share: float
 
     def describe_split(self) -> dict[str, Any]:
         return {
@@ -52,6 +54,7 @@ class _Material:
             "choose_queries": len(self.split.choose),
             "chosen_on_held_out": self.split.chosen_on_held_out,
             "contradictions": self.contradictions,
+            "first_ranked_share": self.first_ranked_share,
         }
 
 
@@ -114,7 +117,21 @@ def _gather(settings: Settings, recipe: TrainingSettings) -> _Material:
         )
     split = split_queries(collected.queries, recipe.seed, learnt)
     used = tuple(judgement_id for query in collected.queries for judgement_id in query.judgement_ids)
-    return _Material(base, split, collected.contradictions, len(collected.queries), used)
+    return _Material(
+        base,
+        split,
+        len(collected.contradictions),
+        len(collected.queries),
+        used,
+        _first_ranked_share(judged, split, base),
+    )
+
+
+def _first_ranked_share(judged: Sequence[Judgement], split: Split, base: ModelVersion) -> float:
+    """The share of the held-out queries' approvals that were given to what the base had ranked first."""
+    held_out = {number for query in split.held_out for number in query.judgement_ids}
+    approved = [one for one in judged if one.id in held_out and one.relevance == 1]
+    return sum(one.rank == 1 and one.model_id == base.id for one in approved) / len(approved) if approved else 0.0
 
 
 def learnt_queries(db: models.Database, version: ModelVersion | None) -> set[str]:
@@ -194,14 +211,14 @@ def _prove(
         held_out = drop_removed(db, material.split.held_out)
         before = score_version(db, material.base, base_encoder, held_out, dimensions)
         after = score_version(db, version, trained, held_out, dimensions)
-    verdict = compare(before, after, queries_needed(material.judged_queries))
+    verdict = judge_scores(before.ndcg, after.ndcg, queries_needed(material.judged_queries))
     return {
         "settings": asdict(recipe),
         "split": material.describe_split(),
         "curve": run.thin_curve(),
         "best_step": run.best_step,
         "dimensions": list(dimensions),
-        **make_report(before, after, verdict),
+        **make_report(held_out, before, after, verdict),
         "base_model_id": material.base.id,
         "judgement_ids": list(material.judgement_ids),
         "trained_on": [fold_query(query.text) for query in material.split.train],

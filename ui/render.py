@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from core.cli import count
+from core.words import COMMON_WORDS
 from jobs.terminal import describe_seconds
 
 _HERE = Path(__file__).parent
@@ -47,19 +48,12 @@ def _day(moment: str) -> str:
 
 # --- the query's words in a passage ---
 
-_COMMON = frozenset(
-    """
-    a about an and are as at be been by can could did do does for from had has have how i if in into is it its may of on
-    or our should so such than that the their them then there these they this those to was we were what when where which
-    who why will with would you your
-    """.split()  # noqa: SIM905
-)
 _SHORTEST_STEM = 4
 
 
 def mark_words(text: str, query: str) -> Markup:
     """The text, escaped, with the query's words in it marked; word forms count as the word."""
-    stems = {_stem(word) for word in _words(query) if word not in _COMMON}
+    stems = {_stem(word) for word in _words(query) if word not in COMMON_WORDS}
     parts = []
     for token in re.split(r"(\w+)", text):
         marked = token and _stem(token.casefold()) in stems

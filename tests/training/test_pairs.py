@@ -47,9 +47,31 @@ def test_a_text_both_approved_and_rejected_for_a_question_is_left_out_and_counte
         judgement(3, "q", 3),
     ]
     collected = collect_queries(judged)
-    assert collected.contradictions == 1
+    assert [found.judgement_ids for found in collected.contradictions] == [(1, 2)]
     assert collected.queries[0].relevant == ((3, "passage 3"),)
     assert collected.queries[0].rejected == ()
+
+
+def test_opposite_verdicts_for_one_gist_contradict_and_those_for_two_questions_do_not() -> None:
+    judged = [
+        judgement(1, "How is attention computed?", 1),
+        judgement(2, "how attention is computed", 1, relevance=0),
+        judgement(3, "What is C?", 3),
+        judgement(4, "What is C++?", 3, relevance=0),
+    ]
+    collected = collect_queries(judged)
+    (found,) = collected.contradictions
+    assert (found.judgement_ids, found.text) == ((1, 2), "passage 1")
+    assert [one.text for one in collected.queries] == ["What is C?"]
+
+
+def test_nearly_the_same_questions_stay_together() -> None:
+    queries = [query("how is attention computed here", 1), query("how is self attention computed here", 2)]
+    queries += [query(f"x{n}", 10 + n) for n in range(10)]
+    for seed in range(10):
+        split = split_queries(queries, seed)
+        sides = [{one.text for one in side if "attention" in one.text} for side in (split.train, split.held_out)]
+        assert sorted(map(len, sides)) == [0, 2]
 
 
 def test_how_many_more_questions_are_needed() -> None:

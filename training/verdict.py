@@ -1,0 +1,77 @@
+"""What to make of two versions' scores on the same held-out queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+MINIMUM_HELD_OUT = 5
+_RESAMPLES = 2000
+_SIGNIFICANCE = 0.025
+
+
+class Outcome(StrEnum):
+    PROMOTE = "promote"
+    NO_DIFFERENCE = "no difference"
+    WORSE = "worse"
+    NOT_ENOUGH = "not enough evidence"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An outcome, and its reason in one sentence."""
+
+    outcome: Outcome
+    sentence: str
+
+    @property
+    def recommended(self) -> bool:
+        return self.outcome is Outcome.PROMOTE
+
+
+def judge_scores(before: Sequence[float], after: Sequence[float], judged_queries_missing: int) -> Verdict:
+    """What nDCG@10 of each held-out query, before and after, says about the version.
+
+    *Promote* needs the lower bound of the paired bootstrap interval above 0, and the sign-flip test to agree.
+    """
+    if not before:
+        reason = "No question could be held out, so nothing tells whether this model is better."
+        return Verdict(Outcome.NOT_ENOUGH, reason)
+    low, high = bootstrap_interval(before, after)
+    figures = (
+        f"nDCG@10 {np.mean(before):.3f} before, {np.mean(after):.3f} after on {len(before)} held-out questions "
+        f"(95% interval of the change {low:+.3f} to {high:+.3f})"
+    )
+    if len(before) < MINIMUM_HELD_OUT or judged_queries_missing:
+        more = f"; approve passages for {judged_queries_missing} more questions" if judged_queries_missing else ""
+        return Verdict(Outcome.NOT_ENOUGH, f"Too little evidence for a recommendation: {figures}{more}.")
+    if low > 0 and sign_flip_p_value(before, after) <= _SIGNIFICANCE:
+        return Verdict(Outcome.PROMOTE, f"Better, more than chance explains: {figures}.")
+    if high < 0:
+        return Verdict(Outcome.WORSE, f"Worse: {figures}. Keep the present model.")
+    if np.mean(after) > np.mean(before):
+        sentence = f"No sure difference; perhaps better, but it may be chance: {figures}. Keep the present model."
+    else:
+        sentence = f"No sure difference, and not better: {figures}. Keep the present model."
+    return Verdict(Outcome.NO_DIFFERENCE, sentence)
+
+
+def bootstrap_interval(before: Sequence[float], after: Sequence[float], seed: int = 0) -> tuple[float, float]:
+    """The 95% percentile interval of the mean change, queries resampled in pairs (Efron and Tibshirani 1993)."""
+    changes = np.asarray(after) - np.asarray(before)
+    rng = np.random.default_rng(seed)
+    means = changes[rng.integers(0, len(changes), (_RESAMPLES, len(changes)))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def sign_flip_p_value(before: Sequence[float], after: Sequence[float], seed: int = 0) -> float:
+    """How often changes of random sign have a mean as large (Fisher's randomisation test, one-sided).
+
+    On few queries the bootstrap's interval is too narrow; this test is not misled in that way.
+    """
+    changes = np.asarray(after) - np.asarray(before)
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (_RESAMPLES, len(changes)))
+    as_large = ((signs * changes).mean(axis=1) >= changes.mean() - 1e-12).sum()
+    return float((as_large + 1) / (_RESAMPLES + 1))
