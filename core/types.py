@@ -181,6 +181,11 @@ class ModelVersion:
     created_at: str
     report: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def advised(self) -> bool:
+        """Whether nothing speaks against its use: its comparison recommended it, or it was not trained here."""
+        return not self.report or bool(self.report["recommended"])
+
 
 # --- search ------------------------------------------------------------------------------------
 

@@ -148,6 +148,11 @@ def m005_dismissed_jobs(db: Database) -> None:
     db.conn.execute("ALTER TABLE jobs ADD COLUMN dismissed_at TEXT")
 
 
+@migrations()
+def m006_activations_against_advice(db: Database) -> None:
+    db.conn.execute("ALTER TABLE activations ADD COLUMN against_advice INTEGER NOT NULL DEFAULT 0")
+
+
 def _execute_all(db: Database, script: str) -> None:
     """Run the statements inside the migration's transaction, which `executescript` would commit."""
     statement = ""

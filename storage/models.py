@@ -91,11 +91,23 @@ def previous_model(db: Database) -> ModelVersion | None:
 
 
 def activate_model(db: Database, model_id: int) -> None:
-    """Make the version active. Raises PromotionError, and changes nothing, while a chunk lacks its vector."""
+    """Make the version active. Raises PromotionError, and changes nothing, while a chunk lacks its vector.
+
+    That its comparison did not recommend it is recorded with it.
+    """
     with transaction(db):
         _require_live(db, model_id)
         if _standing_activations(db)[:1] != [model_id]:
-            db.conn.execute("INSERT INTO activations (model_id, at) VALUES (?, ?)", [model_id, now()])
+            db.conn.execute(
+                "INSERT INTO activations (model_id, at, against_advice) VALUES (?, ?, ?)",
+                [model_id, now(), not get_model(db, model_id).advised],
+            )
+
+
+def promoted_against_advice(db: Database) -> set[int]:
+    """The versions that were ever made active though their comparison did not recommend it."""
+    rows = db.conn.execute("SELECT DISTINCT model_id FROM activations WHERE against_advice")
+    return {row[0] for row in rows}
 
 
 def undo_activation(db: Database) -> ModelVersion:

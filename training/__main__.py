@@ -46,6 +46,8 @@ def build_parser() -> argparse.ArgumentParser:
     retrain.add_argument("--learning-rate", type=float)
     retrain.add_argument("--dims", type=_dimensions, metavar="384,128,64", help="Matryoshka dimensions")
 
+    retrain.add_argument("--promote", action="store_true", help="make it the active version if it is recommended")
+
     listing = commands.add_parser("models", help="show the model versions")
     promote = commands.add_parser("promote", help="make a version the active one")
     promote.add_argument("id", type=int, metavar="ID")
@@ -118,6 +120,7 @@ def retrain(settings: Settings, args: argparse.Namespace) -> int:
         "epochs": args.epochs,
         "learning_rate": args.learning_rate,
         "matryoshka_dims": args.dims,
+        "promote": args.promote,
     }
     recipe = replace(PRESETS[args.preset], **{name: value for name, value in given.items() if value is not None})
     make_settings(asdict(recipe))
@@ -152,6 +155,9 @@ def list_models(settings: Settings, args: argparse.Namespace) -> int:
 
 
 def promote(settings: Settings, args: argparse.Namespace) -> int:
+    with open_database(settings.database) as db:
+        if not models.get_model(db, args.id).advised:
+            say("Its comparison did not recommend it; that it is promoted all the same is recorded.")
     return _switch(settings, args, {"model_id": args.id})
 
 

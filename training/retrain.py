@@ -7,14 +7,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlite_utils import Database
+
 from core.errors import LibraryError, ModelError, TrainingError
 from core.settings import Settings
 from core.types import Job, Judgement, ModelState, ModelVersion
 from indexer.encoder import Encoder, fingerprint_folder, load_encoder
 from indexer.ingest import embed_missing
 from storage import judgements, models
-from storage.database import open_database
+from storage.database import open_database, transaction
 from storage.progress import Progress
+from storage.vectors import count_missing
 from training.comparison import drop_removed, make_report, score_version
 from training.live_curve import make_pool, make_teller
 from training.model_card import write_model_card
@@ -61,7 +64,8 @@ class _Material:
 def run_retrain(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
     """Train, save, embed and compare a new version; `{"model_id": id}`.
 
-    It becomes active only by a switch. Where this fails or is stopped, nothing of it stays.
+    It becomes active by a switch, or at once where the recipe says so and the comparison recommends it. Where this
+    fails or is stopped, nothing of it stays.
     """
     began = time.monotonic()
     recipe = make_settings(job.params)
@@ -83,11 +87,22 @@ def run_retrain(settings: Settings, job: Job, progress: Progress) -> dict[str, A
         report["seconds"] = round(time.monotonic() - began, 1)
         write_model_card(settings.home / version.source, version, material.base, report, trained.model.prompts)
         with open_database(settings.database) as db:
-            models.set_model_ready(db, version.id, report)
+            finish_version(db, version, report, promote=recipe.promote)
     except BaseException:
         remove_half_done(settings)
         raise
     return {"model_id": version.id}
+
+
+def finish_version(db: Database, version: ModelVersion, report: dict[str, Any], *, promote: bool) -> None:
+    """Make the version ready with its report; active too where `promote` is set and the report recommends it.
+
+    Where papers have come in that it lacks, it waits for the user.
+    """
+    with transaction(db):
+        models.set_model_ready(db, version.id, report)
+        if promote and report["recommended"] and not count_missing(db, version.id):
+            models.activate_model(db, version.id)
 
 
 def remove_half_done(settings: Settings) -> None:
@@ -134,18 +149,18 @@ def _first_ranked_share(judged: Sequence[Judgement], split: Split, base: ModelVe
     return sum(one.rank == 1 and one.model_id == base.id for one in approved) / len(approved) if approved else 0.0
 
 
-def learnt_queries(db: models.Database, version: ModelVersion | None) -> set[str]:
+def learnt_queries(db: Database, version: ModelVersion | None) -> set[str]:
     """The words of every query that the version, or one it comes from, was trained on."""
     return {words for one in _line_of(db, version) for words in one.report.get("trained_on", ())}
 
 
-def count_unseen_queries(db: models.Database, version: ModelVersion | None) -> int:
+def count_unseen_queries(db: Database, version: ModelVersion | None) -> int:
     """How many queries have approvals that no retrain on the way to the version has worked with."""
     used = {number for one in _line_of(db, version) for number in one.report.get("judgement_ids", ())}
     return len({one.query for one in judgements.list_judgements(db) if one.relevance == 1 and one.id not in used})
 
 
-def _line_of(db: models.Database, version: ModelVersion | None) -> Iterator[ModelVersion]:
+def _line_of(db: Database, version: ModelVersion | None) -> Iterator[ModelVersion]:
     """The version, the one it was trained from, and so on."""
     while version is not None:
         yield version

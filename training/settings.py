@@ -14,6 +14,7 @@ class TrainingSettings:
 
     `base_model_id` None stands for the active model. `start_weight` is the share of the start model's weights in the
     result: 0 keeps what training made of them, 0.5 is the mean of both (Wortsman et al. 2022, robust fine-tuning).
+    `promote` makes the version active by itself if its comparison recommends it.
     """
 
     preset: str = "default"
@@ -25,6 +26,7 @@ class TrainingSettings:
     matryoshka_dims: tuple[int, ...] = (768, 512, 256, 128, 64)
     start_weight: float = 0.5
     seed: int = 0
+    promote: bool = False
 
     def dimensions(self, model_dimension: int) -> tuple[int, ...]:
         """The model's own dimension, then the Matryoshka dimensions below it, largest first."""

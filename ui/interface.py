@@ -14,14 +14,8 @@ from ui.messages import warn_user
 from ui.render import render
 from ui.search_tab import PlainHTML, SearchTab, build_search_tab, paper_choices
 from ui.services import Services
-from ui.training_tab import (
-    base_choices,
-    build_training_tab,
-    header_facts,
-    render_models,
-    render_pairs,
-    render_training,
-)
+from ui.training_tab import base_choices, build_training_tab
+from ui.training_view import header_facts, render_models, render_pairs, render_training
 
 TABS = ("search", "library", "training")
 _SECONDS_BETWEEN_LOOKS = 1.0

@@ -105,7 +105,9 @@ def test_the_whole_job_from_upload_to_undo(page: Page, tmp_path: Path) -> None:
         expect(page.locator("#training .chart")).to_have_count(2)
 
         promote.click()
+        page.get_by_role("button", name="Not recommended: promote all the same").click()
         expect(page.locator("#header")).to_contain_text("v1")
+        expect(page.locator("#models")).to_contain_text("promoted against the advice")
         open_tab(page, "Search")
         search(page, papers[0][1] + " again")
         with open_database(app.settings.database) as db:

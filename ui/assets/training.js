@@ -3,6 +3,11 @@ element.addEventListener('click', async event => {
   if (!target) return;
   if (await pressedOfJob(target, server, trigger)) return;
   if (target.matches('[data-promote], [data-undo]')) {
+    if ('against' in target.dataset && !('sure' in target.dataset)) {
+      target.dataset.sure = '';
+      target.textContent = 'Not recommended: promote all the same';
+      return;
+    }
     target.disabled = true;
     const answer = await ask(server.switch_model(target.dataset.promote ? [target.dataset.promote] : []));
     if (answer) say(answer.said); else target.disabled = false;

@@ -1,0 +1,70 @@
+import pytest
+from sqlite_utils import Database
+
+from core.settings import Settings
+from indexer.start import ensure_active_model
+from search.searcher import Searcher
+from search.vector_index import Device
+from storage import library, models
+from storage.judgements import store_judgement
+from tests.makers import store_paper
+from ui.services import Services
+from ui.training_view import render_pairs, render_training
+
+SPLIT = {
+    "train_pairs": 60, "train_queries": 60, "held_out_queries": 2, "held_out_pairs": 2, "choose_queries": 8,
+    "chosen_on_held_out": False, "contradictions": 0, "first_ranked_share": 0.25,
+}  # fmt: skip
+
+
+@pytest.fixture
+def services(settings: Settings) -> Services:
+    ensure_active_model(settings)
+    return Services(settings, Searcher(settings), Device("CPU", "a test"), "a test")
+
+
+def test_the_queries_that_moved_are_shown_with_both_rankings(services: Services, db: Database) -> None:
+    store_paper(db, "aa", ["<b>first</b> passage", "second passage"])
+    first, second = library.chunks_of_document(db, 1)
+    moved = {
+        "query": "what <moved>?",
+        "relevant": [first.id],
+        "before": {"ndcg@10": 0.6309, "top": [second.id, first.id]},
+        "after": {"ndcg@10": 1.0, "top": [first.id, 99]},
+    }
+    alike = {"ndcg@10": 1.0, "top": [second.id]}
+    still = {"query": "what stood still?", "relevant": [second.id], "before": alike, "after": alike}
+    scores = {"384": dict.fromkeys(("ndcg@10", "mrr@10", "recall@1", "recall@5", "recall@10", "queries"), 1.0)}
+    report = {
+        "before": scores, "after": scores, "queries": [moved, still], "split": SPLIT, "dimensions": [384], "curve": [],
+        "seconds": 3, "recommended": False, "decision": "No sure difference.",
+    }  # fmt: skip
+    base = models.active_model(db)
+    assert base is not None
+    version = models.add_model(
+        db, name="v1", source="models/v1", dimension=384, window=256, fingerprint="v1", parent_id=base.id
+    )
+    models.set_model_ready(db, version.id, report)
+
+    shown = render_training(services)
+    assert "1 question moved" in shown
+    assert "+0.369" in shown
+    assert "what &lt;moved&gt;?" in shown
+    assert "stood still" not in shown
+    assert shown.count("&lt;b&gt;first&lt;/b&gt; passage") == 2
+    assert shown.count('<span class="pill ready">approved</span>') == 2
+    assert "25% of these questions" in shown
+    assert "data-against" in shown
+
+
+def test_judgements_that_contradict_each_other_can_be_listed_alone(services: Services, db: Database) -> None:
+    store_paper(db, "aa", ["first passage", "second passage"])
+    first, second = library.chunks_of_document(db, 1)
+    store_judgement(db, "How is it done?", first.id, 1)
+    store_judgement(db, "how it is done", first.id, 0)
+    store_judgement(db, "why?", second.id, 1)
+    everything, alone = (render_pairs(services, "", order) for order in ("newest first", "contradictions only"))
+    assert everything.count(">contradiction<") == alone.count(">contradiction<") == 2
+    assert "2 judgements contradict each other" in everything
+    assert "second passage" in everything
+    assert "second passage" not in alone

@@ -1,0 +1,215 @@
+"""What the Training tab shows: the verdict and its evidence, the models, the judged passages."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.types import Job, JobKind, JobState, Judgement, ModelState, ModelVersion, StoredChunk
+from storage import jobs, judgements, library, models
+from storage.database import open_database
+from training.pairs import find_contradictions, queries_needed
+from training.retrain import count_unseen_queries
+from ui.charts import draw_curve
+from ui.library_tab import current_job, render_job
+from ui.render import render
+from ui.services import Services
+
+MEASURES = {
+    "ndcg@10": "nDCG@10",
+    "mrr@10": "MRR@10",
+    "recall@1": "Recall@1",
+    "recall@5": "Recall@5",
+    "recall@10": "Recall@10",
+    "judged@10": "Judged@10",
+}
+_MOST_PAIRS_SHOWN = 500
+_RANKS_SHOWN = 5
+_CONTRADICTIONS = "contradictions only"
+SORTS = ("newest first", "oldest first", "by question", "by paper", "by verdict", _CONTRADICTIONS)
+
+
+def render_training(services: Services) -> str:
+    with open_database(services.settings.database) as db:
+        active, previous = models.active_model(db), models.previous_model(db)
+        versions = {version.id: version for version in models.list_models(db)}
+        counts, judged = judgements.count_judgements(db), judgements.count_judged_queries(db)
+        job = current_job(db, JobKind.RETRAIN)
+        switching = current_job(db, JobKind.SWITCH)
+        unseen = count_unseen_queries(db, active)
+        trained = [v for v in versions.values() if v.parent_id and v.state is ModelState.READY and v.report]
+        shown = trained[-1] if trained else None
+        moved = _moved_queries(db, shown.report) if shown is not None else []
+    candidate = shown if shown is not None and (active is None or shown.id != active.id) else None
+    busy = switching is not None and switching.open
+    return render(
+        "training.html",
+        decision=_decision(active, candidate, judged, unseen),
+        candidate=None if busy else candidate,
+        previous=None if busy else previous,
+        approved=counts[1],
+        rejected=counts[0],
+        judged_queries=judged,
+        needed=queries_needed(judged),
+        job=render_job(job),
+        report=shown.report if shown else None,
+        shown=shown,
+        base_name=_base_name(shown, versions),
+        measures=MEASURES,
+        enough=shown is not None and queries_needed(_queries_of(shown)) == 0,
+        moved=moved,
+        charts=_charts(job, shown),
+    )
+
+
+def render_models(services: Services) -> str:
+    with open_database(services.settings.database) as db:
+        versions, active = models.list_models(db), models.active_model(db)
+        against = models.promoted_against_advice(db)
+        job = current_job(db, JobKind.SWITCH)
+    names = {version.id: version.name for version in versions}
+    rows = [
+        {
+            "version": version,
+            "active": active is not None and version.id == active.id,
+            "parent": names.get(version.parent_id) if version.parent_id else None,
+            "score": _held_out_score(version),
+            "against_advice": version.id in against,
+        }
+        for version in versions
+    ]
+    note = f"At the start: {services.start_note}. Index on {services.device.name}: {services.device.why}."
+    return render("models.html", rows=rows, job=render_job(job), note=note)
+
+
+def render_pairs(services: Services, words: str | None, order: str) -> str:
+    """The judgements that have all these words, in this order; Gradio sends None for a field not yet shown."""
+    with open_database(services.settings.database) as db:
+        judged = judgements.list_judgements(db)
+    contradicting = {number for found in find_contradictions(judged) for number in found.judgement_ids}
+    if order == _CONTRADICTIONS:
+        judged = [one for one in judged if one.id in contradicting]
+    wanted = (words or "").casefold().split()
+    matching = [j for j in judged if all(w in f"{j.query} {j.text} {j.document}".casefold() for w in wanted)]
+    found = _in_order(matching, order)[:_MOST_PAIRS_SHOWN]
+    return render("pairs.html", pairs=found, shown=len(found), total=len(judged), contradicting=contradicting)
+
+
+def _in_order(judged: Sequence[Judgement], order: str) -> list[Judgement]:
+    keys = {
+        "by question": lambda j: (j.query.casefold(), j.id),
+        "by paper": lambda j: (j.document.casefold(), j.page, j.id),
+        "by verdict": lambda j: (-j.relevance, j.id),
+    }
+    if order in keys:
+        return sorted(judged, key=keys[order])
+    return list(judged) if order == "oldest first" else list(reversed(judged))
+
+
+def _decision(active: ModelVersion | None, candidate: ModelVersion | None, judged: int, unseen: int) -> str:
+    answers = f"{active.name} answers now." if active else "No model is loaded yet."
+    if candidate is not None:
+        return f"{answers} {candidate.name} is ready. {candidate.report['decision']}"
+    if judged < 2:
+        return f"{answers} Approve passages on the Search tab; from 2 judged questions on, you can retrain."
+    if unseen == 0:
+        return f"{answers} It comes from all {judged} questions you have judged. Judge more before you retrain."
+    if unseen < judged:
+        return (
+            f"{answers} {unseen} of the {judged} questions you have judged are new to it: retrain when they are many."
+        )
+    return f"{answers} Retrain to learn from the {judged} questions you have judged."
+
+
+def _queries_of(trained: ModelVersion) -> int:
+    """How many judged queries there were at its retrain."""
+    split = trained.report["split"]
+    held_out_apart = 0 if split["chosen_on_held_out"] else split["choose_queries"]
+    return split["train_queries"] + split["held_out_queries"] + held_out_apart
+
+
+@dataclass(frozen=True, slots=True)
+class _MovedQuery:
+    """A held-out query whose nDCG@10 changed, with the best passages of both versions side by side."""
+
+    text: str
+    before: float
+    after: float
+    rankings: list[tuple["_Ranked | None", "_Ranked | None"]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """A passage in a ranking: its paper, its page, its text, and whether it was approved for the query."""
+
+    document: str
+    page: int
+    text: str
+    relevant: bool
+
+
+def _moved_queries(db: Database, report: Mapping[str, Any]) -> list[_MovedQuery]:
+    """Largest changes first, whichever way. Versions of before this was kept have none."""
+    kept = [row for row in report.get("queries", ()) if _change(row)]
+    ids = {chunk for row in kept for side in ("before", "after") for chunk in row[side]["top"][:_RANKS_SHOWN]}
+    chunks = library.chunks_by_id(db, sorted(ids))
+    moved = []
+    for row in sorted(kept, key=lambda row: -abs(_change(row))):
+        sides = [
+            [_ranked(chunks.get(chunk), chunk in row["relevant"]) for chunk in row[side]["top"][:_RANKS_SHOWN]]
+            for side in ("before", "after")
+        ]
+        rankings = list(itertools.zip_longest(sides[0], sides[1]))
+        moved.append(_MovedQuery(row["query"], row["before"]["ndcg@10"], row["after"]["ndcg@10"], rankings))
+    return moved
+
+
+def _change(row: Mapping[str, Any]) -> float:
+    return round(row["after"]["ndcg@10"] - row["before"]["ndcg@10"], 4)
+
+
+def _ranked(chunk: StoredChunk | None, relevant: bool) -> _Ranked | None:
+    return None if chunk is None else _Ranked(chunk.document, chunk.page, chunk.text, relevant)
+
+
+def _base_name(shown: ModelVersion | None, versions: dict[int, ModelVersion]) -> str:
+    if shown is None or shown.parent_id not in versions:
+        return "its base"
+    return versions[shown.parent_id].name
+
+
+def _held_out_score(version: ModelVersion) -> str:
+    after = version.report.get("after", {}).get(str(version.dimension))
+    if not after or not after["queries"]:
+        return ""
+    before = version.report["before"][str(version.dimension)]
+    return f"{after['ndcg@10']:.3f} (base {before['ndcg@10']:.3f}, n = {after['queries']})"
+
+
+def _charts(job: Job | None, shown: ModelVersion | None) -> str:
+    """Loss and held-out nDCG@10: of the retrain that runs, else of the last version."""
+    if job is not None and job.state is JobState.RUNNING and job.result.get("curve"):
+        curve, steps = job.result["curve"], max(job.total, 1)
+    elif shown is not None:
+        curve = shown.report["curve"]
+        steps = curve[-1]["step"] if curve else 1
+    else:
+        return ""
+    loss = [(point["step"], point["loss"]) for point in curve if point["loss"] is not None]
+    ndcg = [(point["step"], point["ndcg@10"]) for point in curve if point["ndcg@10"] is not None]
+    start = ndcg[0][1] if ndcg else None
+    return draw_curve("Loss", loss, steps) + draw_curve("nDCG@10 while training", ndcg, steps, start, most=1.0)
+
+
+def header_facts(db: Database) -> dict[str, Any]:
+    """What the header shows of the library."""
+    active, counts = models.active_model(db), judgements.count_judgements(db)
+    return {
+        "papers": library.count_searchable(db),
+        "approved": counts[1],
+        "rejected": counts[0],
+        "model": active.name if active else "no model yet",
+        "busy": bool(jobs.open_jobs(db)),
+    }
