@@ -1,15 +1,17 @@
 """Question in, ranked passages out, with one model version from end to end."""
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from sqlite_utils import Database
 
-from core.errors import LibraryError, ModelError
+from core.errors import LibraryError, ModelError, NotFoundError
 from core.settings import Settings
 from core.types import Hit, ModelVersion, ScoredChunks, SearchResult
 from indexer.encoder import Encoder, load_encoder
@@ -75,6 +77,7 @@ class Searcher:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._live: LiveModel | None = None
+        self._rival: LiveModel | None = None
         self._switch = threading.Lock()
 
     def search(self, request: SearchRequest) -> SearchResult:
@@ -93,6 +96,36 @@ class Searcher:
                 found = live.nearest(db, query, k, among)
                 hits = _join_live_chunks(db, found)
         return SearchResult(request.query, live.version, time.perf_counter() - started, hits)
+
+    def search_blind(self, request: SearchRequest) -> SearchResult:
+        """The best passages of the active model and of its rival, each one's in equal share, shuffled.
+
+        Nothing in it tells which model found a passage, so a verdict favours neither: every score is 0. The same
+        question has the same order. Raises NotFoundError where there is no second model.
+        """
+        with open_database(self._settings.database) as db:
+            live, rival = self.live_model(db), self._rival_model(db)
+            started = time.perf_counter()
+            query = request.query.strip()
+            k = max(min(max(request.k, K_LEAST), K_MOST) // 2, 1)
+            hits: tuple[Hit, ...] = ()
+            if query:
+                among = None if request.document_ids is None else _chunk_ids(db, request.document_ids)
+                found = [one.nearest(db, query, k, among).ids.tolist() for one in (live, rival)]
+                ids = sorted({chunk_id for one in found for chunk_id in one})
+                random.Random(query).shuffle(ids)
+                hits = _join_live_chunks(db, ScoredChunks(np.array(ids, np.int64), np.zeros(len(ids), np.float32)))
+        return SearchResult(request.query, live.version, time.perf_counter() - started, hits)
+
+    def _rival_model(self, db: Database) -> LiveModel:
+        version = models.rival_model(db)
+        if version is None:
+            raise NotFoundError("There is only one model so far, so nothing to judge blind. Retrain first.")
+        with self._switch:
+            kept = self._rival
+            if kept is None or (kept.version.id, kept.version.fingerprint) != (version.id, version.fingerprint):
+                kept = self._rival = load_live_model(db, version, self._settings.home)
+        return kept
 
     def live_model(self, db: Database) -> LiveModel:
         """The active model, loaded; the one before goes on serving the searches that hold it."""

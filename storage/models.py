@@ -90,6 +90,17 @@ def previous_model(db: Database) -> ModelVersion | None:
     return get_model(db, ids[1]) if len(ids) > 1 else None
 
 
+def rival_model(db: Database) -> ModelVersion | None:
+    """The version the active one is to be compared with: the newest trained one, else what it was trained from."""
+    active = active_model(db)
+    if active is None:
+        return None
+    trained = [one for one in list_models(db) if one.parent_id is not None and one.state is ModelState.READY]
+    if trained and trained[-1].id != active.id:
+        return trained[-1]
+    return get_model(db, active.parent_id) if active.parent_id is not None else None
+
+
 def activate_model(db: Database, model_id: int) -> None:
     """Make the version active. Raises PromotionError, and changes nothing, while a chunk lacks its vector.
 

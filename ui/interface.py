@@ -103,17 +103,17 @@ def _remember_tab(page: gr.Blocks, tabs: gr.Tabs) -> None:
 def _restore_search(page: gr.Blocks, tab: SearchTab) -> None:
     """Ask again what the address holds, so that a reload, or a link passed on, shows the same results."""
 
-    def search_again(question: str, k: float | None, papers: list[Any] | None) -> list[Any]:
+    def search_again(question: str, k: float | None, papers: list[Any] | None, blind: bool) -> list[Any]:
         if not question.strip():
-            return [gr.skip()] * 4
-        return [question, k, papers, tab.search(question, k, papers)]
+            return [gr.skip()] * 5
+        return [question, k, papers, blind, tab.search(question, k, papers, blind)]
 
-    fields = [tab.question, tab.k, tab.papers]
+    fields = [tab.question, tab.k, tab.papers, tab.blind]
     page.load(
         warn_user(search_again),
         fields,
         [*fields, tab.desk],
-        js="(question, k, papers) => searchOfAddress(k)",
+        js="(question, k, papers, blind) => searchOfAddress(k)",
         show_progress="hidden",
         api_name=False,
     )

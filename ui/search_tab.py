@@ -32,6 +32,7 @@ class SearchTab:
     papers: gr.Dropdown
     question: gr.Textbox
     k: gr.Number
+    blind: gr.Checkbox
     search: Callable[..., str]
 
 
@@ -61,6 +62,9 @@ def build_search_tab(services: Services) -> SearchTab:
         k = gr.Number(
             _K_DEFAULT, minimum=5, maximum=50, precision=0, label="Passages, 5 to 50", min_width=110, elem_id="k"
         )
+        blind = gr.Checkbox(
+            False, label="Judge blind: the passages of two models, mixed and unmarked", elem_id="blind", min_width=220
+        )
     desk = PlainHTML(
         render_hint(services, ""),
         elem_id="desk",
@@ -71,29 +75,31 @@ def build_search_tab(services: Services) -> SearchTab:
     for event in (question.submit, button.click):
         event(
             search,
-            [question, k, papers],
+            [question, k, papers, blind],
             desk,
             # The last of several quick searches is the one that counts.
             trigger_mode="always_last",
             show_progress="minimal",
             api_name=False,
-            js="(question, k, papers) => keepSearch(question, k, papers)",
+            js="(question, k, papers, blind) => keepSearch(question, k, papers, blind)",
         )
-    return SearchTab(desk, papers, question, k, search)
+    return SearchTab(desk, papers, question, k, blind, search)
 
 
 def paper_choices(documents: Sequence[Document]) -> list[tuple[str, int]]:
     return [(document.title, document.id) for document in documents if document.chunks]
 
 
-def _search_handler(services: Services, question: str, k: float | None, papers: Sequence[object] | None) -> str:
+def _search_handler(
+    services: Services, question: str, k: float | None, papers: Sequence[object] | None, blind: bool
+) -> str:
     if not question.strip():
         return render_hint(services, question)
     try:
         document_ids = _chosen_papers(services, papers) if papers else None
+        return run_search(services, SearchRequest(question, int(k or _K_DEFAULT), document_ids), blind=blind)
     except NotFoundError as error:
         return _render_bare(_Hint("Nothing was searched", str(error)))
-    return run_search(services, question, int(k or _K_DEFAULT), document_ids)
 
 
 def _chosen_papers(services: Services, chosen: Sequence[object]) -> tuple[int, ...]:
@@ -118,26 +124,29 @@ def _is_named(document: Document, words: str) -> bool:
     return all(word in names for word in words.casefold().split())
 
 
-def run_search(services: Services, question: str, k: int, document_ids: tuple[int, ...] | None) -> str:
+def run_search(services: Services, request: SearchRequest, *, blind: bool = False) -> str:
     """The desk for a question: its passages, or a friendly hint."""
-    result = services.searcher.search(SearchRequest(question, k, document_ids))
+    search = services.searcher.search_blind if blind else services.searcher.search
+    result = search(request)
     if not result.hits:
-        return render_hint(services, question)
+        return render_hint(services, request.query)
     with open_database(services.settings.database) as db:
-        verdicts = judgements.relevance_by_chunk(db, question)
-    return render_hits(result, verdicts, filtered=document_ids is not None)
+        verdicts = judgements.relevance_by_chunk(db, request.query)
+    return render_hits(result, verdicts, filtered=request.document_ids is not None, blind=blind)
 
 
-def render_hits(result: SearchResult, verdicts: dict[int, int], *, filtered: bool = False) -> str:
+def render_hits(result: SearchResult, verdicts: dict[int, int], *, filtered: bool = False, blind: bool = False) -> str:
+    """The passages, best first; blind, without rank, score and model, so that none is stored with a verdict."""
     return render(
         "desk.html",
         hits=result.hits,
         verdicts=verdicts,
         query=result.query,
-        model_id=result.model.id,
+        model_id="" if blind else result.model.id,
         papers=len({hit.chunk.document_id for hit in result.hits}),
         milliseconds=round(result.seconds * 1000),
         filtered=filtered,
+        blind=blind,
         hint=None,
     )
 
@@ -170,6 +179,7 @@ def _render_bare(hint: "_Hint") -> str:
         papers=0,
         milliseconds=0,
         filtered=False,
+        blind=False,
         hint=hint,
     )
 

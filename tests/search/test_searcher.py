@@ -3,13 +3,13 @@ from dataclasses import replace
 import pytest
 from sqlite_utils import Database
 
-from core.errors import LibraryError, ModelError
+from core.errors import LibraryError, ModelError, NotFoundError
 from core.settings import Settings
-from core.types import ModelVersion
-from indexer.encoder import Encoder
+from core.types import ModelVersion, content_hash
+from indexer.encoder import Encoder, fingerprint_folder
 from indexer.start import ensure_active_model
 from search.searcher import Searcher, SearchRequest
-from storage import library, models
+from storage import library, models, vectors
 from tests.makers import embed_all, store_paper
 
 RECIPES = ["Bread dough rises when yeast makes gas.", "Rice is washed before it is boiled."]
@@ -89,7 +89,6 @@ def test_the_searcher_follows_a_switch_made_elsewhere(
     searcher.search(SearchRequest("rice"))
     folder = settings.models / "copy"
     minilm.model.save_pretrained(str(folder))
-    from indexer.encoder import fingerprint_folder
 
     copy = models.add_model(
         db, name="copy", source="models/copy", dimension=384, window=256, fingerprint=fingerprint_folder(folder)
@@ -113,3 +112,39 @@ def test_a_model_whose_files_changed_is_refused_rather_than_mixed_with_old_vecto
 def test_a_library_without_a_model_says_what_to_do(searcher: Searcher) -> None:
     with pytest.raises(LibraryError, match="no model yet"):
         searcher.search(SearchRequest("rice"))
+
+
+def test_blind_search_mixes_two_models_and_tells_nothing_of_either(
+    db: Database, settings: Settings, active: ModelVersion, searcher: Searcher, minilm: Encoder
+) -> None:
+    paper = store_paper(db, "cook", RECIPES + PHYSICS)
+    embed_all(db, active, minilm)
+    with pytest.raises(NotFoundError, match="only one model"):
+        searcher.search_blind(SearchRequest("does gravity act on light?"))
+
+    folder = settings.models / "v1"
+    minilm.model.save_pretrained(str(folder))
+    rival = models.add_model(
+        db,
+        name="v1",
+        source="models/v1",
+        dimension=384,
+        window=256,
+        fingerprint=fingerprint_folder(folder),
+        parent_id=active.id,
+    )
+    # A rival that takes bread for gravity: each text has another text's vector.
+    texts = RECIPES + PHYSICS
+    vectors.store_vectors(db, rival.id, [content_hash(text) for text in texts], minilm.encode_passages(texts[::-1]))
+    request = SearchRequest("does gravity act on light?", k=2)
+    blind = searcher.search_blind(request)
+    assert {hit.chunk.text for hit in blind.hits} == {PHYSICS[1], RECIPES[0]}
+    assert {hit.score for hit in blind.hits} == {0.0}
+    assert searcher.search_blind(request).hits == blind.hits
+    orders = {
+        tuple(hit.chunk.text for hit in searcher.search_blind(SearchRequest(f"does gravity act on light? {n}", 2)).hits)
+        for n in range(12)
+    }
+    assert len(orders) > 1
+    models.activate_model(db, rival.id)
+    assert {hit.chunk.document_id for hit in searcher.search_blind(request).hits} == {paper.id}

@@ -116,6 +116,18 @@ def test_the_whole_job_from_upload_to_undo(page: Page, tmp_path: Path) -> None:
         assert active.name == "v1"
         expect(page.locator(".desk")).to_have_attribute("data-model", str(active.id))
 
+        page.get_by_role("button", name="Filter").click()
+        page.get_by_label(re.compile("Judge blind")).check()
+        blind = "which of the two found this?"
+        search(page, blind)
+        expect(page.locator(".hit .score")).to_have_count(0)
+        page.locator(".hit").first.get_by_role("button", name="Approve").click()
+        wait_for(lambda: list(verdicts(app, blind).values()) == [1])
+        with open_database(app.settings.database) as db:
+            judged = judgements.list_judgements(db)[-1]
+        assert (judged.query, judged.rank, judged.model_id) == (blind, None, None)
+        page.get_by_label(re.compile("Judge blind")).uncheck()
+
         open_tab(page, "Training")
         page.locator("#training").get_by_role("button", name="Undo").click()
         expect(page.locator("#header")).to_contain_text("MiniLM")

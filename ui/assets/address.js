@@ -12,18 +12,19 @@ function openTab(index) {
 function keepTab(name) {
   changeAddress(values => values.set('tab', name));
 }
-function keepSearch(question, k, papers) {
+function keepSearch(question, k, papers, blind) {
   changeAddress(values => {
-    for (const name of ['q', 'k', 'paper']) values.delete(name);
+    for (const name of ['q', 'k', 'paper', 'blind']) values.delete(name);
     if (!question.trim()) return;
     values.set('q', question);
     values.set('k', k);
     for (const paper of papers || []) values.append('paper', paper);
+    if (blind) values.set('blind', '1');
   });
-  return [question, k, papers];
+  return [question, k, papers, blind];
 }
 function searchOfAddress(k) {
   const papers = firstAddress.getAll('paper').map(paper => /^\d+$/.test(paper) ? Number(paper) : paper);
   const wanted = Math.trunc(Number(firstAddress.get('k')));
-  return [firstAddress.get('q') || '', wanted >= 5 && wanted <= 50 ? wanted : k, papers];
+  return [firstAddress.get('q') || '', wanted >= 5 && wanted <= 50 ? wanted : k, papers, firstAddress.has('blind')];
 }
