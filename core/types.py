@@ -183,8 +183,8 @@ class ModelVersion:
 
     @property
     def advised(self) -> bool:
-        """Whether nothing speaks against its use: its comparison recommended it, or it was not trained here."""
-        return not self.report or bool(self.report["recommended"])
+        """Whether nothing speaks against its use: its comparison recommended it, or there was none."""
+        return bool(self.report.get("recommended", True))
 
 
 # --- search ------------------------------------------------------------------------------------
@@ -245,6 +245,7 @@ class JobKind(StrEnum):
     INGEST = "ingest"
     SWITCH = "switch"
     RETRAIN = "retrain"
+    COMPARE = "compare"
 
 
 class JobState(StrEnum):

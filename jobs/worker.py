@@ -21,6 +21,7 @@ from storage import jobs, models
 from storage.database import open_database
 from storage.library import has_unfinished_documents
 from storage.progress import JobProgress, Progress
+from training.compare_again import run_comparison
 from training.promotion import run_switch
 from training.retrain import run_retrain
 
@@ -44,6 +45,7 @@ class Worker:
             JobKind.INGEST: self._run_ingest,
             JobKind.SWITCH: run_switch,
             JobKind.RETRAIN: run_retrain,
+            JobKind.COMPARE: run_comparison,
         }
 
     def work_until(self, finished: Callable[[], bool]) -> None:

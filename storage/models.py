@@ -72,6 +72,11 @@ def set_model_ready(db: Database, model_id: int, report: Mapping[str, Any]) -> N
         )
 
 
+def set_report(db: Database, model_id: int, report: Mapping[str, Any]) -> None:
+    with transaction(db):
+        db.conn.execute("UPDATE models SET report = ? WHERE id = ?", [json.dumps(report), model_id])
+
+
 def remove_model(db: Database, model_id: int) -> None:
     """Forget a version that was never active, with its vectors."""
     with transaction(db):

@@ -85,6 +85,12 @@ def test_the_whole_job_on_the_command_line(run: Run, papers: Path, tmp_path: Pat
     assert json.loads(promoted.stdout)["name"] == version["name"] == "v1"
     assert json.loads(run("-m", "training", "models", "--json").stdout)["active"] == version["id"]
     assert json.loads(run("-m", "search", "bread", "--json").stdout)["model"]["name"] == "v1"
+    zipped = tmp_path / "v1.zip"
+    assert run("-m", "training", "export-model", version["id"], zipped).stdout == f"Written to {zipped}.\n"
+    elsewhere = run("-m", "training", "import-model", zipped, "--home", tmp_path / "elsewhere")
+    assert elsewhere.returncode == 0
+    assert elsewhere.stdout.startswith("It could not be compared: 'v1' or 'all-MiniLM-L6-v2 (packaged)' has learnt")
+    assert run("-m", "training", "compare", version["id"]).returncode == 1
     assert run("-m", "training", "undo").returncode == 0
     nothing_left = run("-m", "training", "undo")
     assert (nothing_left.returncode, nothing_left.stderr) == (1, "There is no earlier model to go back to.\n")

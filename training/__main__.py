@@ -48,13 +48,22 @@ def build_parser() -> argparse.ArgumentParser:
 
     retrain.add_argument("--promote", action="store_true", help="make it the active version if it is recommended")
 
+    compare = commands.add_parser("compare", help="compare a version once more, with all that is judged by now")
+    compare.add_argument("id", type=int, metavar="ID")
+    exporting_model = commands.add_parser("export-model", help="write a version as one zip")
+    exporting_model.add_argument("id", type=int, metavar="ID")
+    exporting_model.add_argument("file", type=Path, metavar="FILE.zip")
+    importing_model = commands.add_parser("import-model", help="take a version in and compare it with the active one")
+    importing_model.add_argument("file", type=Path, metavar="FILE.zip")
+
     listing = commands.add_parser("models", help="show the model versions")
     promote = commands.add_parser("promote", help="make a version the active one")
     promote.add_argument("id", type=int, metavar="ID")
     undo = commands.add_parser("undo", help="go back to the version that was active before")
-    for command in (judge, importing, exporting, retrain, listing, promote, undo):
+    every = (judge, importing, retrain, compare, exporting_model, importing_model, listing, promote, undo)
+    for command in (*every, exporting):
         add_home_argument(command)
-    for command in (judge, importing, retrain, listing, promote, undo):
+    for command in every:
         command.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
 
@@ -65,6 +74,9 @@ def main(args: argparse.Namespace) -> int:
         "import": import_file,
         "export": export_file,
         "retrain": retrain,
+        "compare": compare,
+        "export-model": export_model,
+        "import-model": import_model,
         "models": list_models,
         "promote": promote,
         "undo": undo,
@@ -138,6 +150,42 @@ def retrain(settings: Settings, args: argparse.Namespace) -> int:
     return DONE
 
 
+def compare(settings: Settings, args: argparse.Namespace) -> int:
+    from indexer.start import ensure_active_model
+
+    ensure_active_model(settings)
+    with open_database(settings.database) as db:
+        job = add_job(db, JobKind.COMPARE, {"model_id": models.get_model(db, args.id).id})
+    if job.params != {"model_id": args.id}:
+        raise TrainingError("Another version is being compared. Wait for its end, then try again.")
+    _work(settings, job)
+    with open_database(settings.database) as db:
+        version = models.get_model(db, args.id)
+    _answer(args, _as_json(version), f"{version.name} (id {version.id}): {version.report['decision']}")
+    return DONE
+
+
+def export_model(settings: Settings, args: argparse.Namespace) -> int:
+    from training.archive import export_version
+
+    export_version(settings, args.id, args.file.absolute())
+    _answer(args, {"file": str(args.file)}, f"Written to {args.file}.")
+    return DONE
+
+
+def import_model(settings: Settings, args: argparse.Namespace) -> int:
+    from training.archive import import_version
+
+    version = import_version(settings, args.file)
+    say(f"{version.name} (id {version.id}) is in the library; now it is compared with the model that answers.")
+    args.id = version.id
+    try:
+        return compare(settings, args)
+    except TrainingError as error:
+        _answer(args, _as_json(version), f"It could not be compared: {error}")
+        return DONE
+
+
 def list_models(settings: Settings, args: argparse.Namespace) -> int:
     with open_database(settings.database) as db:
         versions, active = models.list_models(db), models.active_model(db)
@@ -147,7 +195,7 @@ def list_models(settings: Settings, args: argparse.Namespace) -> int:
     for version in versions:
         mark = "active" if active and version.id == active.id else ""
         print(f"{version.id:>4}  {version.name:<28} {version.dimension:>5} dims  {version.state:<10} {mark}")
-        if version.report:
+        if "decision" in version.report:
             print(f"      {version.report['decision']}")
     if not versions:
         print("No model yet: the first 'python -m indexer add' or the app chooses one.")

@@ -39,6 +39,15 @@ class VersionScores:
     judged: dict[int, float]
     by_query: tuple[QueryScore, ...]
 
+    def at(self, dimension: int, own: int) -> "VersionScores":
+        """The same with the scores at its `own` dimension told as those of `dimension`, to stand beside another's."""
+        names = {own: dimension}
+        return VersionScores(
+            {names.get(key, key): scores for key, scores in self.by_dimension.items()},
+            {names.get(key, key): share for key, share in self.judged.items()},
+            self.by_query,
+        )
+
     @property
     def ndcg(self) -> tuple[float, ...]:
         return tuple(score.ndcg for score in self.by_query)

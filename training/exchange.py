@@ -1,7 +1,7 @@
 """Judgements as JSON lines, out of a library and into one."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,11 @@ class Imported:
     refused: tuple[str, ...]
 
 
-def export_judgements(db: Database) -> Iterator[str]:
-    """One JSON object a judgement, oldest first."""
+def export_judgements(db: Database, only: Collection[int] | None = None) -> Iterator[str]:
+    """One JSON object a judgement, oldest first; of all, or of those with these ids."""
     for judgement in list_judgements(db):
+        if only is not None and judgement.id not in only:
+            continue
         record = {
             "query": judgement.query,
             "document": judgement.document,

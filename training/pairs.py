@@ -167,6 +167,12 @@ def split_queries(queries: Sequence[JudgedQuery], seed: int, learnt: Collection[
     return Split(_flatten([*known, *rest]), _flatten(choose) or decided_on, decided_on)
 
 
+def untouched_queries(queries: Sequence[JudgedQuery], touched: Collection[str]) -> list[JudgedQuery]:
+    """The queries that hang together with none whose words are in `touched`."""
+    groups = (group for group in _components(queries) if not any(fold_query(one.text) in touched for one in group))
+    return [query for group in groups for query in group]
+
+
 def _take(
     groups: Sequence[list[JudgedQuery]], wanted: int, total: int
 ) -> tuple[list[list[JudgedQuery]], list[list[JudgedQuery]]]:

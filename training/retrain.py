@@ -23,6 +23,7 @@ from training.live_curve import make_pool, make_teller
 from training.model_card import write_model_card
 from training.pairs import (
     MINIMUM_PAIRS,
+    JudgedQuery,
     Split,
     collect_queries,
     fold_query,
@@ -138,13 +139,13 @@ def _gather(settings: Settings, recipe: TrainingSettings) -> _Material:
         len(collected.contradictions),
         len(collected.queries),
         used,
-        _first_ranked_share(judged, split, base),
+        first_ranked_share(judged, split.held_out, base),
     )
 
 
-def _first_ranked_share(judged: Sequence[Judgement], split: Split, base: ModelVersion) -> float:
-    """The share of the held-out queries' approvals that were given to what the base had ranked first."""
-    held_out = {number for query in split.held_out for number in query.judgement_ids}
+def first_ranked_share(judged: Sequence[Judgement], queries: Sequence[JudgedQuery], base: ModelVersion) -> float:
+    """The share of the queries' approvals that were given to what the base had ranked first."""
+    held_out = {number for query in queries for number in query.judgement_ids}
     approved = [one for one in judged if one.id in held_out and one.relevance == 1]
     return sum(one.rank == 1 and one.model_id == base.id for one in approved) / len(approved) if approved else 0.0
 
@@ -237,4 +238,5 @@ def _prove(
         "base_model_id": material.base.id,
         "judgement_ids": list(material.judgement_ids),
         "trained_on": [fold_query(query.text) for query in material.split.train],
+        "chosen_on": [] if material.split.chosen_on_held_out else [fold_query(q.text) for q in material.split.choose],
     }

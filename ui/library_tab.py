@@ -24,7 +24,12 @@ from ui.services import Services
 
 # An upload is under way for minutes at most.
 _UPLOAD_SECONDS = 86_400
-_TITLES = {JobKind.INGEST: "Adding papers", JobKind.RETRAIN: "Retraining", JobKind.SWITCH: "Switching the model"}
+_TITLES = {
+    JobKind.INGEST: "Adding papers",
+    JobKind.RETRAIN: "Retraining",
+    JobKind.SWITCH: "Switching the model",
+    JobKind.COMPARE: "Comparing",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,23 @@
 
 import functools
 import logging
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from tempfile import mkdtemp
 from urllib.parse import urlsplit
 
 import gradio as gr
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
+from starlette.background import BackgroundTask
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from core.errors import NotFoundError, WhetstoneError
 from indexer.pdf import render_page
 from storage import library
 from storage.database import open_database
+from training.archive import export_version
 from ui.interface import build_page
 from ui.render import ASSETS, read_asset
 from ui.services import Services
@@ -103,6 +107,17 @@ def _add_routes(app: FastAPI, services: Services) -> None:
         jpeg = picture(path, number, min(max(width, _WIDTHS[0]), _WIDTHS[1]))
         headers = {"Cache-Control": "private, max-age=86400, immutable"}
         return Response(jpeg, media_type="image/jpeg", headers=headers)
+
+    @app.get("/api/models/{model_id}/archive.zip")
+    def archive(model_id: int) -> FileResponse:
+        folder = Path(mkdtemp(dir=services.settings.uploads))
+        try:
+            export_version(services.settings, model_id, folder / "version.zip")
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
+        done = BackgroundTask(shutil.rmtree, folder)
+        return FileResponse(folder / "version.zip", filename=f"whetstone-model-{model_id}.zip", background=done)
 
     @app.get("/api/documents/{document_id}/original.pdf")
     def original(document_id: int) -> FileResponse:

@@ -1,15 +1,17 @@
 """The Training tab: what was judged, retraining, the proof, the switch, and the models."""
 
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from core.errors import TrainingError
+from core.errors import ImportFormatError, TrainingError
 from core.settings import PACKAGED_MODEL, SEED_BASE_MODEL, SEED_MODEL
 from core.types import Job, JobKind, ModelState
 from storage import jobs, judgements, models
 from storage.database import open_database
+from training.archive import import_version
 from training.promotion import switch_now_or_later
 from training.settings import PRESETS, TrainingSettings, make_settings, require_fitting
 from ui.library_tab import make_cancel, make_dismiss
@@ -34,7 +36,7 @@ class TrainingTab:
 
 def build_training_tab(services: Services) -> TrainingTab:
     script = read_asset("common.js") + read_asset("training.js")
-    functions = [_make_switch(services), make_cancel(services), make_dismiss(services)]
+    functions = [_make_switch(services), make_cancel(services), make_dismiss(services), _make_compare(services)]
     status = PlainHTML(render_training(services), elem_id="training", js_on_load=script, server_functions=functions)
     base = _build_recipe(services)
     gr.Markdown("### Models")
@@ -166,6 +168,24 @@ def _build_model_choice(services: Services) -> None:
             )
 
     button.click(use, source, None, show_progress="hidden", api_name=False)
+    taken = gr.UploadButton("Import a version (.zip)", file_types=[".zip"], elem_id="import-model", scale=0)
+
+    @warn_user
+    def take_in(file: str | None) -> None:
+        if not file:
+            return
+        path = Path(file)
+        try:
+            if not path.resolve().is_relative_to(services.settings.uploads.resolve()):
+                raise ImportFormatError(f"'{path.name}' was not uploaded here. Choose it on the page.")
+            version = import_version(services.settings, path)
+        finally:
+            path.unlink(missing_ok=True)
+        with open_database(services.settings.database) as db:
+            jobs.add_job(db, JobKind.COMPARE, {"model_id": version.id})
+        gr.Info(f"'{version.name}' is in the library. It is now compared with the model that answers.")
+
+    taken.upload(take_in, taken, None, show_progress="minimal", api_name=False)
 
 
 # --- what the page's script asks for ---
@@ -182,6 +202,16 @@ def _make_switch(services: Services) -> Any:
         return {"said": "Its passages are being embedded, as the line above the models shows; then it takes over."}
 
     return switch_model
+
+
+def _make_compare(services: Services) -> Any:
+    @answer_script
+    def compare_version(arguments: list) -> dict:
+        with open_database(services.settings.database) as db:
+            jobs.add_job(db, JobKind.COMPARE, {"model_id": models.get_model(db, int(arguments[0])).id})
+        return {}
+
+    return compare_version
 
 
 def _make_delete(services: Services) -> Any:

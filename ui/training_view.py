@@ -39,7 +39,8 @@ def render_training(services: Services) -> str:
         job = current_job(db, JobKind.RETRAIN)
         switching = current_job(db, JobKind.SWITCH)
         unseen = count_unseen_queries(db, active)
-        trained = [v for v in versions.values() if v.parent_id and v.state is ModelState.READY and v.report]
+        trained = [v for v in versions.values() if v.state is ModelState.READY and "decision" in v.report]
+        comparing = current_job(db, JobKind.COMPARE)
         shown = trained[-1] if trained else None
         moved = _moved_queries(db, shown.report) if shown is not None else []
     candidate = shown if shown is not None and (active is None or shown.id != active.id) else None
@@ -53,7 +54,7 @@ def render_training(services: Services) -> str:
         rejected=counts[0],
         judged_queries=judged,
         needed=queries_needed(judged),
-        job=render_job(job),
+        job=render_job(job) + render_job(comparing),
         report=shown.report if shown else None,
         shown=shown,
         base_name=_base_name(shown, versions),
@@ -126,8 +127,8 @@ def _decision(active: ModelVersion | None, candidate: ModelVersion | None, judge
 def _queries_of(trained: ModelVersion) -> int:
     """How many judged queries there were at its retrain."""
     split = trained.report["split"]
-    held_out_apart = 0 if split["chosen_on_held_out"] else split["choose_queries"]
-    return split["train_queries"] + split["held_out_queries"] + held_out_apart
+    held_out_apart = 0 if split["chosen_on_held_out"] else split.get("choose_queries", 0)
+    return split.get("train_queries", 0) + split["held_out_queries"] + held_out_apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +176,8 @@ def _ranked(chunk: StoredChunk | None, relevant: bool) -> _Ranked | None:
 
 
 def _base_name(shown: ModelVersion | None, versions: dict[int, ModelVersion]) -> str:
-    if shown is None or shown.parent_id not in versions:
-        return "its base"
-    return versions[shown.parent_id].name
+    base = versions.get(shown.report["base_model_id"]) if shown is not None else None
+    return base.name if base is not None else "its base"
 
 
 def _held_out_score(version: ModelVersion) -> str:
@@ -193,7 +193,7 @@ def _charts(job: Job | None, shown: ModelVersion | None) -> str:
     if job is not None and job.state is JobState.RUNNING and job.result.get("curve"):
         curve, steps = job.result["curve"], max(job.total, 1)
     elif shown is not None:
-        curve = shown.report["curve"]
+        curve = shown.report.get("curve", [])
         steps = curve[-1]["step"] if curve else 1
     else:
         return ""

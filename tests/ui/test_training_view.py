@@ -35,12 +35,12 @@ def test_the_queries_that_moved_are_shown_with_both_rankings(services: Services,
     alike = {"ndcg@10": 1.0, "top": [second.id]}
     still = {"query": "what stood still?", "relevant": [second.id], "before": alike, "after": alike}
     scores = {"384": dict.fromkeys(("ndcg@10", "mrr@10", "recall@1", "recall@5", "recall@10", "queries"), 1.0)}
-    report = {
-        "before": scores, "after": scores, "queries": [moved, still], "split": SPLIT, "dimensions": [384], "curve": [],
-        "seconds": 3, "recommended": False, "decision": "No sure difference.",
-    }  # fmt: skip
     base = models.active_model(db)
     assert base is not None
+    report = {
+        "before": scores, "after": scores, "queries": [moved, still], "split": SPLIT, "dimensions": [384], "curve": [],
+        "seconds": 3, "recommended": False, "decision": "No sure difference.", "base_model_id": base.id,
+    }  # fmt: skip
     version = models.add_model(
         db, name="v1", source="models/v1", dimension=384, window=256, fingerprint="v1", parent_id=base.id
     )

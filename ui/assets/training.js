@@ -2,7 +2,13 @@ element.addEventListener('click', async event => {
   const target = event.target.closest('button');
   if (!target) return;
   if (await pressedOfJob(target, server, trigger)) return;
-  if (target.matches('[data-promote], [data-undo]')) {
+  if (target.matches('[data-compare]')) {
+    target.disabled = true;
+    const answer = await ask(server.compare_version([target.dataset.compare]));
+    target.disabled = false;
+    if (answer) say('The comparison has begun: see the top of this tab.');
+    trigger('changed');
+  } else if (target.matches('[data-promote], [data-undo]')) {
     if ('against' in target.dataset && !('sure' in target.dataset)) {
       target.dataset.sure = '';
       target.textContent = 'Not recommended: promote all the same';

@@ -1,0 +1,171 @@
+"""A version as one zip: out of a library, into another, and what is no version refused without a trace."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlite_utils import Database
+
+from core.errors import ImportFormatError, ModelError
+from core.settings import Settings, load_settings
+from core.types import JobKind, JobState, ModelVersion
+from indexer.encoder import fingerprint_folder, load_encoder
+from indexer.start import ensure_active_model
+from jobs.worker import run_or_wait
+from storage import jobs, library, models
+from storage.database import open_database, prepare_database
+from storage.judgements import list_judgements, store_judgement
+from tests.makers import store_paper
+from tests.models import make_seed_like_model
+from training.archive import export_version, import_version
+
+
+@pytest.fixture
+def version(settings: Settings, db: Database) -> ModelVersion:
+    """A trained version, as far as the library knows, with one judgement behind it."""
+    paper = store_paper(db, "aa", ["Gravity bends light.", "Yeast makes bread rise."])
+    store_judgement(db, "What bends light?", library.chunks_of_document(db, paper.id)[0].id, 1)
+    folder = settings.models / "v1"
+    make_seed_like_model(folder)
+    encoder = load_encoder(str(folder), settings.home)
+    version = models.add_model(
+        db,
+        name="v1",
+        source="models/v1",
+        dimension=encoder.dimension,
+        window=encoder.window,
+        fingerprint=encoder.fingerprint,
+    )
+    used = [judgement.id for judgement in list_judgements(db)]
+    models.set_model_ready(db, version.id, {"trained_on": ["what bends light"], "judgement_ids": used})
+    return models.get_model(db, version.id)
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Settings:
+    """Another library, with a model and a paper of its own."""
+    other = load_settings(home=tmp_path / "other")
+    other.prepare_home()
+    prepare_database(other.database)
+    ensure_active_model(other)
+    return other
+
+
+def test_a_version_goes_to_another_library_with_its_card_pairs_and_metrics(
+    settings: Settings, other: Settings, version: ModelVersion, tmp_path: Path
+) -> None:
+    (settings.home / version.source / "README.md").write_text("# v1")
+    (settings.home / version.source / "optimizer.pt").write_bytes(b"a pickle")
+    zipped = tmp_path / "v1.zip"
+    export_version(settings, version.id, zipped)
+    with zipfile.ZipFile(zipped) as archive:
+        names = set(archive.namelist())
+        pairs = [json.loads(line) for line in archive.read("pairs.jsonl").decode().splitlines()]
+    assert {"metrics.json", "pairs.jsonl", "model/README.md", "model/modules.json", "model/model.safetensors"} < names
+    assert not any(name.endswith(".pt") for name in names)
+    assert [(pair["query"], pair["text"], pair["relevance"]) for pair in pairs] == [
+        ("What bends light?", "Gravity bends light.", 1)
+    ]
+
+    taken = import_version(other, zipped)
+    assert (taken.name, taken.source, taken.fingerprint) == ("v1", "models/v1", version.fingerprint)
+    assert fingerprint_folder(other.home / taken.source) == version.fingerprint
+    with open_database(other.database) as db:
+        active = models.active_model(db)
+    assert active is not None
+    assert active.id != taken.id
+    texts = ["Gravity bends light.", "What?"]
+    before, after = (load_encoder(one.source, home) for one, home in ((version, settings.home), (taken, other.home)))
+    assert np.abs(before.encode_passages(texts) - after.encode_passages(texts)).max() < 1e-6
+    with pytest.raises(ImportFormatError, match="in the library already: it is 'v1'"):
+        import_version(other, zipped)
+
+
+def test_an_imported_version_is_compared_on_questions_it_has_not_learnt(
+    settings: Settings, other: Settings, version: ModelVersion, tmp_path: Path
+) -> None:
+    export_version(settings, version.id, tmp_path / "v1.zip")
+    taken = import_version(other, tmp_path / "v1.zip")
+    with open_database(other.database) as db:
+        paper = store_paper(db, "bb", ["Gravity bends light.", "Yeast makes bread rise."])
+        chunks = library.chunks_of_document(db, paper.id)
+        store_judgement(db, "what bends light", chunks[0].id, 1)
+        nothing_new = run_or_wait(other, jobs.add_job(db, JobKind.COMPARE, {"model_id": taken.id}))
+        assert nothing_new.state is JobState.FAILED
+        assert "has learnt from every question" in (nothing_new.reason or "")
+
+        store_judgement(db, "what makes bread rise?", chunks[1].id, 1)
+        job = run_or_wait(other, jobs.add_job(db, JobKind.COMPARE, {"model_id": taken.id}))
+        assert (job.state, job.reason) == (JobState.DONE, None)
+        report = models.get_model(db, taken.id).report
+    assert [row["query"] for row in report["queries"]] == ["what makes bread rise?"]
+    assert report["split"]["held_out_queries"] == 1
+    assert report["outcome"] == "not enough evidence"
+    assert report["before"][str(taken.dimension)]["ndcg@10"] == 1.0
+    assert report["imported"]["name"] == "v1"
+
+
+def write_zip(path: Path, files: dict[str, bytes | str]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+METRICS = json.dumps({"format": 1, "name": "v1", "fingerprint": "f", "report": {}})
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"a.txt": "a"}, "is not an exported model version"),
+        ({"metrics.json": "{"}, "no metrics.json that can be read"),
+        ({"metrics.json": "[" * 100_000}, "no metrics.json that can be read"),
+        ({"metrics.json": "[]"}, "lacks format, name, fingerprint, report"),
+        ({"metrics.json": METRICS.replace('"format": 1', '"format": 9')}, "its format is 9, not 1"),
+        ({"metrics.json": METRICS.replace("{}", '{"trained_on": [3]}')}, "not a list of questions"),
+        ({"metrics.json": METRICS, "model/../../evil.json": "{}"}, "which no model version has"),
+        ({"metrics.json": METRICS, "model/pytorch_model.bin": b"pickle"}, "which no model version has"),
+        ({"metrics.json": METRICS, "model/modeling.py": "import os"}, "which no model version has"),
+        ({"metrics.json": METRICS}, "neither a model folder"),
+    ],
+)
+def test_what_is_no_version_is_refused_and_leaves_nothing(
+    other: Settings, tmp_path: Path, files: dict[str, bytes | str], said: str
+) -> None:
+    with pytest.raises((ImportFormatError, ModelError), match=said):
+        import_version(other, write_zip(tmp_path / "hostile.zip", files))
+    assert list(other.models.iterdir()) == []
+    assert not (tmp_path / "evil.json").exists()
+
+
+def test_a_file_that_is_no_zip_is_refused(other: Settings, tmp_path: Path) -> None:
+    (tmp_path / "no.zip").write_bytes(b"PK and no more")
+    with pytest.raises(ImportFormatError, match=r"'no.zip' can't be read as a zip"):
+        import_version(other, tmp_path / "no.zip")
+    with pytest.raises(ImportFormatError, match=r"'missing.zip' can't be read"):
+        import_version(other, tmp_path / "missing.zip")
+
+
+def test_a_version_changed_after_its_export_is_refused(
+    settings: Settings, other: Settings, version: ModelVersion, tmp_path: Path
+) -> None:
+    export_version(settings, version.id, tmp_path / "v1.zip")
+    with zipfile.ZipFile(tmp_path / "v1.zip") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(files["model/config.json"]) | {"hidden_act": "relu"}
+    files["model/config.json"] = json.dumps(config).encode()
+    with pytest.raises(ImportFormatError, match="changed after its export|not the one"):
+        import_version(other, write_zip(tmp_path / "changed.zip", files))
+    assert list(other.models.iterdir()) == []
+
+
+def test_the_active_model_of_no_known_base_has_nothing_to_be_compared_with(other: Settings) -> None:
+    with open_database(other.database) as db:
+        active = models.active_model(db)
+        assert active is not None
+        job = run_or_wait(other, jobs.add_job(db, JobKind.COMPARE, {"model_id": active.id}))
+    assert job.state is JobState.FAILED
+    assert "answers now" in (job.reason or "")

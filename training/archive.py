@@ -1,0 +1,180 @@
+"""A model version as one zip, out of a library and into another: the model, its card, its pairs, its metrics."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path, PurePosixPath
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.errors import ImportFormatError, ModelError, SettingsError
+from core.settings import Settings
+from core.types import ModelVersion
+from indexer.encoder import Encoder, find_model_folder, load_encoder
+from storage import models
+from storage.database import open_database, transaction
+from training.exchange import export_judgements
+
+_FORMAT = 1
+_METRICS, _PAIRS, _MODEL = "metrics.json", "pairs.jsonl", "model"
+# What a sentence-transformers model is made of; pickles and code are not.
+_SUFFIXES = frozenset({".json", ".jinja", ".md", ".model", ".safetensors", ".txt"})
+_MOST_BYTES = 32 << 30
+_MOST_METRICS_BYTES = 64 << 20
+_COPY_BYTES = 1 << 20
+
+
+def export_version(settings: Settings, model_id: int, target: Path) -> None:
+    """Write the version to `target`, whole or not at all. Raises ModelError where its files are gone."""
+    with open_database(settings.database) as db:
+        version = models.get_model(db, model_id)
+        used = set(version.report.get("judgement_ids", ()))
+        pairs = "".join(f"{line}\n" for line in export_judgements(db, used))
+        base = models.get_model(db, version.parent_id).name if version.parent_id is not None else None
+    folder = find_model_folder(version.source, settings.home)
+    if folder is None:
+        raise ModelError(f"'{version.name}' is a model of the hub and not kept in the library; name it by its id.")
+    metrics = {
+        "format": _FORMAT,
+        "name": version.name,
+        "base": base,
+        "dimension": version.dimension,
+        "window": version.window,
+        "fingerprint": version.fingerprint,
+        "created_at": version.created_at,
+        "report": version.report,
+    }
+    try:
+        with NamedTemporaryFile(dir=target.parent, suffix=".zip", delete=False) as file:
+            half_done = Path(file.name)
+        try:
+            with zipfile.ZipFile(half_done, "w") as archive:
+                archive.writestr(_METRICS, json.dumps(metrics, ensure_ascii=False, indent=2))
+                archive.writestr(_PAIRS, pairs)
+                for path in sorted(folder.rglob("*")):
+                    if path.is_file() and path.suffix in _SUFFIXES:
+                        archive.write(path, f"{_MODEL}/{path.relative_to(folder).as_posix()}")
+            half_done.replace(target)
+        finally:
+            half_done.unlink(missing_ok=True)
+    except OSError as error:
+        raise SettingsError(f"'{target}' can't be written ({error.strerror}). Give another file.") from error
+
+
+def import_version(settings: Settings, source: Path) -> ModelVersion:
+    """Take a version in, ready but neither active nor compared with anything here.
+
+    Its questions are remembered, so that a comparison here leaves out what it has learnt. Raises ImportFormatError
+    where the file is no such zip, or the version is here already; then nothing stays.
+    """
+    with TemporaryDirectory(dir=settings.models, prefix=".import-") as folder:
+        unpacked = Path(folder)
+        metrics = _unpack(source, unpacked)
+        encoder = load_encoder(str(unpacked), settings.home)
+        if encoder.fingerprint != metrics["fingerprint"]:
+            raise ImportFormatError(
+                f"The model in '{source.name}' is not the one its metrics tell of. Export it again."
+            )
+        with open_database(settings.database) as db:
+            _require_new(db, encoder.fingerprint)
+            home = _free_folder(settings.models, metrics["name"])
+            shutil.copytree(unpacked, home)
+            try:
+                return _register(db, metrics, encoder, f"{settings.models.name}/{home.name}")
+            except BaseException:
+                shutil.rmtree(home, ignore_errors=True)
+                raise
+
+
+def _register(db: Database, metrics: dict[str, Any], encoder: Encoder, source: str) -> ModelVersion:
+    with transaction(db):
+        version = models.add_model(
+            db,
+            name=metrics["name"],
+            source=source,
+            dimension=encoder.dimension,
+            window=encoder.window,
+            fingerprint=encoder.fingerprint,
+        )
+        report = {"trained_on": metrics["report"].get("trained_on", []), "imported": metrics}
+        models.set_model_ready(db, version.id, report)
+        return models.get_model(db, version.id)
+
+
+def _unpack(source: Path, folder: Path) -> dict[str, Any]:
+    """The model's files in `folder`, and the metrics."""
+    try:
+        with zipfile.ZipFile(source) as archive:
+            metrics = _read_metrics(archive, source.name)
+            left = _MOST_BYTES
+            for entry in archive.infolist():
+                path = _place_of(entry, source.name)
+                if path is not None:
+                    left -= _copy(archive, entry, folder / path, left, source.name)
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        # RuntimeError: encrypted; NotImplementedError: a compression unknown here.
+        raise ImportFormatError(
+            f"'{source.name}' can't be read as a zip ({error}). Export the version again."
+        ) from error
+    return metrics
+
+
+def _read_metrics(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
+    problem = f"'{name}' is not an exported model version"
+    try:
+        entry = archive.getinfo(_METRICS)
+        if entry.file_size > _MOST_METRICS_BYTES:
+            raise ImportFormatError(f"{problem}: its {_METRICS} is too large.")
+        metrics = json.loads(archive.read(entry))
+    except (KeyError, ValueError, RecursionError) as error:
+        raise ImportFormatError(f"{problem}: it has no {_METRICS} that can be read.") from error
+    wanted = {"format": int, "name": str, "fingerprint": str, "report": dict}
+    if not isinstance(metrics, dict) or not all(isinstance(metrics.get(key), kind) for key, kind in wanted.items()):
+        raise ImportFormatError(f"{problem}: its {_METRICS} lacks {', '.join(wanted)}.")
+    if metrics["format"] != _FORMAT:
+        raise ImportFormatError(f"{problem} of a kind known here: its format is {metrics['format']}, not {_FORMAT}.")
+    learnt = metrics["report"].get("trained_on", [])
+    if not isinstance(learnt, list) or not all(isinstance(words, str) for words in learnt):
+        raise ImportFormatError(f"{problem}: its 'trained_on' is not a list of questions.")
+    metrics["name"] = " ".join(metrics["name"].split())[:60] or "imported"
+    return metrics
+
+
+def _place_of(entry: zipfile.ZipInfo, name: str) -> Path | None:
+    """Where in the model's folder the entry belongs; None for what is not of the model."""
+    path = PurePosixPath(entry.filename)
+    if entry.is_dir() or path.parts[:1] != (_MODEL,):
+        return None
+    inside = path.parts[1:]
+    if not inside or ".." in inside or "\\" in entry.filename or path.suffix not in _SUFFIXES:
+        raise ImportFormatError(f"'{name}' holds '{entry.filename}', which no model version has. It is not taken in.")
+    return Path(*inside)
+
+
+def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, most: int, name: str) -> int:
+    """Unpack one file of at most so many bytes, whatever its header claims; its size."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    size = 0
+    with archive.open(entry) as packed, target.open("wb") as file:
+        while block := packed.read(_COPY_BYTES):
+            size += len(block)
+            if size > most:
+                raise ImportFormatError(f"'{name}' unpacks to more than {_MOST_BYTES >> 30} GB. It is not taken in.")
+            file.write(block)
+    return size
+
+
+def _require_new(db: Database, fingerprint: str) -> None:
+    for version in models.list_models(db):
+        if version.fingerprint == fingerprint:
+            raise ImportFormatError(f"This model is in the library already: it is '{version.name}'.")
+
+
+def _free_folder(folder: Path, name: str) -> Path:
+    plain = "".join(character if character.isalnum() or character in "-_" else "-" for character in name) or "imported"
+    free, number = folder / plain, 2
+    while free.exists():
+        free, number = folder / f"{plain}-{number}", number + 1
+    return free

@@ -1,0 +1,86 @@
+"""Compare a version with its base once more: after more was judged, blind perhaps, or after an import."""
+
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.errors import ModelError, TrainingError
+from core.settings import Settings
+from core.types import Job, ModelVersion
+from indexer.encoder import Encoder, load_encoder
+from indexer.ingest import embed_missing
+from storage import judgements, models
+from storage.database import now, open_database
+from storage.progress import Progress
+from training.comparison import drop_removed, make_report, score_version
+from training.pairs import collect_queries, queries_needed, untouched_queries
+from training.retrain import first_ranked_share, learnt_queries
+from training.settings import TrainingSettings
+from training.verdict import judge_scores
+
+
+def run_comparison(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
+    """Score the version `job.params["model_id"]` and its base on every judged query neither has learnt from.
+
+    Its base is what it was trained from, or for an imported one the active model. The version's report is brought up
+    to date; `{"model_id": id}`.
+    """
+    progress.report("preparing")
+    with open_database(settings.database) as db:
+        version = models.get_model(db, int(job.params["model_id"]))
+        base = _base_of(db, version)
+        judged = judgements.list_judgements(db)
+        collected = collect_queries(judged)
+        touched = learnt_queries(db, version) | learnt_queries(db, base) | set(version.report.get("chosen_on", ()))
+    queries = untouched_queries(collected.queries, touched)
+    if not queries:
+        raise TrainingError(
+            f"'{version.name}' or '{base.name}' has learnt from every question that is judged. "
+            "Judge passages for new questions, then compare again."
+        )
+    encoders = []
+    for one in (base, version):
+        encoders.append(_load(settings, one))
+        embed_missing(settings, encoders[-1], one, progress)
+    progress.report("comparing", item=version.name)
+    cut = [dimension for dimension in _cuts_of(version) if dimension < base.dimension]
+    with open_database(settings.database) as db, db.atomic():
+        kept = drop_removed(db, queries)
+        before = score_version(db, base, encoders[0], kept, [base.dimension, *cut])
+        after = score_version(db, version, encoders[1], kept, [version.dimension, *cut])
+    verdict = judge_scores(before.ndcg, after.ndcg, queries_needed(len(collected.queries)))
+    report = make_report(kept, before.at(version.dimension, base.dimension), after, verdict)
+    split = {"held_out_queries": len(kept), "first_ranked_share": first_ranked_share(judged, kept, base)}
+    with open_database(settings.database) as db:
+        earlier = models.get_model(db, version.id).report
+        split = earlier.get("split", {"chosen_on_held_out": False}) | split
+        facts = {
+            "split": split,
+            "dimensions": [version.dimension, *cut],
+            "base_model_id": base.id,
+            "compared_at": now(),
+        }
+        models.set_report(db, version.id, earlier | report | facts)
+    return {"model_id": version.id}
+
+
+def _cuts_of(version: ModelVersion) -> tuple[int, ...]:
+    """The dimensions its vectors may be cut to, largest first."""
+    known = version.report.get("dimensions")
+    return tuple(known[1:]) if known else TrainingSettings().dimensions(version.dimension)[1:]
+
+
+def _base_of(db: Database, version: ModelVersion) -> ModelVersion:
+    base = models.get_model(db, version.parent_id) if version.parent_id is not None else models.active_model(db)
+    if base is None or base.id == version.id:
+        raise TrainingError(
+            f"'{version.name}' answers now and was not trained here: there is nothing to compare it with."
+        )
+    return base
+
+
+def _load(settings: Settings, version: ModelVersion) -> Encoder:
+    encoder = load_encoder(version.source, settings.home)
+    if encoder.fingerprint != version.fingerprint:
+        raise ModelError(f"The files of '{version.name}' were changed. Put them back, or retrain.")
+    return encoder
