@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from core.types import Line, OutlineEntry, Page
+from indexer.lines import PlacedLine, lines_of
+from indexer.quality import page_quality
 
 # Rows at the top, and as many at the bottom, that may be header or footer; a page of fewer rows has neither.
 _MOST_RUNNING_ROWS = 3
@@ -44,18 +46,6 @@ _NAMED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedLine:
-    """A line and the page it stands on."""
-
-    page: Page
-    line: Line
-
-    @property
-    def text(self) -> str:
-        return self.page.text[self.line.start : self.line.end]
-
-
 @dataclass(slots=True)
 class Section:
     """Lines in reading order from one heading to the next; the heading is its first line, `heading` its text."""
@@ -65,13 +55,13 @@ class Section:
 
 
 def split_into_sections(pages: Sequence[Page], outline: Sequence[OutlineEntry]) -> list[Section]:
-    """Every line of the pages but running headers, footers and page numbers, cut at the headings."""
-    running = find_running_lines(pages)
+    """Every line of the pages that is not left out, cut at the headings."""
+    left_out = find_left_out_lines(pages)
     kept = [
         PlacedLine(page, line)
         for page in pages
         for line in lines_of(page)
-        if (page.number, line.start) not in running and page.text[line.start : line.end].strip()
+        if (page.number, line.start) not in left_out and page.text[line.start : line.end].strip()
     ]
     headings = _find_headings(kept, outline)
     sections = [Section(None)]
@@ -83,6 +73,12 @@ def split_into_sections(pages: Sequence[Page], outline: Sequence[OutlineEntry]) 
             sections[-1].heading = f"{sections[-1].heading} {placed.text.strip()}"
         sections[-1].lines.append(placed)
     return _merge_small([section for section in sections if section.lines])
+
+
+def find_left_out_lines(pages: Sequence[Page]) -> set[tuple[int, int]]:
+    """Lines that belong in no passage, as (page number, start): running lines and what can't be read."""
+    unreadable = {(page.number, start) for page in pages for start in page_quality(page).unreadable_lines}
+    return unreadable | find_running_lines(pages)
 
 
 def find_running_lines(pages: Sequence[Page]) -> set[tuple[int, int]]:
@@ -159,16 +155,6 @@ def _numbers_stand_or_count(alike: Sequence[tuple[Page, Line]]) -> bool:
     return all(
         len(set(column)) == 1 or len({value - number for value, number in zip(column, pages, strict=True)}) == 1
         for column in zip(*values, strict=True)
-    )
-
-
-def lines_of(page: Page) -> tuple[Line, ...]:
-    """The page's lines; where it was read without places, its text cut at the line ends."""
-    if page.lines or not page.text.strip():
-        return page.lines
-    return tuple(
-        Line(match.start(), match.end(), 0, 0, 0, 0, font_size=0, bold=False)
-        for match in re.finditer(r"[^\r\n]+", page.text)
     )
 
 

@@ -20,6 +20,7 @@ from pypdf.errors import PyPdfError
 from core.errors import ReadError
 from core.types import Box, Line, Metadata, OutlineEntry, Page, PaperText
 from indexer.metadata import find_authors, find_title, find_year
+from indexer.quality import has_usable_text
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,11 @@ def read_paper(path: Path, name: str | None = None) -> PaperText:
     if not any(page.text.strip() for page in pages):
         of_pages = "its only page" if len(pages) == 1 else f"any of its {len(pages)} pages"
         raise ReadError(f"'{name}' has no text layer on {of_pages}. Run OCR on it first.")
+    if not has_usable_text(pages):
+        raise ReadError(
+            f"The text layer of '{name}' is unreadable, because its fonts give codes in place of letters, so its pages "
+            "need OCR. Run OCR on it first, with the text layer replaced."
+        )
     outline, metadata = _read_outline_and_metadata(path, name)
     return PaperText(
         pages=pages,
