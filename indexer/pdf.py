@@ -157,15 +157,13 @@ def _character(code: int) -> str:
     return chr(code)
 
 
+# PDFium takes a hyphen at a line end and the line end away together, and leaves one of the last two for both.
+_LINE = re.compile(r"[^\r\n\x02\ufffe]+[\x02\ufffe]?|[\x02\ufffe]")
+
+
 def _line_ranges(text: str) -> Iterator[tuple[int, int]]:
-    start = 0
-    for index, character in enumerate(text):
-        if character in "\r\n":
-            if index > start:
-                yield start, index
-            start = index + 1
-    if start < len(text):
-        yield start, len(text)
+    for match in _LINE.finditer(text):
+        yield match.span()
 
 
 def _read_line(text_page: pdfium.PdfTextPage, text: str, start: int, end: int) -> Line:
