@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.types import ChunkKind, OutlineEntry, Page
+from indexer.contents import find_contents
 from indexer.headings import continues, find_headings
 from indexer.lines import PlacedLine, lines_of
 from indexer.quality import page_quality
@@ -47,9 +48,10 @@ def split_into_sections(pages: Sequence[Page], outline: Sequence[OutlineEntry]) 
 
 
 def find_left_out_lines(pages: Sequence[Page]) -> set[tuple[int, int]]:
-    """Lines that belong in no passage, as (page number, start): running lines and what can't be read."""
+    """Lines that belong in no passage, as (page number, start): running lines, contents, and what can't be read."""
     unreadable = {(page.number, start) for page in pages for start in page_quality(page).unreadable_lines}
-    return unreadable | find_running_lines(pages)
+    contents = {(page.number, start) for page in pages for start in find_contents(page)}
+    return unreadable | contents | find_running_lines(pages)
 
 
 def _cut_at_headings(lines: Sequence[PlacedLine], outline: Sequence[OutlineEntry]) -> list[Section]:
