@@ -95,6 +95,17 @@ def content_hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+class ChunkKind(StrEnum):
+    """What part of a paper a passage is; a figure is the text inside it, a footnote also a notice."""
+
+    BODY = "body"
+    CAPTION = "caption"
+    FIGURE = "figure"
+    TABLE = "table"
+    FOOTNOTE = "footnote"
+    REFERENCE = "reference"
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A passage before it is stored: what is embedded, and where it stands (spans in reading order)."""
@@ -102,6 +113,7 @@ class Chunk:
     text: str
     spans: tuple[Span, ...]
     section: str | None = None
+    kind: ChunkKind = ChunkKind.BODY
 
 
 @dataclass(frozen=True, slots=True)

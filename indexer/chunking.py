@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from core.types import Chunk, OutlineEntry, Page, Span
+from core.types import Chunk, ChunkKind, OutlineEntry, Page, Span
 from indexer.layout import Section, split_into_sections
 from indexer.text import Vocabulary, normalise_text
 
@@ -46,6 +46,7 @@ class _Flow:
     raw: str
     places: NDArray[np.int64]
     heading: str | None
+    kind: ChunkKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ Measure = Callable[[Sequence[_Piece]], list[_Piece]]
 def chunk_pages(
     pages: Sequence[Page], outline: Sequence[OutlineEntry], count_tokens: CountTokens, settings: ChunkingSettings
 ) -> list[Chunk]:
-    """Chunks in reading order; every visible character but running lines is in at least one."""
+    """Chunks in reading order; every visible character of a line that is not left out is in at least one."""
     vocabulary = Vocabulary(page.text for page in pages)
 
     def measure(pieces: Sequence[_Piece]) -> list[_Piece]:
@@ -79,7 +80,9 @@ def chunk_pages(
     # A tokenizer may see more tokens in a whole than in its parts.
     drafts = _halve_long(measure(drafts), measure, settings.max_tokens)
     chunks = [_make_chunk(draft, vocabulary) for draft in drafts]
-    return [chunk for chunk in chunks if chunk.text]
+    return sorted(
+        (chunk for chunk in chunks if chunk.text), key=lambda chunk: (chunk.spans[0].page, chunk.spans[0].start)
+    )
 
 
 def _make_flow(section: Section) -> _Flow:
@@ -92,7 +95,7 @@ def _make_flow(section: Section) -> _Flow:
             texts.append("\n")
             places.append(np.array([_NOWHERE], dtype=np.int64))
     heading = " ".join(normalise_text(section.heading, Vocabulary(())).split()) if section.heading else None
-    return _Flow("".join(texts), np.concatenate(places), heading)
+    return _Flow("".join(texts), np.concatenate(places), heading, section.kind)
 
 
 def _split_sentences(flow: _Flow) -> Iterator[_Piece]:
@@ -201,7 +204,7 @@ def _middle(text: str) -> int:
 def _make_chunk(draft: _Piece, vocabulary: Vocabulary) -> Chunk:
     flow = draft.flow
     text = normalise_text(flow.raw[draft.start : draft.end], vocabulary)
-    return Chunk(text, _spans(flow, draft.start, draft.end), flow.heading)
+    return Chunk(text, _spans(flow, draft.start, draft.end), flow.heading, flow.kind)
 
 
 def _spans(flow: _Flow, start: int, end: int) -> tuple[Span, ...]:

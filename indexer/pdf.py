@@ -20,6 +20,7 @@ from pypdf.errors import PyPdfError
 from core.errors import ReadError
 from core.types import Box, Line, Metadata, OutlineEntry, Page, PaperText
 from indexer.metadata import find_authors, find_title, find_year
+from indexer.quality import has_usable_text
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,11 @@ def read_paper(path: Path, name: str | None = None) -> PaperText:
     if not any(page.text.strip() for page in pages):
         of_pages = "its only page" if len(pages) == 1 else f"any of its {len(pages)} pages"
         raise ReadError(f"'{name}' has no text layer on {of_pages}. Run OCR on it first.")
+    if not has_usable_text(pages):
+        raise ReadError(
+            f"The text layer of '{name}' is unreadable, because its fonts give codes in place of letters, so its pages "
+            "need OCR. Run OCR on it first, with the text layer replaced."
+        )
     outline, metadata = _read_outline_and_metadata(path, name)
     return PaperText(
         pages=pages,
@@ -151,15 +157,13 @@ def _character(code: int) -> str:
     return chr(code)
 
 
+# PDFium takes a hyphen at a line end and the line end away together, and leaves one of the last two for both.
+_LINE = re.compile(r"[^\r\n\x02\ufffe]+[\x02\ufffe]?|[\x02\ufffe]")
+
+
 def _line_ranges(text: str) -> Iterator[tuple[int, int]]:
-    start = 0
-    for index, character in enumerate(text):
-        if character in "\r\n":
-            if index > start:
-                yield start, index
-            start = index + 1
-    if start < len(text):
-        yield start, len(text)
+    for match in _LINE.finditer(text):
+        yield match.span()
 
 
 def _read_line(text_page: pdfium.PdfTextPage, text: str, start: int, end: int) -> Line:

@@ -21,6 +21,7 @@ class Text:
     y: float = TOP
     size: float = 10
     bold: bool = False
+    upright: bool = False
 
 
 def make_pdf(pages: Sequence[Sequence[Text]], info: dict[str, str] | None = None, page_attributes: str = "") -> bytes:
@@ -94,7 +95,8 @@ def write(folder: Path, name: str, content: bytes) -> Path:
 
 def _show(line: Text) -> str:
     font = "F2" if line.bold else "F1"
-    return f"BT /{font} {line.size} Tf {line.x} {line.y} Td ({_escape(line.text)}) Tj ET"
+    turn = "0 1 -1 0" if line.upright else "1 0 0 1"
+    return f"BT /{font} {line.size} Tf {turn} {line.x} {line.y} Tm ({_escape(line.text)}) Tj ET"
 
 
 def _escape(text: str) -> str:

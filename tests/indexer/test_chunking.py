@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.types import Line, OutlineEntry, Page
+from core.types import ChunkKind, Line, OutlineEntry, Page
 from indexer.chunking import ChunkingSettings, chunk_pages
 from indexer.encoder import Encoder
-from indexer.layout import find_running_lines
+from indexer.layout import find_left_out_lines
 from indexer.pdf import read_paper
 from tests.papers import Text, lines_down, make_pdf, write
 
@@ -197,7 +197,7 @@ def test_every_visible_character_is_in_a_chunk_and_no_chunk_is_too_long(lines: l
     pages = [page_of(on_page, number) for number, on_page in enumerate(lines, start=1)]
     chunks = chunk_pages(pages, (), count_words, ChunkingSettings(max_tokens=limit))
     assert all(tokens <= limit for tokens in count_words([chunk.text for chunk in chunks]))
-    running = find_running_lines(pages)
+    left_out = find_left_out_lines(pages)
     covered: dict[int, set[int]] = {page.number: set() for page in pages}
     for chunk in chunks:
         for span in chunk.spans:
@@ -205,7 +205,7 @@ def test_every_visible_character_is_in_a_chunk_and_no_chunk_is_too_long(lines: l
             covered[span.page].update(range(span.start, span.end))
     for page in pages:
         for line in page.lines:
-            if (page.number, line.start) in running:
+            if (page.number, line.start) in left_out:
                 continue
             for index in range(line.start, line.end):
                 assert index in covered[page.number] or not _shows(page.text[index]), repr(page.text[index])
@@ -229,7 +229,7 @@ def test_real_papers_keep_the_limit_and_have_hardly_a_fragment(minilm: Encoder, 
     for path in sorted((shared_data / "pdfs" / "papers").rglob("*.pdf"))[::9]:
         paper = read_paper(path)
         chunks = chunk_pages(paper.pages, paper.outline, minilm.count_tokens, ChunkingSettings())
-        tokens += minilm.count_tokens([chunk.text for chunk in chunks])
+        tokens += minilm.count_tokens([chunk.text for chunk in chunks if chunk.kind is ChunkKind.BODY])
     assert len(tokens) > 300
     assert max(tokens) <= 200
     assert sum(count < 20 for count in tokens) <= 0.01 * len(tokens)
