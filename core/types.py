@@ -127,6 +127,7 @@ class StoredChunk:
     text: str
     spans: tuple[Span, ...]
     section: str | None
+    kind: ChunkKind = ChunkKind.BODY
 
     @property
     def page(self) -> int:

@@ -112,6 +112,7 @@ def _as_json(result: SearchResult) -> dict[str, object]:
                 "end": hit.chunk.end,
                 "spans": [{"page": span.page, "start": span.start, "end": span.end} for span in hit.chunk.spans],
                 "section": hit.chunk.section,
+                "kind": hit.chunk.kind,
                 "text": hit.chunk.text,
             }
             for hit in result.hits

@@ -10,6 +10,7 @@ from core.errors import NotFoundError
 from core.types import (
     UNFINISHED,
     Chunk,
+    ChunkKind,
     Document,
     DocumentState,
     Metadata,
@@ -124,9 +125,9 @@ def store_reading(
             [(document_id, page.number, page.text, page.width, page.height) for page in pages],
         )
         db.conn.executemany(
-            "INSERT INTO chunks (document_id, text, spans, section, content_hash) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO chunks (document_id, text, spans, section, kind, content_hash) VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (document_id, chunk.text, _spans_json(chunk.spans), chunk.section, content_hash(chunk.text))
+                (document_id, chunk.text, _spans_json(chunk.spans), chunk.section, chunk.kind, content_hash(chunk.text))
                 for chunk in chunks
             ],
         )
@@ -224,6 +225,7 @@ def _stored_chunk(row: dict[str, Any]) -> StoredChunk:
         text=row["text"],
         spans=spans_from_json(row["spans"]),
         section=row["section"],
+        kind=ChunkKind(row["kind"]),
     )
 
 

@@ -153,6 +153,12 @@ def m006_activations_against_advice(db: Database) -> None:
     db.conn.execute("ALTER TABLE activations ADD COLUMN against_advice INTEGER NOT NULL DEFAULT 0")
 
 
+@migrations()
+def m007_kinds_of_chunks(db: Database) -> None:
+    # What was read before is body text until it is read again.
+    db.conn.execute("ALTER TABLE chunks ADD COLUMN kind TEXT NOT NULL DEFAULT 'body'")
+
+
 def _execute_all(db: Database, script: str) -> None:
     """Run the statements inside the migration's transaction, which `executescript` would commit."""
     statement = ""

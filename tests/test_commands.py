@@ -18,7 +18,7 @@ DOCUMENT_FIELDS = {
 }  # fmt: skip
 HIT_FIELDS = {
     "rank", "score", "chunk_id", "document_id", "document", "title", "page", "start", "end", "spans", "section",
-    "text",
+    "kind", "text",
 }  # fmt: skip
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
