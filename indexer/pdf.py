@@ -1,4 +1,4 @@
-"""Read a PDF, and show its pages: PDFium for text, glyph boxes and pictures, pypdf for outline, metadata, encryption.
+"""Read a PDF, and show its pages, with PDFium.
 
 Imported by the child process that reads one file, so it imports neither PyTorch nor NumPy-heavy packages.
 """
@@ -11,13 +11,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from statistics import median
 
-import pypdf
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
-from pypdf.errors import PyPdfError
 
 from core.errors import ReadError
 from core.types import Box, Line, Metadata, OutlineEntry, Page, PaperText
@@ -53,6 +52,8 @@ def read_paper(path: Path, name: str | None = None) -> PaperText:
     with _PDFIUM, _open(path, name) as document:
         pages = tuple(_read_page(document, number) for number in range(1, len(document) + 1))
         front = _mark_gaps(document, pages[0]) if pages[0].lines else pages[0]
+        outline = tuple(_read_outline(document))
+        declared = document.get_metadata_dict()
     if not any(page.text.strip() for page in pages):
         of_pages = "its only page" if len(pages) == 1 else f"any of its {len(pages)} pages"
         raise ReadError(f"'{name}' has no text layer on {of_pages}. Run OCR on it first.")
@@ -61,19 +62,7 @@ def read_paper(path: Path, name: str | None = None) -> PaperText:
             f"The text layer of '{name}' is unreadable, because its fonts give codes in place of letters, so its pages "
             "need OCR. Run OCR on it first, with the text layer replaced."
         )
-    outline, metadata = _read_outline_and_metadata(path, name)
-    return PaperText(pages, outline, _find_metadata(front, metadata, name))
-
-
-def _find_metadata(front: Page, declared: dict[str, str], name: str) -> Metadata:
-    doi, arxiv_id = find_identifiers(front)
-    return Metadata(
-        title=find_title(declared.get("/Title"), front, name),
-        authors=find_authors(declared.get("/Author"), front),
-        year=find_year(front),
-        doi=doi,
-        arxiv_id=arxiv_id,
-    )
+    return PaperText(pages, outline, _find_metadata(front, declared, name))
 
 
 def count_pages(path: Path) -> int:
@@ -153,9 +142,7 @@ def _read_page(document: pdfium.PdfDocument, number: int) -> Page:
     except pdfium.PdfiumError as error:
         logger.warning("page %d: %s", number, error)
         return Page(number, "", 0.0, 0.0)
-    text = "".join(
-        _character(pdfium_c.FPDFText_GetUnicode(text_page, index)) for index in range(text_page.count_chars())
-    )
+    text = _read_text(text_page)
     lines = tuple(_read_line(text_page, text, start, end) for start, end in _line_ranges(text))
     text_page.close()
     page.close()
@@ -187,6 +174,18 @@ def _mark_gaps(document: pdfium.PdfDocument, page: Page) -> Page:
     return replace(page, text="".join(characters))
 
 
+def _read_text(text_page: pdfium.PdfTextPage) -> str:
+    """One character for each of PDFium's, at once where its own text has as many, else one by one."""
+    count = text_page.count_chars()
+    buffer = (ctypes.c_ushort * (count + 1))()
+    # The count comes with a final zero, and without the characters that PDFium's own text leaves out.
+    if pdfium_c.FPDFText_GetText(text_page, 0, count, buffer) == count + 1:
+        text = bytes(buffer)[: 2 * count].decode("utf-16-le", "replace")
+        if len(text) == count and not _DOUBTFUL.search(text):
+            return _HYPHEN.sub(lambda match: _character(pdfium_c.FPDFText_GetUnicode(text_page, match.start())), text)
+    return "".join(_character(pdfium_c.FPDFText_GetUnicode(text_page, index)) for index in range(count))
+
+
 def _character(code: int) -> str:
     """One character for one of PDFium's, whatever it is, so that offsets stay glyph indices."""
     if code == 0 or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
@@ -194,6 +193,10 @@ def _character(code: int) -> str:
     return chr(code)
 
 
+# What two of UTF-16's units, or none, may stand behind.
+_DOUBTFUL = re.compile(r"[\x00\ufffd\U00010000-\U0010ffff]")
+# PDFium's own text has another character for a hyphen at a line end than its single characters have.
+_HYPHEN = re.compile(r"\ufffe")
 # PDFium takes a hyphen at a line end and the line end away together, and leaves one of the last two for both.
 _LINE = re.compile(r"[^\r\n\x02\ufffe]+[\x02\ufffe]?|[\x02\ufffe]")
 
@@ -254,49 +257,20 @@ def _to_device(page: pdfium.PdfPage, scale: int, x: float, y: float) -> tuple[in
 # --- outline and metadata ----------------------------------------------------------------------
 
 
-def _read_outline_and_metadata(path: Path, name: str) -> tuple[tuple[OutlineEntry, ...], dict[str, str]]:
-    """What pypdf finds; a PDF that PDFium reads and pypdf does not still is a paper, without these."""
-    logging.getLogger("pypdf").setLevel(logging.ERROR)
-    try:
-        reader = pypdf.PdfReader(path)
-        if reader.is_encrypted:
-            reader.decrypt("")
-        metadata = {str(key): str(value) for key, value in (reader.metadata or {}).items()}
-    except _PYPDF_TROUBLES as error:
-        logger.info("%s: no metadata: %s", name, error)
-        return (), {}
-    try:
-        return tuple(_walk_outline(reader)), metadata
-    except _PYPDF_TROUBLES as error:
-        logger.info("%s: no outline: %s", name, error)
-        return (), metadata
+def _read_outline(document: pdfium.PdfDocument) -> Iterator[OutlineEntry]:
+    for bookmark in islice(document.get_toc(), _MOST_OUTLINE_ENTRIES):
+        title, destination = bookmark.get_title(), bookmark.get_dest()
+        index = destination.get_index() if destination else None
+        if title and index is not None:
+            yield OutlineEntry(title.strip(), index + 1, bookmark.level + 1)
 
 
-# What pypdf lets out of malformed files, besides its own errors.
-_PYPDF_TROUBLES = (
-    PyPdfError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    IndexError,
-    AssertionError,
-    RecursionError,
-    NotImplementedError,
-    OverflowError,
-    OSError,
-)
-
-
-def _walk_outline(reader: pypdf.PdfReader) -> Iterator[OutlineEntry]:
-    stack: list[tuple[object, int]] = [(reader.outline, 0)]
-    found = 0
-    while stack and found < _MOST_OUTLINE_ENTRIES:
-        item, level = stack.pop()
-        if isinstance(item, list):
-            stack.extend((child, level + 1) for child in reversed(item))
-        elif isinstance(item, pypdf.generic.Destination):
-            page = reader.get_destination_page_number(item)
-            if page is not None and page >= 0 and item.title:
-                found += 1
-                yield OutlineEntry(str(item.title).strip(), page + 1, level)
+def _find_metadata(front: Page, declared: dict[str, str], name: str) -> Metadata:
+    doi, arxiv_id = find_identifiers(front)
+    return Metadata(
+        title=find_title(declared.get("Title"), front, name),
+        authors=find_authors(declared.get("Author"), front),
+        year=find_year(front),
+        doi=doi,
+        arxiv_id=arxiv_id,
+    )
