@@ -207,25 +207,32 @@ def _line_ranges(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _read_line(text_page: pdfium.PdfTextPage, text: str, start: int, end: int) -> Line:
-    rectangles = text_page.count_rects(start, end - start)
-    corners = [text_page.get_rect(index) for index in range(rectangles)] or [(0.0, 0.0, 0.0, 0.0)]
+    left, bottom, right, top = _line_box(text_page, start, end)
     visible = [index for index in range(start, end) if not text[index].isspace()]
     sampled = visible[:: max(len(visible) // _SAMPLED_CHARACTERS, 1)] or [start]
-    heights = []
-    for index in sampled:
-        # The loose box is the font's own height as displayed; the font size alone leaves the text matrix out.
-        _, bottom, _, top = text_page.get_charbox(index, loose=True)
-        heights.append(abs(top - bottom))
-    return Line(
-        start=start,
-        end=end,
-        left=min(corner[0] for corner in corners),
-        bottom=min(corner[1] for corner in corners),
-        right=max(corner[2] for corner in corners),
-        top=max(corner[3] for corner in corners),
-        font_size=sorted(heights)[len(heights) // 2],
-        bold=all(_is_bold(text_page, index) for index in (sampled[0], sampled[-1])),
-    )
+    heights = sorted(_height(text_page, index) for index in sampled)
+    bold = all(_is_bold(text_page, index) for index in (sampled[0], sampled[-1]))
+    return Line(start, end, left, bottom, right, top, font_size=heights[len(heights) // 2], bold=bold)
+
+
+def _line_box(text_page: pdfium.PdfTextPage, start: int, end: int) -> tuple[float, float, float, float]:
+    """Left, bottom, right, top of the characters together; zeroes where none has a place."""
+    corners = []
+    for index in range(pdfium_c.FPDFText_CountRects(text_page, start, end - start)):
+        left, top, right, bottom = (pdfium_c.c_double() for _ in range(4))
+        pdfium_c.FPDFText_GetRect(text_page, index, left, top, right, bottom)
+        corners.append((left.value, bottom.value, right.value, top.value))
+    if not corners:
+        return 0.0, 0.0, 0.0, 0.0
+    lefts, bottoms, rights, tops = zip(*corners, strict=True)
+    return min(lefts), min(bottoms), max(rights), max(tops)
+
+
+def _height(text_page: pdfium.PdfTextPage, index: int) -> float:
+    """Of a character's loose box: the font's own height as displayed; the font size leaves the text matrix out."""
+    box = pdfium_c.FS_RECTF()
+    pdfium_c.FPDFText_GetLooseCharBox(text_page, index, box)
+    return abs(box.top - box.bottom)
 
 
 def _is_bold(text_page: pdfium.PdfTextPage, index: int) -> bool:

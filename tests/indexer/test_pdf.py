@@ -1,6 +1,7 @@
 from io import BytesIO
 from pathlib import Path
 
+import pypdfium2 as pdfium
 import pytest
 from PIL import Image
 
@@ -114,3 +115,14 @@ def test_a_page_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_real_papers_tell_their_title_and_year(shared_data: Path, name: str, title: str, year: int | None) -> None:
     metadata = read_paper(shared_data / "pdfs" / "papers" / name).metadata
     assert (metadata.title, metadata.year) == (title, year)
+
+
+@pytest.mark.parametrize("name", ["FlagEmbedding/BGE_M3.pdf", "papers-we-love/p5-a-protocal*", "texlive-docs/tlmgr*"])
+def test_the_text_of_real_pages_is_pdfiums_character_by_character(shared_data: Path, name: str) -> None:
+    (path,) = (shared_data / "pdfs" / "papers").glob(name)
+    pages = read_paper(path).pages
+    with pdfium.PdfDocument(path) as document:
+        for page in pages:
+            text_page = document[page.number - 1].get_textpage()
+            codes = [pdfium.raw.FPDFText_GetUnicode(text_page, index) for index in range(text_page.count_chars())]
+            assert page.text == "".join(chr(code) if code else "\ufffd" for code in codes)
