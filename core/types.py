@@ -54,9 +54,13 @@ class OutlineEntry:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
+    """What is known of a paper. `year` is that of its appearance by its own first page, never the file's."""
+
     title: str | None = None
     authors: tuple[str, ...] = ()
     year: int | None = None
+    doi: str | None = None
+    arxiv_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

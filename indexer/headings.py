@@ -25,12 +25,19 @@ _NAMED = re.compile(
     r"\s*[.:]?$",
     re.IGNORECASE,
 )
+_FORMULA = re.compile(r"[=^{}$<>\\|\"]")
+_LONG_WORD = re.compile(r"[^\W\d_]{4}|[\u2e80-\uffef]{2}")
 
 
 def continues(before: PlacedLine, placed: PlacedLine) -> bool:
     gap = before.line.bottom - placed.line.top
     same_size = abs(before.line.font_size - placed.line.font_size) < 0.1 * before.line.font_size
     return before.page is placed.page and same_size and abs(gap) < before.line.font_size and not starts_section(placed)
+
+
+def is_named_section(text: str) -> bool:
+    """Whether the text is the usual name of a section, as "Abstract" is, with or without a number."""
+    return bool(_NAMED.match(text))
 
 
 def starts_section(placed: PlacedLine) -> bool:
@@ -47,7 +54,9 @@ def find_headings(lines: Sequence[PlacedLine], outline: Iterable[OutlineEntry]) 
     looks = {
         index
         for index, placed in enumerate(lines)
-        if _looks_like_heading(placed, body, usual_width) and not _inside_running_text(lines, index)
+        if _looks_like_heading(placed, body, usual_width)
+        and not _inside_running_text(lines, index)
+        and not _is_in_paragraph(lines, index)
     }
     return named | looks | _find_continuations(lines, named | looks, body, usual_width)
 
@@ -74,18 +83,18 @@ def _looks_like_heading(placed: PlacedLine, body: float, usual_width: float) -> 
     letters = sum(character.isalpha() for character in text)
     if not 3 <= len(text) <= _LONGEST_HEADING or letters < 0.6 * len(text.replace(" ", "")) or letters < 3:
         return False
-    if _NAMED.match(text):
+    if _NAMED.match(text) and not text[0].islower():
         return True
     numbered = _NUMBERED.match(text)
     short = line.right - line.left < 0.95 * usual_width or len(text) < 60
-    if numbered and numbered["name"][0].isupper():
+    if numbered and not numbered["name"][0].islower():
         # Some journals set their headings in capitals of the body's size.
         name = numbered["name"]
         capitals = name.isupper() and name[1] != "." and sum(map(str.isalpha, name)) >= _CAPITALS_OF_A_HEADING
         return (line.bold or line.font_size > 1.05 * body or capitals) and short
     if placed.page.number == 1 or not text[0].isupper() or text[-1] in ".,;:":
         return False  # the first page's large lines are the title and the authors
-    return line.font_size > 1.15 * body and short
+    return line.font_size > 1.15 * body and short and not _FORMULA.search(text) and bool(_LONG_WORD.search(text))
 
 
 def _inside_running_text(lines: Sequence[PlacedLine], index: int) -> bool:
@@ -98,6 +107,20 @@ def _inside_running_text(lines: Sequence[PlacedLine], index: int) -> bool:
         and before.text.rstrip()[-1:] in (",", "\x02", "-")
         and abs(before.line.font_size - here.line.font_size) < 0.05 * here.line.font_size
     )
+
+
+def _is_in_paragraph(lines: Sequence[PlacedLine], index: int) -> bool:
+    """Whether more lines of the same type follow each other here than a heading has."""
+    first = last = index
+    while first > 0 and _same_type(lines[first - 1], lines[first]):
+        first -= 1
+    while last + 1 < len(lines) and _same_type(lines[last], lines[last + 1]) and last - first < _MOST_HEADING_LINES:
+        last += 1
+    return last - first >= _MOST_HEADING_LINES and not starts_section(lines[index])
+
+
+def _same_type(before: PlacedLine, placed: PlacedLine) -> bool:
+    return before.line.bold == placed.line.bold and continues(before, placed)
 
 
 def _find_outline_headings(lines: Sequence[PlacedLine], outline: Iterable[OutlineEntry]) -> set[int]:

@@ -1,4 +1,4 @@
-"""Read a PDF, and show its pages: PDFium for text, glyph boxes and pictures, pypdf for outline, metadata, encryption.
+"""Read a PDF, and show its pages, with PDFium.
 
 Imported by the child process that reads one file, so it imports neither PyTorch nor NumPy-heavy packages.
 """
@@ -10,16 +10,17 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from statistics import median
 
-import pypdf
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
-from pypdf.errors import PyPdfError
 
 from core.errors import ReadError
 from core.types import Box, Line, Metadata, OutlineEntry, Page, PaperText
-from indexer.metadata import find_authors, find_title, find_year
+from indexer.metadata import find_authors, find_identifiers, find_title, find_year
 from indexer.quality import has_usable_text
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,12 @@ _WIDEST_PICTURE = 3000
 # A line's height and weight are told from a few of its characters.
 _SAMPLED_CHARACTERS = 5
 _MOST_OUTLINE_ENTRIES = 5000
+# A space is none where it is so much narrower than those beside it, given so many.
+_KERNED_GAP = 0.55
+_FEWEST_GAPS = 3
+# In heights of a line.
+_COLUMN_GAP = 1.0
+_MOST_FRONT_LINES = 30
 
 
 def read_paper(path: Path, name: str | None = None) -> PaperText:
@@ -44,6 +51,9 @@ def read_paper(path: Path, name: str | None = None) -> PaperText:
     _require_pdf(path, name)
     with _PDFIUM, _open(path, name) as document:
         pages = tuple(_read_page(document, number) for number in range(1, len(document) + 1))
+        front = _mark_gaps(document, pages[0]) if pages[0].lines else pages[0]
+        outline = tuple(_read_outline(document))
+        declared = document.get_metadata_dict()
     if not any(page.text.strip() for page in pages):
         of_pages = "its only page" if len(pages) == 1 else f"any of its {len(pages)} pages"
         raise ReadError(f"'{name}' has no text layer on {of_pages}. Run OCR on it first.")
@@ -52,16 +62,7 @@ def read_paper(path: Path, name: str | None = None) -> PaperText:
             f"The text layer of '{name}' is unreadable, because its fonts give codes in place of letters, so its pages "
             "need OCR. Run OCR on it first, with the text layer replaced."
         )
-    outline, metadata = _read_outline_and_metadata(path, name)
-    return PaperText(
-        pages=pages,
-        outline=outline,
-        metadata=Metadata(
-            title=find_title(metadata.get("/Title"), pages[0], name),
-            authors=find_authors(metadata.get("/Author")),
-            year=find_year(pages[0].text, metadata.get("/CreationDate")),
-        ),
-    )
+    return PaperText(pages, outline, _find_metadata(front, declared, name))
 
 
 def count_pages(path: Path) -> int:
@@ -141,13 +142,48 @@ def _read_page(document: pdfium.PdfDocument, number: int) -> Page:
     except pdfium.PdfiumError as error:
         logger.warning("page %d: %s", number, error)
         return Page(number, "", 0.0, 0.0)
-    text = "".join(
-        _character(pdfium_c.FPDFText_GetUnicode(text_page, index)) for index in range(text_page.count_chars())
-    )
+    text = _read_text(text_page)
     lines = tuple(_read_line(text_page, text, start, end) for start, end in _line_ranges(text))
     text_page.close()
     page.close()
     return Page(number, text, width, height, lines)
+
+
+def _mark_gaps(document: pdfium.PdfDocument, page: Page) -> Page:
+    """The first page with its front's spaces by their width: a tab between columns, an invisible one within a word.
+
+    PDFium sees a space in wide-set words, as in "REAC T", and but one between two authors side by side.
+    """
+    characters = list(page.text)
+    pdf_page = document[page.number - 1]
+    text_page = pdf_page.get_textpage()
+    for line in page.lines[:_MOST_FRONT_LINES]:
+        gaps = {
+            index: text_page.get_charbox(index + 1)[0] - text_page.get_charbox(index - 1)[2]
+            for index in range(line.start + 1, line.end - 1)
+            if page.text[index] == " " and pdfium_c.FPDFText_IsGenerated(text_page, index) == 1
+        }
+        narrow = _KERNED_GAP * median(gaps.values()) if len(gaps) >= _FEWEST_GAPS else 0.0
+        for index, gap in gaps.items():
+            if gap < narrow:
+                characters[index] = "\u200b"
+            elif gap > _COLUMN_GAP * line.font_size:
+                characters[index] = "\t"
+    text_page.close()
+    pdf_page.close()
+    return replace(page, text="".join(characters))
+
+
+def _read_text(text_page: pdfium.PdfTextPage) -> str:
+    """One character for each of PDFium's, at once where its own text has as many, else one by one."""
+    count = text_page.count_chars()
+    buffer = (ctypes.c_ushort * (count + 1))()
+    # The count comes with a final zero, and without the characters that PDFium's own text leaves out.
+    if pdfium_c.FPDFText_GetText(text_page, 0, count, buffer) == count + 1:
+        text = bytes(buffer)[: 2 * count].decode("utf-16-le", "replace")
+        if len(text) == count and not _DOUBTFUL.search(text):
+            return _HYPHEN.sub(lambda match: _character(pdfium_c.FPDFText_GetUnicode(text_page, match.start())), text)
+    return "".join(_character(pdfium_c.FPDFText_GetUnicode(text_page, index)) for index in range(count))
 
 
 def _character(code: int) -> str:
@@ -157,6 +193,10 @@ def _character(code: int) -> str:
     return chr(code)
 
 
+# What two of UTF-16's units, or none, may stand behind.
+_DOUBTFUL = re.compile(r"[\x00\ufffd\U00010000-\U0010ffff]")
+# PDFium's own text has another character for a hyphen at a line end than its single characters have.
+_HYPHEN = re.compile(r"\ufffe")
 # PDFium takes a hyphen at a line end and the line end away together, and leaves one of the last two for both.
 _LINE = re.compile(r"[^\r\n\x02\ufffe]+[\x02\ufffe]?|[\x02\ufffe]")
 
@@ -167,25 +207,32 @@ def _line_ranges(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _read_line(text_page: pdfium.PdfTextPage, text: str, start: int, end: int) -> Line:
-    rectangles = text_page.count_rects(start, end - start)
-    corners = [text_page.get_rect(index) for index in range(rectangles)] or [(0.0, 0.0, 0.0, 0.0)]
+    left, bottom, right, top = _line_box(text_page, start, end)
     visible = [index for index in range(start, end) if not text[index].isspace()]
     sampled = visible[:: max(len(visible) // _SAMPLED_CHARACTERS, 1)] or [start]
-    heights = []
-    for index in sampled:
-        # The loose box is the font's own height as displayed; the font size alone leaves the text matrix out.
-        _, bottom, _, top = text_page.get_charbox(index, loose=True)
-        heights.append(abs(top - bottom))
-    return Line(
-        start=start,
-        end=end,
-        left=min(corner[0] for corner in corners),
-        bottom=min(corner[1] for corner in corners),
-        right=max(corner[2] for corner in corners),
-        top=max(corner[3] for corner in corners),
-        font_size=sorted(heights)[len(heights) // 2],
-        bold=all(_is_bold(text_page, index) for index in (sampled[0], sampled[-1])),
-    )
+    heights = sorted(_height(text_page, index) for index in sampled)
+    bold = all(_is_bold(text_page, index) for index in (sampled[0], sampled[-1]))
+    return Line(start, end, left, bottom, right, top, font_size=heights[len(heights) // 2], bold=bold)
+
+
+def _line_box(text_page: pdfium.PdfTextPage, start: int, end: int) -> tuple[float, float, float, float]:
+    """Left, bottom, right, top of the characters together; zeroes where none has a place."""
+    corners = []
+    for index in range(pdfium_c.FPDFText_CountRects(text_page, start, end - start)):
+        left, top, right, bottom = (pdfium_c.c_double() for _ in range(4))
+        pdfium_c.FPDFText_GetRect(text_page, index, left, top, right, bottom)
+        corners.append((left.value, bottom.value, right.value, top.value))
+    if not corners:
+        return 0.0, 0.0, 0.0, 0.0
+    lefts, bottoms, rights, tops = zip(*corners, strict=True)
+    return min(lefts), min(bottoms), max(rights), max(tops)
+
+
+def _height(text_page: pdfium.PdfTextPage, index: int) -> float:
+    """Of a character's loose box: the font's own height as displayed; the font size leaves the text matrix out."""
+    box = pdfium_c.FS_RECTF()
+    pdfium_c.FPDFText_GetLooseCharBox(text_page, index, box)
+    return abs(box.top - box.bottom)
 
 
 def _is_bold(text_page: pdfium.PdfTextPage, index: int) -> bool:
@@ -217,49 +264,20 @@ def _to_device(page: pdfium.PdfPage, scale: int, x: float, y: float) -> tuple[in
 # --- outline and metadata ----------------------------------------------------------------------
 
 
-def _read_outline_and_metadata(path: Path, name: str) -> tuple[tuple[OutlineEntry, ...], dict[str, str]]:
-    """What pypdf finds; a PDF that PDFium reads and pypdf does not still is a paper, without these."""
-    logging.getLogger("pypdf").setLevel(logging.ERROR)
-    try:
-        reader = pypdf.PdfReader(path)
-        if reader.is_encrypted:
-            reader.decrypt("")
-        metadata = {str(key): str(value) for key, value in (reader.metadata or {}).items()}
-    except _PYPDF_TROUBLES as error:
-        logger.info("%s: no metadata: %s", name, error)
-        return (), {}
-    try:
-        return tuple(_walk_outline(reader)), metadata
-    except _PYPDF_TROUBLES as error:
-        logger.info("%s: no outline: %s", name, error)
-        return (), metadata
+def _read_outline(document: pdfium.PdfDocument) -> Iterator[OutlineEntry]:
+    for bookmark in islice(document.get_toc(), _MOST_OUTLINE_ENTRIES):
+        title, destination = bookmark.get_title(), bookmark.get_dest()
+        index = destination.get_index() if destination else None
+        if title and index is not None:
+            yield OutlineEntry(title.strip(), index + 1, bookmark.level + 1)
 
 
-# What pypdf lets out of malformed files, besides its own errors.
-_PYPDF_TROUBLES = (
-    PyPdfError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    IndexError,
-    AssertionError,
-    RecursionError,
-    NotImplementedError,
-    OverflowError,
-    OSError,
-)
-
-
-def _walk_outline(reader: pypdf.PdfReader) -> Iterator[OutlineEntry]:
-    stack: list[tuple[object, int]] = [(reader.outline, 0)]
-    found = 0
-    while stack and found < _MOST_OUTLINE_ENTRIES:
-        item, level = stack.pop()
-        if isinstance(item, list):
-            stack.extend((child, level + 1) for child in reversed(item))
-        elif isinstance(item, pypdf.generic.Destination):
-            page = reader.get_destination_page_number(item)
-            if page is not None and page >= 0 and item.title:
-                found += 1
-                yield OutlineEntry(str(item.title).strip(), page + 1, level)
+def _find_metadata(front: Page, declared: dict[str, str], name: str) -> Metadata:
+    doi, arxiv_id = find_identifiers(front)
+    return Metadata(
+        title=find_title(declared.get("Title"), front, name),
+        authors=find_authors(declared.get("Author"), front),
+        year=find_year(front),
+        doi=doi,
+        arxiv_id=arxiv_id,
+    )

@@ -86,8 +86,8 @@ def page_quality(page: Page) -> PageQuality:
     """Which lines of the page's text layer can't be read: runs of implausible ones, or all, if it is not usable."""
     lines = lines_of(page)
     every_line = frozenset(line.start for line in lines)
-    unmapped = sum(map(_is_unmapped, page.text))
-    if unmapped >= _FEWEST_UNMAPPED and not any(map(str.isalnum, page.text)):
+    unmapped = 0 if any(map(str.isalnum, page.text)) else sum(map(_is_unmapped, page.text))
+    if unmapped >= _FEWEST_UNMAPPED:
         return PageQuality(every_line, 0.0, unmapped)
     evidence = [_line_evidence(page.text[line.start : line.end]) for line in lines]
     bad = _find_runs([total - _READABLE_LEVEL * pairs for pairs, total in evidence])

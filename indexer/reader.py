@@ -76,8 +76,8 @@ def _limit_memory(megabytes: int) -> None:
 def _from_json(value: dict[str, Any]) -> PaperText:
     pages = tuple(Page(**page | {"lines": tuple(Line(**line) for line in page["lines"])}) for page in value["pages"])
     outline = tuple(OutlineEntry(**entry) for entry in value["outline"])
-    metadata = value["metadata"]
-    return PaperText(pages, outline, Metadata(metadata["title"], tuple(metadata["authors"]), metadata["year"]))
+    metadata = value["metadata"] | {"authors": tuple(value["metadata"]["authors"])}
+    return PaperText(pages, outline, Metadata(**metadata))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ _REFERENCE = re.compile(r"^(?:\[\w{1,12}\]|\d{1,3}\.)\s")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _MOST_CAPTION_LINES = 15
 _MOST_FOOTNOTE_LINES = 20
+_MOST_FIGURE_LINES = 500
 _SMALL = 0.93
 _SAME_SIZE = 0.05
 # How much larger than is usual a step from line to line may be within a paragraph.
@@ -228,7 +229,7 @@ class _RegionFinder:
     ) -> tuple[int, ...]:
         """Lines from a caption on, in this order, up to the running text, a heading or another caption."""
         found: list[int] = []
-        for index in order:
+        for index in order[:_MOST_FIGURE_LINES]:
             if index in self._upright:
                 found.append(index)
                 continue

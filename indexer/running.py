@@ -2,6 +2,7 @@
 
 import math
 import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from statistics import median
@@ -138,17 +139,20 @@ def _find_section_names(pages: Sequence[Page], rows: dict[int, list[list[Line]]]
     if len(band) < max(_FEWEST_BAND, math.ceil(_SHARE_OF_BAND * len(pages))):
         return set()
     places = {(page.number, line.start) for page, row in band for line in row}
-    elsewhere = {
+    elsewhere = sorted(
         _letters(page.text[line.start : line.end])
         for page in pages
         for line in page.lines
         if line.end - line.start <= _LONGEST_SECTION_NAME and (page.number, line.start) not in places
-    }
-    named = [
-        all(any(other.startswith(part) for other in elsewhere) for part in _parts(_row_text(page, row)))
-        for page, row in band
-    ]
+    )
+    named = [all(_is_beginning(part, elsewhere) for part in _parts(_row_text(page, row))) for page, row in band]
     return places if sum(named) >= _SHARE_OF_BAND * len(named) else set()
+
+
+def _is_beginning(text: str, ordered: Sequence[str]) -> bool:
+    """Whether any of the texts, which are in order, begins with this one."""
+    position = bisect_left(ordered, text)
+    return position < len(ordered) and ordered[position].startswith(text)
 
 
 def _row_text(page: Page, row: Sequence[Line]) -> str:

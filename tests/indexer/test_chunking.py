@@ -1,5 +1,6 @@
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -128,6 +129,36 @@ def test_a_heading_of_two_bold_lines_and_one_in_capitals_name_their_sections(tmp
         "3 On the Length of Very Long and Winding Headings",
         "IV. METHODS AND MEANS",
     ]
+
+
+@pytest.mark.parametrize("line", ["result.", "methods", 'Pr "X > y"', "N = {a}"])
+def test_a_line_that_merely_resembles_a_heading_begins_no_section(tmp_path: Path, line: str) -> None:
+    body = ["This is a sentence of the body text, and it is a long one.", "Here is the second sentence of it."] * 2
+    size = 10 if line[0].islower() else 14
+    second = [*lines_down(body), Text(line, y=640, size=size), *lines_down(body, y=620)]
+    chunks = chunk_pages(read(tmp_path, [lines_down(body), second]), (), count_words, ChunkingSettings())
+    assert {chunk.section for chunk in chunks} == {None}
+
+
+def test_a_paragraph_in_large_type_is_no_heading(tmp_path: Path) -> None:
+    body = ["This is a sentence of the body text, and it is a long one.", "Here is the second sentence of it."] * 6
+    large = [
+        Text(f"Large type line {word}", y=500 - 16 * n, size=14) for n, word in enumerate(["a", "b", "c", "d", "e"])
+    ]
+    chunks = chunk_pages(
+        read(tmp_path, [lines_down(body), [*lines_down(body), *large]]), (), count_words, ChunkingSettings()
+    )
+    assert {chunk.section for chunk in chunks} == {None}
+
+
+def test_a_numbered_heading_without_capitals_in_its_script_is_found(tmp_path: Path) -> None:
+    pages = [page_of(["正文在这里。" * 6] * 4)]
+    heading = page_of(["3 全局选项", *["正文在这里。" * 6] * 4], 2)
+    large = replace(heading.lines[0], font_size=15, bold=True)
+    chunks = chunk_pages(
+        [*pages, replace(heading, lines=(large, *heading.lines[1:]))], (), count_words, ChunkingSettings()
+    )
+    assert "3 全局选项" in {chunk.section for chunk in chunks}
 
 
 def test_the_outline_tells_headings_that_do_not_look_like_one(tmp_path: Path) -> None:

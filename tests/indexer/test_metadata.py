@@ -1,0 +1,135 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from core.types import Metadata
+from indexer.pdf import read_paper
+from tests.papers import Text, lines_down, make_pdf, write
+
+SENTENCES = [f"Sentence {word} of this text is as wide as all of the others are." for word in "abcdefghijklmnop"]
+TITLE = Text("The Bending of Light", size=18)
+
+
+def metadata_of(tmp_path: Path, front: Sequence[Text], info: dict[str, str] | None = None) -> Metadata:
+    page = [*front, *lines_down(SENTENCES, y=560)]
+    return read_paper(write(tmp_path, "a.pdf", make_pdf([page], info))).metadata
+
+
+def below_title(*rows: Sequence[str]) -> list[Text]:
+    return [
+        Text(text, x=72 + 150 * column, y=690 - 12 * number, size=11)
+        for number, row in enumerate(rows)
+        for column, text in enumerate(row)
+    ]
+
+
+# --- title ---
+
+
+def test_larger_text_of_a_figure_below_the_addresses_is_no_title(tmp_path: Path) -> None:
+    front = [TITLE, Text("ada@example.org", y=680), Text("Paper Search", y=640, size=24)]
+    assert metadata_of(tmp_path, front).title == "The Bending of Light"
+
+
+def test_a_word_that_is_in_two_pieces_is_joined(tmp_path: Path) -> None:
+    front = [Text("Training b", size=18), Text("y Reducing", x=152.3, size=18)]
+    assert metadata_of(tmp_path, front).title == "Training by Reducing"
+
+
+def test_a_named_section_is_no_title(tmp_path: Path) -> None:
+    assert metadata_of(tmp_path, [Text("Summary", size=18)]).title is None
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("haystack/react_paper.pdf", "REACT: SYNERGIZING REASONING AND ACTING IN LANGUAGE MODELS"),
+        (
+            "AI-research-assistant/1502.03167.pdf",
+            "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift",
+        ),
+        ("paper-qa/pasa.pdf", "PaSa: An LLM Agent for Comprehensive Academic Paper Search"),
+    ],
+)
+def test_real_titles_come_without_gaps_in_their_words(shared_data: Path, name: str, title: str) -> None:
+    assert read_paper(shared_data / "pdfs" / "papers" / name).metadata.title == title
+
+
+# --- authors ---
+
+
+@pytest.mark.parametrize(
+    ("rows", "authors"),
+    [
+        ([["Ada Lovelace and Charles Babbage"]], ("Ada Lovelace", "Charles Babbage")),
+        ([["Ada Lovelace*1, J. von Neumann2"], ["1 University of Tests"]], ("Ada Lovelace", "J. von Neumann")),
+        ([["Ada Lovelace1 Charles Babbage2"]], ("Ada Lovelace", "Charles Babbage")),
+        ([["Ada Lovelace", "Charles Babbage"]], ("Ada Lovelace", "Charles Babbage")),
+        ([["Ada Lovelace"], ["ada@example.org"], ["Charles Babbage"], ["Bell Laboratories"]], None),
+        ([["Ada Lovelace"], ["Palo Alto"]], ("Ada Lovelace",)),
+        ([["Ada Lovelace Charles Babbage"]], ()),
+        ([["University of Tests"], ["Ada Lovelace"]], ()),
+        ([["A subtitle of the paper"]], ()),
+        ([["The Free Haven Project"]], ()),
+        ([["Your Name"]], ()),
+    ],
+)
+def test_authors_are_taken_from_below_the_title_if_they_are_surely_names(
+    tmp_path: Path, rows: list[list[str]], authors: tuple[str, ...] | None
+) -> None:
+    expected = ("Ada Lovelace", "Charles Babbage") if authors is None else authors
+    assert metadata_of(tmp_path, [TITLE, *below_title(*rows)]).authors == expected
+
+
+# --- year and identifiers ---
+
+
+@pytest.mark.parametrize(
+    ("line", "year"),
+    [
+        ("Z. Naturforsch. 54 a, 272-273 (1999); received December 15, 1998", None),
+        ("Z. Naturforsch. 54 a, 272-273 (1999);", 1999),
+        ("Copyright 2010 ACM 978-1-4503-0050-6", 2010),
+        ("2004 LISA XVIII - November 14-19, 2004 - Atlanta, GA", 2004),
+        ("In Proceedings of the 20th Symposium, 2005", 2005),
+        ("August 16, 2010", 2010),
+        ("2021.05.06", 2021),
+        ("Number 9 / September, 1965", 1965),
+        ("Downloaded from example.org on: Aug 15, 2016", None),
+        ("Received 23 July 2007", None),
+    ],
+)
+def test_the_year_is_the_one_the_first_page_gives_the_paper(tmp_path: Path, line: str, year: int | None) -> None:
+    info = {"CreationDate": "D:20120317000926Z"}
+    assert metadata_of(tmp_path, [TITLE, Text(line, y=640, size=8)], info).year == year
+
+
+def test_of_several_dates_the_revision_counts(tmp_path: Path) -> None:
+    front = [TITLE, Text("31 October 1984", y=660), Text("revised: 24 February 2012", y=640)]
+    assert metadata_of(tmp_path, front).year == 2012
+
+
+def test_neither_a_date_in_a_sentence_nor_that_of_the_file_is_a_year(tmp_path: Path) -> None:
+    prose = lines_down(["This has been known since the late 1960's, that is, since January", *SENTENCES[:3]], y=660)
+    front = [TITLE, *prose, *lines_down(["1966, as was published in volume 3 of that year, 1967 to be exact."], y=604)]
+    assert metadata_of(tmp_path, front, {"CreationDate": "D:20190401000000Z"}).year is None
+
+
+@pytest.mark.parametrize(
+    ("stamp", "arxiv_id", "year"),
+    [
+        ("arXiv:1706.03762v7 [cs.CL] 2 Aug 2023", "1706.03762", 2017),
+        ("arXiv:quant-ph/9508027v2 25 Jan 1996", "quant-ph/9508027", 1995),
+    ],
+)
+def test_an_arxiv_paper_is_of_the_year_it_was_first_there(tmp_path: Path, stamp: str, arxiv_id: str, year: int) -> None:
+    metadata = metadata_of(tmp_path, [TITLE, Text(stamp, x=30, y=300, upright=True)])
+    assert (metadata.arxiv_id, metadata.year) == (arxiv_id, year)
+
+
+def test_a_doi_beside_the_text_is_the_papers(tmp_path: Path) -> None:
+    front = [TITLE, Text("https://doi.org/10.1145/3290605.3300233.", y=640, size=8)]
+    assert metadata_of(tmp_path, front).doi == "10.1145/3290605.3300233"
+    cited = [TITLE, *lines_down([*SENTENCES[:2], "as shown in doi:10.1145/1.2 and in the following of others."], y=640)]
+    assert metadata_of(tmp_path, cited).doi is None
