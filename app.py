@@ -53,6 +53,7 @@ def serve(settings: Settings) -> None:
     import torch
     import uvicorn
 
+    from indexer.ingest import sweep_copies
     from indexer.start import ensure_active_model
     from jobs.supervisor import Supervisor
     from search.searcher import Searcher
@@ -67,7 +68,8 @@ def serve(settings: Settings) -> None:
     faiss.omp_set_num_threads(1)
     prepare_database(settings.database)
     sweep_uploads(settings)
-    start = ensure_active_model(settings)
+    sweep_copies(settings)
+    start = ensure_active_model(settings, switch=True)
     searcher = Searcher(settings)
     device = find_device()
     app = create_app(Services(settings, searcher, device, f"{start.version.name}, as {start.why}"))
@@ -80,7 +82,8 @@ def serve(settings: Settings) -> None:
     supervisor = Supervisor(settings)
     supervisor.start()
     host, port = listener.getsockname()[:2]
-    print(f"Whetstone   http://{host}:{port}", flush=True)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"Whetstone   http://{shown}:{port}", flush=True)
     print(f"Library     {settings.home}", flush=True)
     print(f"Model       {start.version.name} ({start.version.source}): {start.why}", flush=True)
     print(f"Index       on {device.name}: {device.why}", flush=True)

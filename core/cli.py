@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -41,7 +42,7 @@ def run_command(
     for stream in (sys.stdout, sys.stderr):
         # A Windows console may know fewer characters than papers have.
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8")
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     args = parser.parse_args(argv)
     quieten_libraries()
     try:
@@ -49,13 +50,36 @@ def run_command(
     except WhetstoneError as error:
         say(str(error))
         return REFUSED
+    except sqlite3.Error as error:
+        say(f"The library's database can't be used ({error}). Look at the disk, the rights and other programs on it.")
+        return REFUSED
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough; without this Python complains once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except OSError as error:
+        say(f"That can't be read or written: {error}. Look at the disk and the rights.")
+        return REFUSED
     except KeyboardInterrupt:
         say("Stopped.")
         return REFUSED
+
+
+def whole_id(text: str) -> int:
+    """An id of a row, for argparse. Raises ArgumentTypeError where SQLite could not hold it."""
+    number = int(text)
+    if not 0 <= number < 1 << 63:
+        raise argparse.ArgumentTypeError(f"{text} is no id")
+    return number
+
+
+def unicode_text(text: str) -> str:
+    """A text, for argparse. Raises ArgumentTypeError where its bytes are not those of UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise argparse.ArgumentTypeError("it holds bytes that are not UTF-8") from error
+    return text
 
 
 def quieten_libraries() -> None:

@@ -102,8 +102,8 @@ def load_settings(**overrides: str | int | Path | None) -> Settings:
     if overrides:
         raise SettingsError(f"There is no setting '{next(iter(overrides))}'.")
     return Settings(
-        home=Path(values["home"]).expanduser().absolute(),
-        model=values["model"].strip(),
+        home=_folder("WHETSTONE_HOME", values["home"]),
+        model=values["model"].strip() or "auto",
         host=values["host"],
         port=_whole_number("WHETSTONE_PORT", values["port"], 0, 65535),
         chunk_tokens=_whole_number("WHETSTONE_CHUNK_TOKENS", values["chunk_tokens"], 32, 8192),
@@ -111,6 +111,13 @@ def load_settings(**overrides: str | int | Path | None) -> Settings:
         read_megabytes=_whole_number("WHETSTONE_READ_MEGABYTES", values["read_megabytes"], 256, 1_000_000),
         upload_megabytes=_whole_number("WHETSTONE_UPLOAD_MEGABYTES", values["upload_megabytes"], 1, 100_000),
     )
+
+
+def _folder(name: str, value: str) -> Path:
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError as error:
+        raise SettingsError(f"{name} is '{value}', and there is no such user's home. Give a whole path.") from error
 
 
 def _whole_number(name: str, value: str, least: int, most: int) -> int:

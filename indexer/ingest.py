@@ -3,11 +3,13 @@
 import hashlib
 import queue
 import threading
+import time
 import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import IO, BinaryIO
 
 from sqlite_utils import Database
 
@@ -29,6 +31,9 @@ _TEXTS_A_BATCH = 32
 _TEXTS_A_LOOK = 2048
 _SECONDS_BETWEEN_LOOKS = 0.25
 _COPY_BYTES = 1 << 20
+_COPYING = "copying-"
+# No copy takes as long as this without writing.
+_COPY_SECONDS = 3600
 _NAME_CHARACTERS = 200
 
 
@@ -37,19 +42,41 @@ def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[D
 
     Raises ReadError where the file can't be opened.
     """
-    digest = hashlib.sha256()
+    if path.exists() and not path.is_file():
+        raise ReadError(f"'{path.name}' is not a file. Give a PDF, or a folder that holds some.")
     try:
-        with path.open("rb") as source, NamedTemporaryFile(dir=settings.originals, delete=False) as copy:
-            while block := source.read(_COPY_BYTES):
-                digest.update(block)
-                copy.write(block)
+        source = path.open("rb")
     except OSError as error:
         raise ReadError(f"'{path.name}' can't be opened ({error.strerror}). Check the name and the rights.") from error
-    sha256 = digest.hexdigest()
-    with open_database(settings.database) as db, transaction(db):
-        # Inside the transaction, so that a removal of the same bytes comes wholly before or wholly after.
-        Path(copy.name).replace(settings.original(sha256))
-        return library.add_document(db, sha256, clean_name(name or path.name))
+    with source, NamedTemporaryFile(dir=settings.originals, prefix=_COPYING, delete=False) as copy:
+        try:
+            sha256 = _copy(source, copy)
+            copy.close()
+            with open_database(settings.database) as db, transaction(db):
+                # Inside the transaction, so that a removal of the same bytes comes wholly before or wholly after.
+                Path(copy.name).replace(settings.original(sha256))
+                return library.add_document(db, sha256, clean_name(name or path.name))
+        except OSError as error:
+            raise ReadError(f"'{path.name}' can't be copied into the library ({error.strerror}).") from error
+        finally:
+            Path(copy.name).unlink(missing_ok=True)
+
+
+def sweep_copies(settings: Settings) -> None:
+    """Remove the half-made copies of processes that died."""
+    oldest = time.time() - _COPY_SECONDS
+    for left in settings.originals.glob(f"{_COPYING}*"):
+        if left.stat().st_mtime < oldest:
+            left.unlink(missing_ok=True)
+
+
+def _copy(source: BinaryIO, target: IO[bytes]) -> str:
+    """Copy all bytes; their SHA-256."""
+    digest = hashlib.sha256()
+    while block := source.read(_COPY_BYTES):
+        digest.update(block)
+        target.write(block)
+    return digest.hexdigest()
 
 
 def clean_name(name: str) -> str:

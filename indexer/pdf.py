@@ -6,6 +6,7 @@ Imported by the child process that reads one file, so it imports neither PyTorch
 import ctypes
 import io
 import logging
+import math
 import re
 import threading
 from collections.abc import Iterator
@@ -33,6 +34,9 @@ _BOLD_WEIGHT = 600
 _BOLD_NAME = re.compile(r"bold|black|heavy|demi|medi\b|cmbx|cmssbx|sfbx", re.IGNORECASE)
 _FONT_NAME_BYTES = 128
 _JPEG_QUALITY = 85
+_MOST_PIXELS = 30_000_000
+# JPEG knows no longer side than 65,500.
+_LONGEST_SIDE = 20_000
 _WIDEST_PICTURE = 3000
 # A line's height and weight are told from a few of its characters.
 _SAMPLED_CHARACTERS = 5
@@ -75,6 +79,9 @@ def render_page(path: Path, number: int, width_px: int) -> bytes:
     with _PDFIUM, _open(path, path.name) as document:
         page = _get_page(document, number, path.name)
         scale = min(max(width_px, 50), _WIDEST_PICTURE) / page.get_width()
+        # A page may be as high and narrow as a ribbon.
+        scale = min(scale, math.sqrt(_MOST_PIXELS / (page.get_width() * page.get_height())))
+        scale = min(scale, _LONGEST_SIDE / max(page.get_width(), page.get_height()))
         picture = page.render(scale=scale).to_pil().convert("RGB")
     target = io.BytesIO()
     picture.save(target, "JPEG", quality=_JPEG_QUALITY)

@@ -27,7 +27,15 @@ class ReadLimits:
 def read_paper_isolated(path: Path, limits: ReadLimits, name: str | None = None) -> PaperText:
     """As `indexer.pdf.read_paper`; a crash, too long a time and too much memory are ReadErrors too."""
     name = name or path.name
-    command = [sys.executable, "-m", "indexer.reader", str(path.absolute()), name, str(limits.megabytes)]
+    command = [
+        sys.executable,
+        "-m",
+        "indexer.reader",
+        str(path.absolute()),
+        name,
+        str(limits.megabytes),
+        str(limits.seconds),
+    ]
     try:
         child = subprocess.run(
             command, cwd=_ROOT, stdin=subprocess.DEVNULL, capture_output=True, timeout=limits.seconds, check=False
@@ -49,9 +57,12 @@ def read_paper_isolated(path: Path, limits: ReadLimits, name: str | None = None)
     raise ReadError(f"'{name}' made the PDF reader crash. Print it to a new PDF, then add that.")
 
 
-def main(path: str, name: str, megabytes: str) -> int:
+def main(path: str, name: str, megabytes: str, seconds: str) -> int:
     """In the child: the paper as JSON on stdout, or one sentence and its own exit code."""
     _limit_memory(int(megabytes))
+    if hasattr(signal, "alarm"):
+        # For the case that the parent, which measures the time, is gone.
+        signal.alarm(int(seconds) + 2)
     try:
         document = json.dumps(asdict(read_paper(Path(path), name)))
     except ReadError as error:

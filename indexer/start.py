@@ -21,11 +21,11 @@ class StartModel:
     why: str
 
 
-def ensure_active_model(settings: Settings) -> StartModel:
+def ensure_active_model(settings: Settings, *, switch: bool = False) -> StartModel:
     """The library's active model; a new library gets the one the settings ask for.
 
-    Where the settings ask for another model than the library has, the switch is queued and the present one serves
-    until then. Raises ModelError where a new library's model, asked for by name, can't be loaded.
+    Where the settings ask for another model than the library has, the present one serves; with `switch` the switch is
+    queued. Raises ModelError where a new library's model, asked for by name, can't be loaded.
     """
     choice = choose_model(settings.model)
     with open_database(settings.database) as db:
@@ -36,6 +36,8 @@ def ensure_active_model(settings: Settings) -> StartModel:
             return StartModel(active, "it is the one this library was last switched to")
         if choice.source in _lineage(db, active):
             return StartModel(active, f"WHETSTONE_MODEL asks for {choice.source}, from which it comes")
+        if not switch:
+            return StartModel(active, f"it is the library's; {choice.source}, which WHETSTONE_MODEL asks for, is not")
         add_job(db, JobKind.SWITCH, {"source": choice.source})
         return StartModel(active, f"it serves until {choice.source}, which WHETSTONE_MODEL asks for, has taken over")
 

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 
 # PDFium puts U+0002 (or U+FFFE) where it took a hyphen and the line end behind it away; U+00AD is a soft hyphen.
-_LINE_END_HYPHEN = re.compile(r"(\w+)(?:[\x02\ufffe]\s*|\u00ad\s*|[-\u2010]\s*\n\s*(?=[a-z]))(\w+)")
+_LINE_END_HYPHEN = re.compile(r"(?<!\w)(\w{1,80})(?:[\x02\ufffe]\s*|\u00ad\s*|[-\u2010]\s*\n\s*(?=[a-z]))(\w+)")
 _LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
 _WORD = re.compile(r"\w+(?:-\w+)*")
 _DROPPED = {"\ufffd", "\ufffe", "\u00ad"}

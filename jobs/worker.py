@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from core.errors import Cancelled, LibraryError, WhetstoneError
 from core.settings import Settings
 from core.types import Job, JobKind, JobState, ModelVersion
-from indexer.encoder import Encoder, load_encoder
+from indexer.encoder import Encoder, load_version
 from indexer.ingest import fail_unfinished, run_ingest
 from storage import jobs, models
 from storage.database import open_database
@@ -103,8 +103,18 @@ class Worker:
 
     def _encoder_of(self, version: ModelVersion) -> Encoder:
         if self._encoder is None or self._encoder.fingerprint != version.fingerprint:
-            self._encoder = load_encoder(version.source, self._settings.home)
+            self._encoder = load_version(version, self._settings.home)
         return self._encoder
+
+
+def settle_interrupted(settings: Settings) -> None:
+    """Where nobody works, end what was stopped when its process died."""
+    try:
+        with FileLock(settings.work_lock).acquire(timeout=0), open_database(settings.database) as db:
+            jobs.requeue_interrupted(db)
+    except Timeout:
+        # Somebody works, and has done so.
+        return
 
 
 def run_or_wait(settings: Settings, job: Job, watch: Callable[[Job], None] | None = None) -> Job:

@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from core.cli import DONE, add_home_argument, print_json, run_command, say
+from core.cli import DONE, add_home_argument, print_json, run_command, say, unicode_text, whole_id
 from core.settings import Settings
 from core.types import SearchResult
 from storage import library
@@ -22,9 +22,9 @@ def build_search_parser() -> argparse.ArgumentParser:
         description="Ask the library. 'python -m search eval DIR' scores the active model on a labelled set.",
     )
     add_home_argument(parser)
-    parser.add_argument("question")
-    parser.add_argument("-k", type=int, default=10, metavar="N", help="how many passages, 1 to 50 (10)")
-    parser.add_argument("--paper", type=int, action="append", default=[], metavar="ID", help="only of this paper")
+    parser.add_argument("question", type=unicode_text)
+    parser.add_argument("-k", type=_count, default=10, metavar="N", help="how many passages, 1 to 50 (10)")
+    parser.add_argument("--paper", type=whole_id, action="append", default=[], metavar="ID", help="only of this paper")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
 
@@ -75,14 +75,14 @@ def evaluate(args: argparse.Namespace) -> int:
 
 
 def _evaluate(settings: Settings, folder: Path, split: str) -> dict[str, float]:
-    from indexer.encoder import load_encoder
+    from indexer.encoder import load_version
     from indexer.start import ensure_active_model
     from search.beir import load_labelled_set, rank_passages
     from search.evaluation import score_run
 
     labelled = load_labelled_set(folder, split)
     version = ensure_active_model(settings).version
-    encoder = load_encoder(version.source, settings.home)
+    encoder = load_version(version, settings.home)
     say(f"scoring {version.name} on {len(labelled.queries)} queries over {len(labelled.passages)} passages")
     started = time.perf_counter()
     run = rank_passages(encoder, labelled.passages, labelled.queries)
@@ -125,6 +125,13 @@ def _print_hits(result: SearchResult) -> None:
         section = f", {hit.chunk.section}" if hit.chunk.section else ""
         print(f"{hit.rank:>2}. {hit.score:.3f}  {hit.chunk.document}, page {hit.chunk.page}{section}")
         print(f"    {hit.chunk.text}\n")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 50:
+        raise argparse.ArgumentTypeError(f"{text} is not from 1 to 50")
+    return number
 
 
 def run(argv: list[str]) -> int:

@@ -90,7 +90,7 @@ def _qrels_file(folder: Path, split: str) -> Path:
 
 def _read_qrels(path: Path) -> dict[str, dict[str, int]]:
     qrels: dict[str, dict[str, int]] = {}
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
         for number, row in enumerate(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE), start=1):
             if (number == 1 and row[-1:] == ["score"]) or not row:
                 continue
@@ -114,11 +114,11 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
                 if not line.strip():
                     continue
                 row = json.loads(line)
-                if not isinstance(row, dict) or not isinstance(row.get("_id"), str) or "text" not in row:
+                if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in ("_id", "text")):
                     raise ImportFormatError(f"Line {number} of '{path}' lacks '_id' or 'text'.")
                 rows.append(row)
-    except OSError as error:
-        raise ImportFormatError(f"'{path}' can't be read ({error.strerror}).") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImportFormatError(f"'{path}' can't be read as UTF-8 text ({error}).") from error
     except json.JSONDecodeError as error:
         raise ImportFormatError(f"Line {number} of '{path}' is not JSON ({error.msg}).") from error
     return rows

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from sqlite_utils import Database
 
-from core.errors import LibraryError, ModelError, NotFoundError
+from core.errors import LibraryError, NotFoundError
 from core.settings import Settings
 from core.types import Hit, ModelVersion, ScoredChunks, SearchResult
-from indexer.encoder import Encoder, load_encoder
+from indexer.encoder import Encoder, load_version
 from search.vector_index import VectorIndex
 from storage import library, models
 from storage.database import open_database
@@ -60,12 +60,7 @@ class LiveModel:
 
 def load_live_model(db: Database, version: ModelVersion, home: Path) -> LiveModel:
     """Load a version's encoder and build its index from the rows."""
-    encoder = load_encoder(version.source, home)
-    if encoder.fingerprint != version.fingerprint:
-        raise ModelError(
-            f"The files of '{version.name}' are not those its vectors were made with. "
-            "Put them back, or choose the model again on the Training tab."
-        )
+    encoder = load_version(version, home)
     live = LiveModel(version, encoder, VectorIndex(version.dimension))
     live.catch_up(db)
     return live

@@ -109,7 +109,10 @@ def dismiss_job(db: Database, job_id: int) -> None:
 
 
 def requeue_interrupted(db: Database) -> None:
-    """Queue again what was running when its process died. Only the holder of the work lock may call this."""
+    """Queue again what was running when its process died, or end it if that was asked for.
+
+    Only the holder of the work lock may call this.
+    """
     with transaction(db):
         db.conn.execute(
             "UPDATE jobs SET state = ?, reason = ?, finished_at = ? WHERE state = ? AND starts >= ?",
@@ -120,6 +123,10 @@ def requeue_interrupted(db: Database) -> None:
                 JobState.RUNNING,
                 _MOST_STARTS,
             ],
+        )
+        db.conn.execute(
+            "UPDATE jobs SET state = ?, finished_at = ? WHERE state = ? AND cancel_requested",
+            [JobState.CANCELLED, now(), JobState.RUNNING],
         )
         db.conn.execute("UPDATE jobs SET state = ? WHERE state = ?", [JobState.QUEUED, JobState.RUNNING])
 

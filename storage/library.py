@@ -100,11 +100,15 @@ def mark_ready_when_embedded(db: Database, document_ids: Sequence[int]) -> None:
 
 
 def retry_document(db: Database, document_id: int) -> None:
-    """Queue a failed document once more."""
+    """Queue a failed document once more; one with passages only waits for their vectors, so no judgement is lost."""
     with transaction(db):
         db.conn.execute(
-            "UPDATE documents SET state = ?, reason = NULL WHERE id = ? AND state = ?",
-            [DocumentState.QUEUED, document_id, DocumentState.FAILED],
+            """
+            UPDATE documents SET reason = NULL,
+                state = CASE WHEN EXISTS (SELECT 1 FROM chunks WHERE document_id = documents.id) THEN ? ELSE ? END
+            WHERE id = ? AND state = ?
+            """,
+            [DocumentState.EMBEDDING, DocumentState.QUEUED, document_id, DocumentState.FAILED],
         )
 
 

@@ -2,12 +2,11 @@
 
 import argparse
 import sys
-from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core.cli import DONE, REFUSED, add_home_argument, print_json, run_command, say
+from core.cli import DONE, REFUSED, add_home_argument, print_json, run_command, say, unicode_text, whole_id
 from core.errors import ImportFormatError, SettingsError, TrainingError
 from core.settings import Settings
 from core.types import Job, JobKind, JobState, ModelVersion
@@ -27,8 +26,10 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     judge = commands.add_parser("judge", help="say whether a passage answers a question")
-    judge.add_argument("--query", required=True)
-    judge.add_argument("--chunk", required=True, type=int, metavar="ID", help="as 'python -m search --json' gives it")
+    judge.add_argument("--query", required=True, type=unicode_text)
+    judge.add_argument(
+        "--chunk", required=True, type=whole_id, metavar="ID", help="as 'python -m search --json' gives it"
+    )
     verdict = judge.add_mutually_exclusive_group(required=True)
     verdict.add_argument("--relevant", dest="relevance", action="store_const", const=1)
     verdict.add_argument("--not-relevant", dest="relevance", action="store_const", const=0)
@@ -40,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     retrain = commands.add_parser("retrain", help="train a new model version and compare it with its base")
     retrain.add_argument("--preset", choices=sorted(PRESETS), default="default")
-    retrain.add_argument("--base", type=int, metavar="ID", help="the version to start from (the active one)")
+    retrain.add_argument("--base", type=whole_id, metavar="ID", help="the version to start from (the active one)")
     retrain.add_argument("--batch-size", type=int)
     retrain.add_argument("--epochs", type=int)
     retrain.add_argument("--learning-rate", type=float)
@@ -49,16 +50,16 @@ def build_parser() -> argparse.ArgumentParser:
     retrain.add_argument("--promote", action="store_true", help="make it the active version if it is recommended")
 
     compare = commands.add_parser("compare", help="compare a version once more, with all that is judged by now")
-    compare.add_argument("id", type=int, metavar="ID")
+    compare.add_argument("id", type=whole_id, metavar="ID")
     exporting_model = commands.add_parser("export-model", help="write a version as one zip")
-    exporting_model.add_argument("id", type=int, metavar="ID")
+    exporting_model.add_argument("id", type=whole_id, metavar="ID")
     exporting_model.add_argument("file", type=Path, metavar="FILE.zip")
     importing_model = commands.add_parser("import-model", help="take a version in and compare it with the active one")
     importing_model.add_argument("file", type=Path, metavar="FILE.zip")
 
     listing = commands.add_parser("models", help="show the model versions")
     promote = commands.add_parser("promote", help="make a version the active one")
-    promote.add_argument("id", type=int, metavar="ID")
+    promote.add_argument("id", type=whole_id, metavar="ID")
     undo = commands.add_parser("undo", help="go back to the version that was active before")
     every = (judge, importing, retrain, compare, exporting_model, importing_model, listing, promote, undo)
     for command in (*every, exporting):
@@ -112,13 +113,19 @@ def import_file(settings: Settings, args: argparse.Namespace) -> int:
 
 
 def export_file(settings: Settings, args: argparse.Namespace) -> int:
+    with open_database(settings.database) as db:
+        lines = "".join(f"{line}\n" for line in export_judgements(db))
+    if args.file is None:
+        sys.stdout.write(lines)
+        return DONE
+    # Beside it first: an earlier export stays whole where this one can't be written.
+    half_done = args.file.with_name(f".{args.file.name}.half-done")
     try:
-        target = args.file.open("w", encoding="utf-8") if args.file else nullcontext(sys.stdout)
+        half_done.write_text(lines, encoding="utf-8")
+        half_done.replace(args.file)
     except OSError as error:
+        half_done.unlink(missing_ok=True)
         raise SettingsError(f"'{args.file}' can't be written ({error.strerror}). Give another file.") from error
-    with open_database(settings.database) as db, target as file:
-        for line in export_judgements(db):
-            print(line, file=file)
     return DONE
 
 
@@ -136,6 +143,9 @@ def retrain(settings: Settings, args: argparse.Namespace) -> int:
     }
     recipe = replace(PRESETS[args.preset], **{name: value for name, value in given.items() if value is not None})
     make_settings(asdict(recipe))
+    from jobs.worker import settle_interrupted
+
+    settle_interrupted(settings)
     active = ensure_active_model(settings).version
     with open_database(settings.database) as db:
         if args.dims:

@@ -4,10 +4,10 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from core.errors import ModelError, TrainingError
+from core.errors import TrainingError
 from core.settings import Settings
 from core.types import Job, ModelVersion
-from indexer.encoder import Encoder, load_encoder
+from indexer.encoder import load_version
 from indexer.ingest import embed_missing
 from storage import judgements, models
 from storage.database import now, open_database
@@ -40,7 +40,7 @@ def run_comparison(settings: Settings, job: Job, progress: Progress) -> dict[str
         )
     encoders = []
     for one in (base, version):
-        encoders.append(_load(settings, one))
+        encoders.append(load_version(one, settings.home))
         embed_missing(settings, encoders[-1], one, progress)
     progress.report("comparing", item=version.name)
     cut = [dimension for dimension in _cuts_of(version) if dimension < base.dimension]
@@ -77,10 +77,3 @@ def _base_of(db: Database, version: ModelVersion) -> ModelVersion:
             f"'{version.name}' answers now and was not trained here: there is nothing to compare it with."
         )
     return base
-
-
-def _load(settings: Settings, version: ModelVersion) -> Encoder:
-    encoder = load_encoder(version.source, settings.home)
-    if encoder.fingerprint != version.fingerprint:
-        raise ModelError(f"The files of '{version.name}' were changed. Put them back, or retrain.")
-    return encoder

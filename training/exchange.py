@@ -13,6 +13,9 @@ from storage import library
 from storage.database import transaction
 from storage.judgements import list_judgements, store_judgement
 
+# Fewer characters than these may stand anywhere.
+_SHORTEST_QUOTE = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
@@ -123,6 +126,10 @@ def _by_place(chunks: Sequence[StoredChunk], record: dict[str, Any]) -> StoredCh
     page, start, end = record.get("page"), record.get("start"), record.get("end")
     if not (isinstance(page, int) and isinstance(start, int) and isinstance(end, int)):
         return None
+    text = record.get("text")
+    # With the hash the file is the very same, and the place alone tells; another edition's place may be another's.
+    if isinstance(text, str) and text.strip() and not record.get("sha256"):
+        chunks = [chunk for chunk in chunks if _agree(chunk.text, text)]
     overlaps = [(_overlap(chunk, page, start, end), -abs(chunk.start - start), chunk) for chunk in chunks]
     best = max(overlaps, key=lambda overlap: overlap[:2], default=None)
     return best[2] if best is not None and best[0] > 0 else None
@@ -136,5 +143,15 @@ def _by_text(chunks: Sequence[StoredChunk], text: object) -> StoredChunk | None:
     if not isinstance(text, str) or not text.strip():
         return None
     wanted = " ".join(text.split())
-    equal = (chunk for chunk in chunks if chunk.text == wanted)
-    return next(equal, None) or next((chunk for chunk in chunks if wanted in chunk.text), None)
+    equal = [chunk for chunk in chunks if chunk.text == wanted]
+    if equal:
+        return equal[0]
+    holding = [chunk for chunk in chunks if wanted in chunk.text]
+    # Overlapping passages share a sentence; a few letters in two of them, or a text in more, name none.
+    return holding[0] if len(holding) == 1 or (len(holding) == 2 and len(wanted) >= _SHORTEST_QUOTE) else None
+
+
+def _agree(one: str, other: str) -> bool:
+    """Whether most words of the shorter text are in the longer one: passages may have been cut elsewhere since."""
+    shorter, longer = sorted((set(one.casefold().split()), set(other.casefold().split())), key=len)
+    return len(shorter & longer) >= 0.5 * len(shorter)

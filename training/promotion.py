@@ -11,7 +11,7 @@ from indexer.ingest import embed_missing
 from indexer.start import register_encoder
 from storage import models
 from storage.database import open_database, transaction
-from storage.jobs import add_job
+from storage.jobs import add_job, open_jobs
 from storage.progress import Progress
 from storage.vectors import count_missing
 
@@ -36,6 +36,7 @@ def switch_now_or_later(settings: Settings, params: Mapping[str, Any]) -> Job | 
         if version is None or not _files_unchanged(settings, version):
             return _queue_switch(db, params)
         with transaction(db):
+            _refuse_beside_another(db, params)
             if count_missing(db, version.id) == 0:
                 _activate(db, version, params)
                 return None
@@ -66,10 +67,14 @@ def run_switch(settings: Settings, job: Job, progress: Progress) -> dict[str, An
 
 
 def _queue_switch(db: models.Database, params: Mapping[str, Any]) -> Job:
-    job = add_job(db, JobKind.SWITCH, params)
-    if job.params != params:
+    with transaction(db):
+        _refuse_beside_another(db, params)
+        return add_job(db, JobKind.SWITCH, params)
+
+
+def _refuse_beside_another(db: models.Database, params: Mapping[str, Any]) -> None:
+    if any(job.kind is JobKind.SWITCH and job.params != params for job in open_jobs(db)):
         raise PromotionError("Another switch of models is under way. Stop it, or wait for its end, then try again.")
-    return job
 
 
 def _files_unchanged(settings: Settings, version: ModelVersion) -> bool:
@@ -94,6 +99,9 @@ def _activate(db: models.Database, version: ModelVersion, params: Mapping[str, A
     if active is not None and active.id == version.id:
         return
     if params.get("undo"):
+        before = models.previous_model(db)
+        if before is None or before.id != version.id:
+            raise PromotionError(f"'{version.name}' is no longer the model before this one. Look, then undo again.")
         models.undo_activation(db)
     else:
         models.activate_model(db, version.id)

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from core.errors import LibraryError, ModelError, TrainingError
+from core.errors import LibraryError, TrainingError
 from core.settings import Settings
 from core.types import Job, Judgement, ModelState, ModelVersion
-from indexer.encoder import Encoder, fingerprint_folder, load_encoder
+from indexer.encoder import Encoder, fingerprint_folder, load_encoder, load_version
 from indexer.ingest import embed_missing
 from storage import judgements, models
 from storage.database import open_database, transaction
@@ -73,7 +73,7 @@ def run_retrain(settings: Settings, job: Job, progress: Progress) -> dict[str, A
     remove_half_done(settings)
     progress.report("preparing")
     material = _gather(settings, recipe)
-    encoder = _load_base(settings, material.base)
+    encoder = load_version(material.base, settings.home)
     embed_missing(settings, encoder, material.base, progress)
 
     pool = make_pool(settings, material.base, encoder, material.split.choose)
@@ -168,16 +168,6 @@ def _line_of(db: Database, version: ModelVersion | None) -> Iterator[ModelVersio
         version = models.get_model(db, version.parent_id) if version.parent_id is not None else None
 
 
-def _load_base(settings: Settings, base: ModelVersion) -> Encoder:
-    encoder = load_encoder(base.source, settings.home)
-    if encoder.fingerprint != base.fingerprint:
-        raise ModelError(
-            f"The files of '{base.name}' are not those its vectors were made with. "
-            "Put them back, or start from another model."
-        )
-    return encoder
-
-
 # --- the version -------------------------------------------------------------------------------
 
 
@@ -221,7 +211,7 @@ def _prove(
     """The report: both versions on the held-out queries over all passages."""
     progress.report("comparing", item=version.name)
     dimensions = recipe.dimensions(version.dimension)
-    base_encoder = _load_base(settings, material.base)
+    base_encoder = load_version(material.base, settings.home)
     # One view of the library for both: a paper removed while training ran, or runs now, is in neither or in both.
     with open_database(settings.database) as db, db.atomic():
         held_out = drop_removed(db, material.split.held_out)

@@ -6,10 +6,12 @@ import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import gradio as gr
 from fastapi import FastAPI, Request, Response
+from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.background import BackgroundTask
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -29,6 +31,7 @@ logger = logging.getLogger(__name__)
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _PICTURES_KEPT = 256
 _WIDTHS = (400, 2400)
+RowId = Annotated[int, PathParameter(ge=0, lt=1 << 63)]
 
 # gr.HTML makes functions of its templates, which needs unsafe-eval; nothing can be sent to, or come from, elsewhere.
 _POLICY = (
@@ -44,7 +47,7 @@ def create_app(services: Services) -> FastAPI:
     """The whole application, ready for uvicorn."""
     app = FastAPI(title="Whetstone", docs_url=None, redoc_url=None, openapi_url=None)
     app.middleware("http")(_guard)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[host.strip("[]") for host in LOOPBACK])
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *(host.strip("[]") for host in LOOPBACK)])
     app.add_exception_handler(WhetstoneError, _answer_error)
     _add_routes(app, services)
     page = build_page(services)
@@ -72,9 +75,11 @@ async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Resp
     """Refuse what another site's page asks for in the user's browser, and lock down what ours may do."""
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         origin = request.headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-        if foreign or request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        site = request.headers.get("sec-fetch-site", "same-origin")
+        if _is_foreign(origin, request.headers.get("host")) or site not in ("same-origin", "none"):
             return JSONResponse({"error": "Requests from other sites are refused."}, status_code=403)
+    elif request.url.path.startswith("/api/") and request.headers.get("sec-fetch-site") == "cross-site":
+        return JSONResponse({"error": "Requests from other sites are refused."}, status_code=403)
     if request.url.path.startswith(_REFUSED_PATHS):
         return JSONResponse({"error": "Nothing is fetched from elsewhere."}, status_code=403)
     response = await call_next(request)
@@ -82,6 +87,13 @@ async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Resp
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
     return response
+
+
+def _is_foreign(origin: str | None, host: str | None) -> bool:
+    try:
+        return origin is not None and urlsplit(origin).netloc != host
+    except ValueError:  # no address at all
+        return True
 
 
 def _answer_error(request: Request, error: Exception) -> JSONResponse:
@@ -95,21 +107,26 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     def original_of(document_id: int) -> tuple[Path, str]:
         with open_database(services.settings.database) as db:
             document = library.get_document(db, document_id)
-        return services.settings.original(document.sha256), document.names[0]
+        path = services.settings.original(document.sha256)
+        if not path.is_file():
+            raise NotFoundError(
+                f"The file of '{document.title}' is gone from the library. Remove the paper, then add it."
+            )
+        return path, document.names[0]
 
     @app.get("/api/health")
     def health() -> dict[str, str]:
         return {"status": "ok"}
 
     @app.get("/api/documents/{document_id}/pages/{number}.jpg")
-    def page_picture(document_id: int, number: int, width: int = 1200) -> Response:
+    def page_picture(document_id: RowId, number: RowId, width: int = 1200) -> Response:
         path, _ = original_of(document_id)
         jpeg = picture(path, number, min(max(width, _WIDTHS[0]), _WIDTHS[1]))
         headers = {"Cache-Control": "private, max-age=86400, immutable"}
         return Response(jpeg, media_type="image/jpeg", headers=headers)
 
     @app.get("/api/models/{model_id}/archive.zip")
-    def archive(model_id: int) -> FileResponse:
+    def archive(model_id: RowId) -> FileResponse:
         folder = Path(mkdtemp(dir=services.settings.uploads))
         try:
             export_version(services.settings, model_id, folder / "version.zip")
@@ -120,6 +137,6 @@ def _add_routes(app: FastAPI, services: Services) -> None:
         return FileResponse(folder / "version.zip", filename=f"whetstone-model-{model_id}.zip", background=done)
 
     @app.get("/api/documents/{document_id}/original.pdf")
-    def original(document_id: int) -> FileResponse:
+    def original(document_id: RowId) -> FileResponse:
         path, name = original_of(document_id)
         return FileResponse(path, media_type="application/pdf", filename=name, content_disposition_type="inline")

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from core.errors import ReadError
 from core.settings import Settings
 from core.types import DocumentState, JobKind
-from indexer.ingest import add_file, clean_name, remove_documents
+from indexer.ingest import add_file, clean_name, remove_documents, sweep_copies
 from indexer.start import ensure_active_model
 from jobs.worker import Worker
 from search.searcher import Searcher, SearchRequest
@@ -193,3 +193,16 @@ def test_an_ingest_killed_in_the_middle_goes_on_where_it_was(ready: Settings, db
         assert "Sentence 59 of this paper tells one more thing about" in texts
         assert f"of kind {number} " in texts
     assert jobs.open_jobs(db) == []
+
+
+def test_a_file_that_can_not_be_copied_leaves_no_half_of_it(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="is not a file"):
+        add_file(settings, Path("/dev/null"))
+    with pytest.raises(ReadError, match="can't be opened"):
+        add_file(settings, tmp_path / "missing.pdf")
+    old, young = (settings.originals / f"copying-{age}" for age in ("old", "young"))
+    for left in (old, young):
+        left.touch()
+    os.utime(old, (0, 0))
+    sweep_copies(settings)
+    assert list(settings.originals.iterdir()) == [young]

@@ -44,7 +44,10 @@ def test_a_model_asked_for_by_name_that_can_not_be_had_stops_a_new_library(setti
 
 def test_a_library_with_a_model_keeps_it_and_queues_the_switch_to_another(settings: Settings, db: Database) -> None:
     first = ensure_active_model(settings).version
-    start = ensure_active_model(replace(settings, model="nobody/nothing"))
+    # A question or a retrain changes nothing; the app and 'indexer add' do.
+    assert ensure_active_model(replace(settings, model="nobody/nothing")).version == first
+    assert jobs.open_jobs(db) == []
+    start = ensure_active_model(replace(settings, model="nobody/nothing"), switch=True)
     assert start.version == first
     assert [(job.kind, job.params) for job in jobs.open_jobs(db)] == [(JobKind.SWITCH, {"source": "nobody/nothing"})]
 
@@ -55,5 +58,5 @@ def test_a_version_trained_from_the_model_asked_for_stays(settings: Settings, db
         db, name="v2", source="models/v2", dimension=384, window=256, fingerprint="x", parent_id=base.id
     )
     models.activate_model(db, trained.id)
-    assert ensure_active_model(replace(settings, model=PACKAGED_MODEL)).version == trained
+    assert ensure_active_model(replace(settings, model=PACKAGED_MODEL), switch=True).version == trained
     assert jobs.open_jobs(db) == []

@@ -4,7 +4,7 @@ from sqlite_utils import Database
 from core.errors import NotFoundError
 from core.types import Chunk, DocumentState, Metadata, Page, Span
 from storage import library
-from storage.judgements import list_judgements, store_judgement
+from storage.judgements import list_judgements, relevance_by_chunk, store_judgement
 from tests.makers import store_paper
 
 
@@ -78,3 +78,19 @@ def test_only_a_failed_document_is_queued_again(db: Database) -> None:
     library.set_document_state(db, document.id, DocumentState.READY)
     library.retry_document(db, document.id)
     assert library.get_document(db, document.id).state is DocumentState.READY
+
+
+def test_a_failed_paper_that_was_read_keeps_its_passages_and_their_judgements_when_it_is_tried_again(
+    db: Database,
+) -> None:
+    paper = store_paper(db, "aa", ["alpha"])
+    chunk = library.chunks_of_document(db, paper.id)[0]
+    store_judgement(db, "what is alpha?", chunk.id, 1)
+    library.set_document_state(db, paper.id, DocumentState.FAILED, "stopped")
+    library.retry_document(db, paper.id)
+    assert library.get_document(db, paper.id).state is DocumentState.EMBEDDING
+    assert relevance_by_chunk(db, "what is alpha?") == {chunk.id: 1}
+    unread, _ = library.add_document(db, "bb", "b.pdf")
+    library.set_document_state(db, unread.id, DocumentState.FAILED, "stopped")
+    library.retry_document(db, unread.id)
+    assert library.get_document(db, unread.id).state is DocumentState.QUEUED

@@ -52,6 +52,7 @@ def test_an_export_has_a_record_a_line_with_the_documented_fields(db: Database, 
         {"document": "aa.pdf", "text": "alpha two"},
         {"document": 1, "text": "alpha   two"},
         {"sha256": "aa", "page": 1, "start": 11, "end": 20, "text": "the place counts, not this"},
+        {"document": "aa", "page": 1, "start": 0, "end": 9, "text": "alpha two"},
     ],
 )
 def test_a_passage_is_found_by_place_or_by_text(db: Database, chunk_ids: list[int], record: dict) -> None:
@@ -83,3 +84,18 @@ def test_a_bad_line_is_named_and_the_good_ones_go_in(
     assert done.stored == 1
     assert len(done.refused) == 1
     assert reason in done.refused[0]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"document": "aa", "page": 1, "start": 0, "end": 9, "text": "quite something else"},
+        {"document": "aa", "text": "a"},
+    ],
+)
+def test_a_place_with_another_text_and_letters_of_many_passages_name_none(
+    db: Database, chunk_ids: list[int], record: dict
+) -> None:
+    done = import_judgements(db, [json.dumps(record | {"query": "q", "relevance": 1})])
+    assert len(done.refused) == 1
+    assert pairs(db) == []

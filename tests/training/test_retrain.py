@@ -14,7 +14,7 @@ from core.settings import Settings
 from core.types import Job, JobKind, JobState, ModelState, ModelVersion
 from indexer.encoder import Encoder, load_encoder
 from indexer.ingest import embed_missing
-from indexer.start import ensure_active_model
+from indexer.start import ensure_active_model, register_encoder
 from jobs.worker import run_or_wait
 from search.searcher import Searcher, SearchRequest
 from storage import jobs, library, models, vectors
@@ -244,3 +244,27 @@ def test_an_undo_that_is_run_twice_goes_back_once(settings: Settings, db: Databa
     db["jobs"].update(undo.id, {"state": "queued"})
     assert run_or_wait(settings, undo).state is JobState.DONE
     assert models.active_model(db) == before
+
+
+def test_switches_come_one_after_the_other_and_an_undo_goes_where_it_was_meant_to(
+    settings: Settings, db: Database
+) -> None:
+    first = start(settings, db)
+    embed_missing(settings, load_encoder(first.source, settings.home), first, _job_progress(settings, db))
+    others = []
+    for name in ("second", "third"):
+        make_seed_like_model(settings.home / "bases" / name, seed=len(name))
+        encoder = load_encoder(f"bases/{name}", settings.home)
+        others.append(register_encoder(db, f"bases/{name}", encoder))
+        embed_missing(settings, encoder, others[-1], _job_progress(settings, db))
+        models.activate_model(db, others[-1].id)
+    db.conn.execute(
+        "DELETE FROM embeddings WHERE id = (SELECT max(id) FROM embeddings WHERE model_id = ?)", [others[0].id]
+    )
+    db.conn.commit()
+    undo = switch_now_or_later(settings, {"undo": True})
+    assert undo is not None
+    with pytest.raises(PromotionError, match="Another switch of models is under way"):
+        switch_now_or_later(settings, {"model_id": first.id})
+    assert run_or_wait(settings, undo).state is JobState.DONE
+    assert models.active_model(db) == others[0]

@@ -16,6 +16,7 @@ from indexer.start import ensure_active_model
 from search.searcher import Searcher
 from search.vector_index import find_device
 from storage import library
+from storage.database import open_database
 from tests.papers import make_paper, write
 from ui.library_tab import sweep_uploads
 from ui.server import create_app
@@ -139,3 +140,22 @@ def test_what_uploads_left_behind_is_swept_away_and_young_uploads_are_kept(setti
         os.utime(left, (0, 0))
     sweep_uploads(settings)
     assert list(settings.uploads.iterdir()) == [young]
+
+
+def test_another_sites_page_can_not_have_pictures_drawn(client: TestClient, document_id: int) -> None:
+    picture = f"/api/documents/{document_id}/pages/1.jpg"
+    assert client.get(picture, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert client.get(picture, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+    assert client.post("/gradio_api/queue/join", headers={"Origin": "http://["}).status_code == 403
+
+
+def test_ids_that_no_row_can_have_and_files_that_are_gone_are_not_errors_of_ours(
+    client: TestClient, services: Services, document_id: int
+) -> None:
+    assert client.get(f"/api/documents/{10**20}/original.pdf").status_code == 422
+    with open_database(services.settings.database) as db:
+        services.settings.original(library.get_document(db, document_id).sha256).unlink()
+    for route in ("original.pdf", "pages/1.jpg"):
+        answer = client.get(f"/api/documents/{document_id}/{route}")
+        assert answer.status_code == 404
+        assert "is gone from the library" in answer.json()["error"]
