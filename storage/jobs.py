@@ -125,8 +125,9 @@ def requeue_interrupted(db: Database) -> None:
             ],
         )
         db.conn.execute(
-            "UPDATE jobs SET state = ?, finished_at = ? WHERE state = ? AND cancel_requested",
-            [JobState.CANCELLED, now(), JobState.RUNNING],
+            # A stopped ingest is taken up once more, to give its papers up with a reason.
+            "UPDATE jobs SET state = ?, finished_at = ? WHERE state = ? AND cancel_requested AND kind != ?",
+            [JobState.CANCELLED, now(), JobState.RUNNING, JobKind.INGEST],
         )
         db.conn.execute("UPDATE jobs SET state = ? WHERE state = ?", [JobState.QUEUED, JobState.RUNNING])
 

@@ -154,4 +154,4 @@ def _by_text(chunks: Sequence[StoredChunk], text: object) -> StoredChunk | None:
 def _agree(one: str, other: str) -> bool:
     """Whether most words of the shorter text are in the longer one: passages may have been cut elsewhere since."""
     shorter, longer = sorted((set(one.casefold().split()), set(other.casefold().split())), key=len)
-    return len(shorter & longer) >= 0.5 * len(shorter)
+    return len(shorter & longer) > 0.5 * len(shorter)
