@@ -37,7 +37,7 @@ def build_page(services: Services) -> gr.Blocks:
             with gr.Tab("Training", id="training"):
                 training = build_training_tab(services)
         _remember_tab(page, tabs)
-        _restore_search(page, search)
+        _restore_search(search)
 
         parts: dict[str, _Part] = {
             "header": (header, lambda: render_header(services)),
@@ -100,16 +100,15 @@ def _remember_tab(page: gr.Blocks, tabs: gr.Tabs) -> None:
     page.load(None, None, None, js=f"() => openTab({list(TABS)}.indexOf(firstAddress.get('tab')))")
 
 
-def _restore_search(page: gr.Blocks, tab: SearchTab) -> None:
+def _restore_search(tab: SearchTab) -> None:
     """Ask again what the address holds, so that a reload, or a link passed on, shows the same results."""
 
     def search_again(question: str, k: float | None, papers: list[Any] | None, blind: bool) -> list[Any]:
-        if not question.strip():
-            return [gr.skip()] * 5
         return [question, k, papers, blind, tab.search(question, k, papers, blind)]
 
     fields = [tab.question, tab.k, tab.papers, tab.blind]
-    page.load(
+    # Asked for by desk.js, and only where there is something to restore: what is typed meanwhile is not touched.
+    tab.desk.restore(
         warn_user(search_again),
         fields,
         [*fields, tab.desk],

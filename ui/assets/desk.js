@@ -116,3 +116,4 @@ watch('value', () => {
   showSheet(false);
   if (hits().length) choose(hits()[0]);
 });
+if (firstAddress.get('q')) setTimeout(() => trigger('restore'));
