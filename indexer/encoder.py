@@ -135,6 +135,7 @@ def load_encoder(source: str, home: Path, on_step: Callable[[str], None] = lambd
     if folder is None:
         on_step(f"fetching {source}")
         folder = _fetch_from_hub(source)
+    _refuse_pickles(folder, source)
     on_step(f"loading {source}")
     try:
         model = SentenceTransformer(
@@ -148,13 +149,23 @@ def load_encoder(source: str, home: Path, on_step: Callable[[str], None] = lambd
     return Encoder(model, fingerprint_folder(folder))
 
 
+def _refuse_pickles(folder: Path, source: str) -> None:
+    """No module's weights may come from a pickle, whatever the library would take instead."""
+    for path in folder.rglob("pytorch_model.bin"):
+        if not (path.parent / "model.safetensors").is_file():
+            raise ModelError(
+                f"'{source}' has weights in '{path.relative_to(folder)}' and not in safetensors. Choose another model, "
+                "or save this one anew."
+            )
+
+
 def load_version(version: ModelVersion, home: Path) -> Encoder:
     """A registered version's encoder. Raises ModelError where its files are not those its vectors were made with."""
     encoder = load_encoder(version.source, home)
     if encoder.fingerprint != version.fingerprint:
         raise ModelError(
             f"The files of '{version.name}' are not those its vectors were made with. "
-            "Put them back, or choose the model again on the Training tab."
+            "Put them back, or choose another model on the Training tab."
         )
     return encoder
 

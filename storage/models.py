@@ -23,12 +23,20 @@ def add_model(
     parent_id: int | None = None,
     state: ModelState = ModelState.READY,
 ) -> ModelVersion:
-    """Register a model; one that is known by the same source keeps its id."""
+    """Register a model; one that is known by the same source keeps its id.
+
+    Raises PromotionError where the active model's source now holds other weights: its vectors are in use.
+    """
     with transaction(db):
         known = find_model(db, source)
         if known is not None and known.fingerprint == fingerprint:
             return known
         if known is not None:
+            if _standing_activations(db)[:1] == [known.id]:
+                raise PromotionError(
+                    f"'{known.name}' answers now with the files that '{source}' held before, and they were changed. "
+                    "Put them back, or choose another model first; then this one can be taken in anew."
+                )
             # The same folder or hub id now holds other weights: the old vectors are no longer its own.
             db.conn.execute("DELETE FROM embeddings WHERE model_id = ?", [known.id])
             db.conn.execute(

@@ -53,3 +53,11 @@ def test_truncated_weights_are_one_sentence(settings: Settings, tmp_path: Path) 
     with pytest.raises(ModelError, match="can't be loaded"):
         load_encoder(str(tmp_path / "model"), settings.home)
     assert load_encoder(PACKAGED_MODEL, settings.home).dimension == 384
+
+
+def test_a_module_with_pickled_weights_is_refused(settings: Settings, tmp_path: Path) -> None:
+    make_seed_like_model(tmp_path / "model")
+    (tmp_path / "model" / "3_Dense").mkdir()
+    (tmp_path / "model" / "3_Dense" / "pytorch_model.bin").write_bytes(b"a pickle")
+    with pytest.raises(ModelError, match=r"3_Dense/pytorch_model.bin"):
+        load_encoder(str(tmp_path / "model"), settings.home)

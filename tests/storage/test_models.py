@@ -53,3 +53,14 @@ def test_other_weights_under_the_same_source_lose_the_old_vectors(db: Database) 
     changed = models.add_model(db, name="four", source="four", dimension=4, window=64, fingerprint="other")
     assert (changed.id, changed.fingerprint) == (model.id, "other")
     assert db["embeddings"].count == 0
+
+
+def test_other_weights_in_the_active_models_place_are_refused_and_its_vectors_stay(db: Database) -> None:
+    model = register_model(db)
+    store_paper(db, "aa", ["alpha"])
+    store_unit_vector(db, model, "alpha", 0)
+    models.activate_model(db, model.id)
+    with pytest.raises(PromotionError, match="answers now with the files"):
+        models.add_model(db, name="four", source="four", dimension=4, window=64, fingerprint="changed")
+    assert db["embeddings"].count == 1
+    assert models.active_model(db) == model
