@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +44,10 @@ class LiveModel:
     mark: ChangeMark = field(default_factory=ChangeMark)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def serves(self, version: ModelVersion) -> bool:
+        """Whether this is the version, with the files it has now."""
+        return (self.version.id, self.version.fingerprint) == (version.id, version.fingerprint)
+
     def catch_up(self, db: Database) -> None:
         """Bring the index to what the rows are now."""
         if change_mark(db) == self.mark:
@@ -82,15 +86,7 @@ class Searcher:
         """
         with open_database(self._settings.database) as db:
             live = self.live_model(db)
-            started = time.perf_counter()
-            query = request.query.strip()
-            k = min(max(request.k, K_LEAST), K_MOST)
-            hits: tuple[Hit, ...] = ()
-            if query:
-                among = None if request.document_ids is None else _chunk_ids(db, request.document_ids)
-                found = live.nearest(db, query, k, among)
-                hits = _join_live_chunks(db, found)
-        return SearchResult(request.query, live.version, time.perf_counter() - started, hits)
+            return _answer(db, request, live.version, live.nearest)
 
     def search_blind(self, request: SearchRequest) -> SearchResult:
         """The best passages of the active model and of its rival, each one's in equal share, shuffled.
@@ -100,27 +96,14 @@ class Searcher:
         """
         with open_database(self._settings.database) as db:
             live, rival = self.live_model(db), self._rival_model(db)
-            started = time.perf_counter()
-            query = request.query.strip()
-            k = max(min(max(request.k, K_LEAST), K_MOST) // 2, 1)
-            hits: tuple[Hit, ...] = ()
-            if query:
-                among = None if request.document_ids is None else _chunk_ids(db, request.document_ids)
-                found = [one.nearest(db, query, k, among).ids.tolist() for one in (live, rival)]
+
+            def shuffled(db: Database, query: str, k: int, among: Sequence[int] | None) -> ScoredChunks:
+                found = [one.nearest(db, query, max(k // 2, 1), among).ids.tolist() for one in (live, rival)]
                 ids = sorted({chunk_id for one in found for chunk_id in one})
                 random.Random(query).shuffle(ids)
-                hits = _join_live_chunks(db, ScoredChunks(np.array(ids, np.int64), np.zeros(len(ids), np.float32)))
-        return SearchResult(request.query, live.version, time.perf_counter() - started, hits)
+                return ScoredChunks(np.array(ids, np.int64), np.zeros(len(ids), np.float32))
 
-    def _rival_model(self, db: Database) -> LiveModel:
-        version = models.rival_model(db)
-        if version is None:
-            raise NotFoundError("There is only one model so far, so nothing to judge blind. Retrain first.")
-        with self._switch:
-            kept = self._rival
-            if kept is None or (kept.version.id, kept.version.fingerprint) != (version.id, version.fingerprint):
-                kept = self._rival = load_live_model(db, version, self._settings.home)
-        return kept
+            return _answer(db, request, live.version, shuffled)
 
     def live_model(self, db: Database) -> LiveModel:
         """The active model, loaded; the one before goes on serving the searches that hold it."""
@@ -128,15 +111,41 @@ class Searcher:
         if active is None:
             raise LibraryError("This library has no model yet. Start the app or add a paper first.")
         live = self._live
-        if live is not None and (live.version.id, live.version.fingerprint) == (active.id, active.fingerprint):
+        if live is not None and live.serves(active):
             return live
         with self._switch:
             live = self._live
-            if live is None or (live.version.id, live.version.fingerprint) != (active.id, active.fingerprint):
+            if live is None or not live.serves(active):
                 live = load_live_model(db, active, self._settings.home)
                 self._live = live
                 logger.info("searching with %s on %s (%s)", active.name, live.index.device.name, live.index.device.why)
         return live
+
+    def _rival_model(self, db: Database) -> LiveModel:
+        version = models.rival_model(db)
+        if version is None:
+            raise NotFoundError("There is only one model so far, so nothing to judge blind. Retrain first.")
+        with self._switch:
+            if self._rival is None or not self._rival.serves(version):
+                self._rival = load_live_model(db, version, self._settings.home)
+            return self._rival
+
+
+def _answer(
+    db: Database,
+    request: SearchRequest,
+    version: ModelVersion,
+    find: Callable[[Database, str, int, Sequence[int] | None], ScoredChunks],
+) -> SearchResult:
+    """What `find` finds for the question, for `k` within its bounds and among the papers asked for."""
+    started = time.perf_counter()
+    query = request.query.strip()
+    hits: tuple[Hit, ...] = ()
+    if query:
+        k = min(max(request.k, K_LEAST), K_MOST)
+        among = None if request.document_ids is None else _chunk_ids(db, request.document_ids)
+        hits = _join_live_chunks(db, find(db, query, k, among))
+    return SearchResult(request.query, version, time.perf_counter() - started, hits)
 
 
 def _chunk_ids(db: Database, document_ids: Sequence[int]) -> list[int]:
