@@ -59,9 +59,9 @@ def serve(settings: Settings) -> None:
     from search.searcher import Searcher
     from search.vector_index import find_device
     from storage.database import open_database, prepare_database
-    from ui.library_tab import sweep_uploads
     from ui.server import create_app
     from ui.services import Services
+    from ui.uploads import sweep_uploads
 
     # A query on several threads waits for the slowest of them, which beside a training job is slow indeed.
     torch.set_num_threads(1)

@@ -9,6 +9,8 @@ from core.errors import LibraryError, SettingsError
 SEED_MODEL = "chelleboyer/llm-evals-2-79b954ef-4798-4994-be72-a88d46b8ecca"
 SEED_BASE_MODEL = "Snowflake/snowflake-arctic-embed-l"
 PACKAGED_MODEL = "packaged-minilm"
+# In the library folder; the source of a version kept there begins with it.
+MODELS_FOLDER = "models"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Settings:
 
     @property
     def models(self) -> Path:
-        return self.home / "models"
+        return self.home / MODELS_FOLDER
 
     @property
     def uploads(self) -> Path:

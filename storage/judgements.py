@@ -1,6 +1,7 @@
 """Verdicts on passages, one a query and passage."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlite_utils import Database
@@ -96,9 +97,15 @@ def count_judgements(db: Database) -> dict[int, int]:
     return {1: counts.get(1, 0), 0: counts.get(0, 0)}
 
 
-def count_judged_queries(db: Database) -> int:
-    """How many queries have at least one approved passage."""
-    return db.conn.execute("SELECT count(DISTINCT query_id) FROM judgements WHERE relevance = 1").fetchone()[0]
+def count_judged_queries(db: Database, beyond: Collection[int] = ()) -> int:
+    """How many queries have at least one approved passage; judgements with an id in `beyond` do not count."""
+    return db.conn.execute(
+        """
+        SELECT count(DISTINCT query_id) FROM judgements
+        WHERE relevance = 1 AND id NOT IN (SELECT value FROM json_each(?))
+        """,
+        [json.dumps(sorted(beyond))],
+    ).fetchone()[0]
 
 
 def count_by_document(db: Database) -> dict[int, int]:

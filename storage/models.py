@@ -97,6 +97,11 @@ def active_model(db: Database) -> ModelVersion | None:
     return get_model(db, ids[0]) if ids else None
 
 
+def version_or_active(db: Database, model_id: int | None) -> ModelVersion | None:
+    """The version with this id, or for None the active one, if there is one yet."""
+    return active_model(db) if model_id is None else get_model(db, model_id)
+
+
 def previous_model(db: Database) -> ModelVersion | None:
     """The version an undo goes back to; None where there is none."""
     ids = _standing_activations(db)

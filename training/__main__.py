@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from core.cli import DONE, REFUSED, add_home_argument, print_json, run_command, say, unicode_text, whole_id
-from core.errors import ImportFormatError, SettingsError, TrainingError
+from core.errors import ImportFormatError, TrainingError
+from core.files import written_whole
 from core.settings import Settings
 from core.types import Job, JobKind, JobState, ModelVersion
 from storage import judgements, models
@@ -118,14 +119,8 @@ def export_file(settings: Settings, args: argparse.Namespace) -> int:
     if args.file is None:
         sys.stdout.write(lines)
         return DONE
-    # Beside it first: an earlier export stays whole where this one can't be written.
-    half_done = args.file.with_name(f".{args.file.name}.half-done")
-    try:
+    with written_whole(args.file) as half_done:
         half_done.write_text(lines, encoding="utf-8")
-        half_done.replace(args.file)
-    except OSError as error:
-        half_done.unlink(missing_ok=True)
-        raise SettingsError(f"'{args.file}' can't be written ({error.strerror}). Give another file.") from error
     return DONE
 
 
@@ -162,12 +157,11 @@ def retrain(settings: Settings, args: argparse.Namespace) -> int:
 
 def compare(settings: Settings, args: argparse.Namespace) -> int:
     from indexer.start import ensure_active_model
+    from training.compare_again import queue_comparison
 
     ensure_active_model(settings)
     with open_database(settings.database) as db:
-        job = add_job(db, JobKind.COMPARE, {"model_id": models.get_model(db, args.id).id})
-    if job.params != {"model_id": args.id}:
-        raise TrainingError("Another version is being compared. Wait for its end, then try again.")
+        job = queue_comparison(db, args.id)
     _work(settings, job)
     with open_database(settings.database) as db:
         version = models.get_model(db, args.id)

@@ -4,13 +4,14 @@ import json
 import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
-from tempfile import NamedTemporaryFile, TemporaryDirectory
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlite_utils import Database
 
-from core.errors import ImportFormatError, ModelError, SettingsError
-from core.settings import Settings
+from core.errors import ImportFormatError, ModelError
+from core.files import written_whole
+from core.settings import MODELS_FOLDER, Settings
 from core.types import ModelVersion
 from indexer.encoder import Encoder, find_model_folder, load_encoder
 from storage import models
@@ -46,21 +47,12 @@ def export_version(settings: Settings, model_id: int, target: Path) -> None:
         "created_at": version.created_at,
         "report": version.report,
     }
-    try:
-        with NamedTemporaryFile(dir=target.parent, suffix=".zip", delete=False) as file:
-            half_done = Path(file.name)
-        try:
-            with zipfile.ZipFile(half_done, "w") as archive:
-                archive.writestr(_METRICS, json.dumps(metrics, ensure_ascii=False, indent=2))
-                archive.writestr(_PAIRS, pairs)
-                for path in sorted(folder.rglob("*")):
-                    if path.is_file() and path.suffix in _SUFFIXES:
-                        archive.write(path, f"{_MODEL}/{path.relative_to(folder).as_posix()}")
-            half_done.replace(target)
-        finally:
-            half_done.unlink(missing_ok=True)
-    except OSError as error:
-        raise SettingsError(f"'{target}' can't be written ({error.strerror}). Give another file.") from error
+    with written_whole(target) as half_done, zipfile.ZipFile(half_done, "w") as archive:
+        archive.writestr(_METRICS, json.dumps(metrics, ensure_ascii=False, indent=2))
+        archive.writestr(_PAIRS, pairs)
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix in _SUFFIXES:
+                archive.write(path, f"{_MODEL}/{path.relative_to(folder).as_posix()}")
 
 
 def import_version(settings: Settings, source: Path) -> ModelVersion:
@@ -82,7 +74,7 @@ def import_version(settings: Settings, source: Path) -> ModelVersion:
             home = _free_folder(settings.models, metrics["name"])
             shutil.copytree(unpacked, home)
             try:
-                return _register(db, metrics, encoder, f"{settings.models.name}/{home.name}")
+                return _register(db, metrics, encoder, f"{MODELS_FOLDER}/{home.name}")
             except BaseException:
                 shutil.rmtree(home, ignore_errors=True)
                 raise

@@ -6,17 +6,25 @@ from sqlite_utils import Database
 
 from core.errors import TrainingError
 from core.settings import Settings
-from core.types import Job, ModelVersion
+from core.types import Job, JobKind, ModelVersion
 from indexer.encoder import load_version
 from indexer.ingest import embed_missing
 from storage import judgements, models
 from storage.database import now, open_database
+from storage.jobs import add_job
 from storage.progress import Progress
-from training.comparison import drop_removed, make_report, score_version
+from training.comparison import compare_versions
 from training.pairs import collect_queries, queries_needed, untouched_queries
 from training.retrain import first_ranked_share, learnt_queries
 from training.settings import TrainingSettings
-from training.verdict import judge_scores
+
+
+def queue_comparison(db: Database, model_id: int) -> Job:
+    """The job that compares this version. Raises TrainingError while another version is being compared."""
+    job = add_job(db, JobKind.COMPARE, {"model_id": models.get_model(db, model_id).id})
+    if job.params != {"model_id": model_id}:
+        raise TrainingError("Another version is being compared. Wait for its end, then try again.")
+    return job
 
 
 def run_comparison(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
@@ -43,20 +51,16 @@ def run_comparison(settings: Settings, job: Job, progress: Progress) -> dict[str
         encoders.append(load_version(one, settings.home))
         embed_missing(settings, encoders[-1], one, progress)
     progress.report("comparing", item=version.name)
-    cut = [dimension for dimension in _cuts_of(version) if dimension < base.dimension]
-    with open_database(settings.database) as db, db.atomic():
-        kept = drop_removed(db, queries)
-        before = score_version(db, base, encoders[0], kept, [base.dimension, *cut])
-        after = score_version(db, version, encoders[1], kept, [version.dimension, *cut])
-    verdict = judge_scores(before.ndcg, after.ndcg, queries_needed(len(collected.queries)))
-    report = make_report(kept, before.at(version.dimension, base.dimension), after, verdict)
-    split = {"held_out_queries": len(kept), "first_ranked_share": first_ranked_share(judged, kept, base)}
+    cuts = [dimension for dimension in _cuts_of(version) if dimension < base.dimension]
     with open_database(settings.database) as db:
+        kept, report = compare_versions(
+            db, queries, (base, encoders[0]), (version, encoders[1]), cuts, queries_needed(len(collected.queries))
+        )
+        split = {"held_out_queries": len(kept), "first_ranked_share": first_ranked_share(judged, kept, base)}
         earlier = models.get_model(db, version.id).report
-        split = earlier.get("split", {"chosen_on_held_out": False}) | split
         facts = {
-            "split": split,
-            "dimensions": [version.dimension, *cut],
+            "split": earlier.get("split", {"chosen_on_held_out": False}) | split,
+            "dimensions": [version.dimension, *cuts],
             "base_model_id": base.id,
             "compared_at": now(),
         }

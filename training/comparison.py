@@ -10,12 +10,12 @@ from sqlite_utils import Database
 
 from core.types import EmbeddingMatrix, ModelVersion
 from indexer.encoder import Encoder
-from search.evaluation import Scores, judged_at_k, ndcg_at_k, score_run
+from search.evaluation import judged_at_k, ndcg_at_k, score_run
 from search.vector_index import Device, VectorIndex
 from storage.library import chunks_by_id
 from storage.vectors import ChangeMark, changes_since
 from training.pairs import JudgedQuery
-from training.verdict import Verdict, bootstrap_interval
+from training.verdict import Verdict, judge_scores
 
 _K = 100
 # So many hits are judged by nDCG@10, and so many are kept to be looked at.
@@ -33,30 +33,40 @@ class QueryScore:
 
 @dataclass(frozen=True, slots=True)
 class VersionScores:
-    """One version's scores at each dimension, with Judged@10, and each query's own at the full one."""
+    """One version's measures by dimension, the full one first, and each query's own score at the full one."""
 
-    by_dimension: dict[int, Scores]
-    judged: dict[int, float]
+    by_dimension: dict[int, dict[str, float]]
     by_query: tuple[QueryScore, ...]
-
-    def at(self, dimension: int, own: int) -> "VersionScores":
-        """The same with the scores at its `own` dimension told as those of `dimension`, to stand beside another's."""
-        names = {own: dimension}
-        return VersionScores(
-            {names.get(key, key): scores for key, scores in self.by_dimension.items()},
-            {names.get(key, key): share for key, share in self.judged.items()},
-            self.by_query,
-        )
 
     @property
     def ndcg(self) -> tuple[float, ...]:
         return tuple(score.ndcg for score in self.by_query)
 
     def as_dict(self) -> dict[str, dict[str, float]]:
-        return {
-            str(dimension): {name: scores.as_dict()[name] for name in _SHOWN} | {"judged@10": self.judged[dimension]}
-            for dimension, scores in self.by_dimension.items()
-        }
+        return {str(dimension): measures for dimension, measures in self.by_dimension.items()}
+
+
+def compare_versions(
+    db: Database,
+    queries: Sequence[JudgedQuery],
+    base: tuple[ModelVersion, Encoder],
+    version: tuple[ModelVersion, Encoder],
+    cuts: Sequence[int],
+    judged_queries_missing: int,
+) -> tuple[list[JudgedQuery], dict[str, Any]]:
+    """Base and version on the queries over all passages: the queries that still have an answer, and the report.
+
+    Each is scored at its full dimension, which the report tells as the version's, and at the cuts. One view of the
+    library serves both: a paper removed meanwhile is in neither or in both.
+    """
+    with db.atomic():
+        kept = drop_removed(db, queries)
+        before = score_version(db, *base, kept, [base[0].dimension, *cuts])
+        after = score_version(db, *version, kept, [version[0].dimension, *cuts])
+    own = before.by_dimension.pop(base[0].dimension)
+    before = replace(before, by_dimension={version[0].dimension: own} | before.by_dimension)
+    verdict = judge_scores(before.ndcg, after.ndcg, judged_queries_missing)
+    return kept, make_report(kept, before, after, verdict)
 
 
 def drop_removed(db: Database, queries: Sequence[JudgedQuery]) -> list[JudgedQuery]:
@@ -80,8 +90,7 @@ def score_version(
     query_vectors = encoder.encode_queries([query.text for query in queries])
     qrels = {number: {same_text[chunk]: 1 for chunk, _ in query.relevant} for number, query in enumerate(queries)}
     judged = [_judged_chunks(query, same_text) for query in queries]
-    by_dimension: dict[int, Scores] = {}
-    judged_share: dict[int, float] = {}
+    by_dimension: dict[int, dict[str, float]] = {}
     by_query: tuple[QueryScore, ...] = ()
     for dimension in dimensions:
         index = VectorIndex(dimension, Device("CPU", "a comparison"))
@@ -90,14 +99,16 @@ def score_version(
             number: _without_repeats(index.search(vector, _K).ids.tolist(), same_text)
             for number, vector in enumerate(_cut(query_vectors, dimension))
         }
-        by_dimension[dimension] = score_run(run, qrels)
+        scores = score_run(run, qrels).as_dict()
         shares = [judged_at_k(run[number], known, _TOP) for number, known in enumerate(judged)]
-        judged_share[dimension] = fmean(shares) if shares else 0.0
+        by_dimension[dimension] = {name: scores[name] for name in _SHOWN} | {
+            "judged@10": fmean(shares) if shares else 0.0
+        }
         if dimension == version.dimension:
             by_query = tuple(
                 QueryScore(ndcg_at_k(run[number], qrels[number], _TOP), tuple(run[number][:_TOP])) for number in qrels
             )
-    return VersionScores(by_dimension, judged_share, by_query)
+    return VersionScores(by_dimension, by_query)
 
 
 def make_report(
@@ -116,7 +127,7 @@ def make_report(
             }
             for query, old, new in zip(queries, before.by_query, after.by_query, strict=True)
         ],
-        "interval": list(bootstrap_interval(before.ndcg, after.ndcg)) if queries else None,
+        "interval": None if verdict.interval is None else list(verdict.interval),
         "outcome": verdict.outcome,
         "recommended": verdict.recommended,
         "decision": verdict.sentence,

@@ -23,7 +23,7 @@ def switch_now_or_later(settings: Settings, params: Mapping[str, Any]) -> Job | 
     """Switch at once where no vector lacks, and return None; else queue the job that embeds and then switches.
 
     `params` is one of {"model_id": id}, {"source": hub id, folder or packaged-minilm}, {"undo": True}.
-    Raises PromotionError where a job would be needed and another switch is under way.
+    Raises PromotionError while another switch is under way.
     """
     params = dict(params)
     with open_database(settings.database) as db:
@@ -33,14 +33,16 @@ def switch_now_or_later(settings: Settings, params: Mapping[str, Any]) -> Job | 
         if params.get("undo") and version is not None:
             # Named, so that a job that is run twice does not go back twice.
             params["model_id"] = version.id
-        if version is None or not _files_unchanged(settings, version):
-            return _queue_switch(db, params)
+        unchanged = version is not None and _files_unchanged(settings, version)
         with transaction(db):
-            _refuse_beside_another(db, params)
-            if count_missing(db, version.id) == 0:
-                _activate(db, version, params)
-                return None
-        return _queue_switch(db, params)
+            if any(job.kind is JobKind.SWITCH and job.params != params for job in open_jobs(db)):
+                raise PromotionError(
+                    "Another switch of models is under way. Stop it, or wait for its end, then try again."
+                )
+            if version is None or not unchanged or count_missing(db, version.id):
+                return add_job(db, JobKind.SWITCH, params)
+            _activate(db, version, params)
+    return None
 
 
 def run_switch(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
@@ -64,17 +66,6 @@ def run_switch(settings: Settings, job: Job, progress: Progress) -> dict[str, An
                     _activate(db, version, job.params)
                     return {"model_id": version.id}
     raise PromotionError("Papers are being added faster than they can be embedded. Try again when they are ready.")
-
-
-def _queue_switch(db: models.Database, params: Mapping[str, Any]) -> Job:
-    with transaction(db):
-        _refuse_beside_another(db, params)
-        return add_job(db, JobKind.SWITCH, params)
-
-
-def _refuse_beside_another(db: models.Database, params: Mapping[str, Any]) -> None:
-    if any(job.kind is JobKind.SWITCH and job.params != params for job in open_jobs(db)):
-        raise PromotionError("Another switch of models is under way. Stop it, or wait for its end, then try again.")
 
 
 def _files_unchanged(settings: Settings, version: ModelVersion) -> bool:

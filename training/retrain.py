@@ -10,7 +10,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.errors import LibraryError, TrainingError
-from core.settings import Settings
+from core.settings import MODELS_FOLDER, Settings
 from core.types import Job, Judgement, ModelState, ModelVersion
 from indexer.encoder import Encoder, fingerprint_folder, load_encoder, load_version
 from indexer.ingest import embed_missing
@@ -18,7 +18,7 @@ from storage import judgements, models
 from storage.database import open_database, transaction
 from storage.progress import Progress
 from storage.vectors import count_missing
-from training.comparison import drop_removed, make_report, score_version
+from training.comparison import compare_versions
 from training.live_curve import make_pool, make_teller
 from training.model_card import write_model_card
 from training.pairs import (
@@ -33,7 +33,6 @@ from training.pairs import (
 )
 from training.settings import TrainingSettings, make_settings
 from training.train import TrainingRun, fine_tune
-from training.verdict import judge_scores
 
 _HALF_DONE = ".training"
 
@@ -119,7 +118,7 @@ def remove_half_done(settings: Settings) -> None:
 
 def _gather(settings: Settings, recipe: TrainingSettings) -> _Material:
     with open_database(settings.database) as db:
-        base = models.active_model(db) if recipe.base_model_id is None else models.get_model(db, recipe.base_model_id)
+        base = models.version_or_active(db, recipe.base_model_id)
         judged = judgements.list_judgements(db)
         learnt = learnt_queries(db, base)
     if base is None:
@@ -158,7 +157,7 @@ def learnt_queries(db: Database, version: ModelVersion | None) -> set[str]:
 def count_unseen_queries(db: Database, version: ModelVersion | None) -> int:
     """How many queries have approvals that no retrain on the way to the version has worked with."""
     used = {number for one in _line_of(db, version) for number in one.report.get("judgement_ids", ())}
-    return len({one.query for one in judgements.list_judgements(db) if one.relevance == 1 and one.id not in used})
+    return judgements.count_judged_queries(db, beyond=used)
 
 
 def _line_of(db: Database, version: ModelVersion | None) -> Iterator[ModelVersion]:
@@ -181,7 +180,7 @@ def _save(settings: Settings, encoder: Encoder, material: _Material) -> ModelVer
         version = models.add_model(
             db,
             name=name,
-            source=f"{settings.models.name}/{name}",
+            source=f"{MODELS_FOLDER}/{name}",
             dimension=encoder.dimension,
             window=encoder.window,
             fingerprint=fingerprint,
@@ -211,20 +210,17 @@ def _prove(
     """The report: both versions on the held-out queries over all passages."""
     progress.report("comparing", item=version.name)
     dimensions = recipe.dimensions(version.dimension)
-    base_encoder = load_version(material.base, settings.home)
-    # One view of the library for both: a paper removed while training ran, or runs now, is in neither or in both.
-    with open_database(settings.database) as db, db.atomic():
-        held_out = drop_removed(db, material.split.held_out)
-        before = score_version(db, material.base, base_encoder, held_out, dimensions)
-        after = score_version(db, version, trained, held_out, dimensions)
-    verdict = judge_scores(before.ndcg, after.ndcg, queries_needed(material.judged_queries))
+    base = (material.base, load_version(material.base, settings.home))
+    missing = queries_needed(material.judged_queries)
+    with open_database(settings.database) as db:
+        _, report = compare_versions(db, material.split.held_out, base, (version, trained), dimensions[1:], missing)
     return {
         "settings": asdict(recipe),
         "split": material.describe_split(),
         "curve": run.thin_curve(),
         "best_step": run.best_step,
         "dimensions": list(dimensions),
-        **make_report(held_out, before, after, verdict),
+        **report,
         "base_model_id": material.base.id,
         "judgement_ids": list(material.judgement_ids),
         "trained_on": [fold_query(query.text) for query in material.split.train],

@@ -20,10 +20,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An outcome, and its reason in one sentence."""
+    """An outcome, its reason in one sentence, and the interval of the change where there is one."""
 
     outcome: Outcome
     sentence: str
+    interval: tuple[float, float] | None = None
 
     @property
     def recommended(self) -> bool:
@@ -38,23 +39,23 @@ def judge_scores(before: Sequence[float], after: Sequence[float], judged_queries
     if not before:
         reason = "No question could be held out, so nothing tells whether this model is better."
         return Verdict(Outcome.NOT_ENOUGH, reason)
-    low, high = bootstrap_interval(before, after)
+    low, high = interval = bootstrap_interval(before, after)
     figures = (
         f"nDCG@10 {np.mean(before):.3f} before, {np.mean(after):.3f} after on {len(before)} held-out questions "
         f"(95% interval of the change {low:+.3f} to {high:+.3f})"
     )
     if len(before) < MINIMUM_HELD_OUT or judged_queries_missing:
         more = f"; approve passages for {judged_queries_missing} more questions" if judged_queries_missing else ""
-        return Verdict(Outcome.NOT_ENOUGH, f"Too little evidence for a recommendation: {figures}{more}.")
+        return Verdict(Outcome.NOT_ENOUGH, f"Too little evidence for a recommendation: {figures}{more}.", interval)
     if low > 0 and sign_flip_p_value(before, after) <= _SIGNIFICANCE:
-        return Verdict(Outcome.PROMOTE, f"Better, more than chance explains: {figures}.")
+        return Verdict(Outcome.PROMOTE, f"Better, more than chance explains: {figures}.", interval)
     if high < 0:
-        return Verdict(Outcome.WORSE, f"Worse: {figures}. Keep the present model.")
+        return Verdict(Outcome.WORSE, f"Worse: {figures}. Keep the present model.", interval)
     if np.mean(after) > np.mean(before):
         sentence = f"No sure difference; perhaps better, but it may be chance: {figures}. Keep the present model."
     else:
         sentence = f"No sure difference, and not better: {figures}. Keep the present model."
-    return Verdict(Outcome.NO_DIFFERENCE, sentence)
+    return Verdict(Outcome.NO_DIFFERENCE, sentence, interval)
 
 
 def bootstrap_interval(before: Sequence[float], after: Sequence[float], seed: int = 0) -> tuple[float, float]:

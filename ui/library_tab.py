@@ -1,8 +1,5 @@
 """The Library tab: drop papers in, see how far each is, remove some."""
 
-import shutil
-import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +8,6 @@ import gradio as gr
 from sqlite_utils import Database
 
 from core.errors import ReadError
-from core.settings import Settings
 from core.types import DocumentState, Job, JobKind
 from indexer.ingest import add_file, remove_documents
 from jobs.terminal import describe_job
@@ -21,9 +17,8 @@ from ui.messages import answer_script, warn_user
 from ui.render import read_asset, render
 from ui.search_tab import PlainHTML
 from ui.services import Services
+from ui.uploads import discard_upload, require_upload
 
-# An upload is under way for minutes at most.
-_UPLOAD_SECONDS = 86_400
 _TITLES = {
     JobKind.INGEST: "Adding papers",
     JobKind.RETRAIN: "Retraining",
@@ -113,32 +108,17 @@ def make_dismiss(services: Services) -> Any:
     return dismiss_job
 
 
-def sweep_uploads(settings: Settings, seconds: float = _UPLOAD_SECONDS) -> None:
-    """Remove what uploads have left behind: Gradio's empty spool files, and uploads that never became papers."""
-    oldest = time.time() - seconds
-    for left in settings.uploads.iterdir():
-        if left.stat().st_mtime < oldest:
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
-
-
 def _add_uploads(services: Services, files: list[Path]) -> None:
     """Copy the uploads into the library; the worker does the rest. What can't be copied is told, the others go in."""
     known: list[str] = []
     for file in files:
         try:
-            if not file.resolve().is_relative_to(services.settings.uploads.resolve()):
-                raise ReadError(f"'{file.name}' was not uploaded here. Drop it onto the page.")
+            require_upload(services.settings, file)
             document, new = add_file(services.settings, file)
         except ReadError as error:
             gr.Warning(str(error))
             continue
-        file.unlink(missing_ok=True)
-        with suppress(OSError):
-            # Gradio's folder for this one file; another upload may just be putting its own there.
-            file.parent.rmdir()
+        discard_upload(file)
         if not new:
             known.append(document.title)
     if known:

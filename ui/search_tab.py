@@ -99,7 +99,7 @@ def _search_handler(
         document_ids = _chosen_papers(services, papers) if papers else None
         return run_search(services, SearchRequest(question, int(k or _K_DEFAULT), document_ids), blind=blind)
     except NotFoundError as error:
-        return _render_bare(_Hint("Nothing was searched", str(error)))
+        return render("hint.html", title="Nothing was searched", text=str(error))
 
 
 def _chosen_papers(services: Services, chosen: Sequence[object]) -> tuple[int, ...]:
@@ -147,7 +147,6 @@ def render_hits(result: SearchResult, verdicts: dict[int, int], *, filtered: boo
         milliseconds=round(result.seconds * 1000),
         filtered=filtered,
         blind=blind,
-        hint=None,
     )
 
 
@@ -166,28 +165,7 @@ def render_hint(services: Services, question: str) -> str:
     else:
         title = "Ask a question"
         text = "In your own words, as you would ask a colleague: how is attention computed? why does training diverge?"
-    return _render_bare(_Hint(title, text))
-
-
-def _render_bare(hint: "_Hint") -> str:
-    return render(
-        "desk.html",
-        hits=(),
-        verdicts={},
-        query="",
-        model_id="",
-        papers=0,
-        milliseconds=0,
-        filtered=False,
-        blind=False,
-        hint=hint,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Hint:
-    title: str
-    text: str
+    return render("hint.html", title=title, text=text)
 
 
 # --- what the page's script asks for ---

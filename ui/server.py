@@ -28,7 +28,8 @@ from ui.theme import make_theme
 
 logger = logging.getLogger(__name__)
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+# Starlette keeps the brackets of an IPv6 address or takes them off, by its version.
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 _PICTURES_KEPT = 256
 _WIDTHS = (400, 2400)
 RowId = Annotated[int, PathParameter(ge=0, lt=1 << 63)]
@@ -47,7 +48,7 @@ def create_app(services: Services) -> FastAPI:
     """The whole application, ready for uvicorn."""
     app = FastAPI(title="Whetstone", docs_url=None, redoc_url=None, openapi_url=None)
     app.middleware("http")(_guard)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *(host.strip("[]") for host in LOOPBACK)])
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
     app.add_exception_handler(WhetstoneError, _answer_error)
     _add_routes(app, services)
     page = build_page(services)
@@ -73,12 +74,7 @@ def create_app(services: Services) -> FastAPI:
 
 async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     """Refuse what another site's page asks for in the user's browser, and lock down what ours may do."""
-    if request.method not in ("GET", "HEAD", "OPTIONS"):
-        origin = request.headers.get("origin")
-        site = request.headers.get("sec-fetch-site", "same-origin")
-        if _is_foreign(origin, request.headers.get("host")) or site not in ("same-origin", "none"):
-            return JSONResponse({"error": "Requests from other sites are refused."}, status_code=403)
-    elif request.url.path.startswith("/api/") and request.headers.get("sec-fetch-site") == "cross-site":
+    if _is_of_another_site(request):
         return JSONResponse({"error": "Requests from other sites are refused."}, status_code=403)
     if request.url.path.startswith(_REFUSED_PATHS):
         return JSONResponse({"error": "Nothing is fetched from elsewhere."}, status_code=403)
@@ -89,11 +85,17 @@ async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Resp
     return response
 
 
-def _is_foreign(origin: str | None, host: str | None) -> bool:
+def _is_of_another_site(request: Request) -> bool:
+    """Whether a page of another site asks for a change, or for what costs work: pictures, originals, archives."""
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return request.url.path.startswith("/api/") and site == "cross-site"
+    origin = request.headers.get("origin")
     try:
-        return origin is not None and urlsplit(origin).netloc != host
+        foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
     except ValueError:  # no address at all
-        return True
+        foreign = True
+    return foreign or site not in ("same-origin", "none")
 
 
 def _answer_error(request: Request, error: Exception) -> JSONResponse:

@@ -6,12 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from core.errors import ImportFormatError, TrainingError
+from core.errors import TrainingError
 from core.settings import PACKAGED_MODEL, SEED_BASE_MODEL, SEED_MODEL
 from core.types import Job, JobKind, ModelState
 from storage import jobs, judgements, models
 from storage.database import open_database
 from training.archive import import_version
+from training.compare_again import queue_comparison
 from training.promotion import switch_now_or_later
 from training.settings import PRESETS, TrainingSettings, make_settings, require_fitting
 from ui.library_tab import make_cancel, make_dismiss
@@ -20,6 +21,7 @@ from ui.render import read_asset
 from ui.search_tab import PlainHTML
 from ui.services import Services
 from ui.training_view import SORTS, render_models, render_pairs, render_training
+from ui.uploads import discard_upload, require_upload
 
 _ACTIVE_BASE = "the active model"
 
@@ -128,7 +130,7 @@ def start_retrain(services: Services, recipe: TrainingSettings) -> Job:
     """Queue a retrain with this recipe. Raises TrainingError where one is under way or there is nothing to learn."""
     params = asdict(make_settings(asdict(recipe)))
     with open_database(services.settings.database) as db:
-        base = models.active_model(db) if recipe.base_model_id is None else models.get_model(db, recipe.base_model_id)
+        base = models.version_or_active(db, recipe.base_model_id)
         if base is not None:
             require_fitting(recipe.matryoshka_dims, base)
         if judgements.count_judged_queries(db) < 2:
@@ -175,14 +177,13 @@ def _build_model_choice(services: Services) -> None:
         if not file:
             return
         path = Path(file)
+        require_upload(services.settings, path)
         try:
-            if not path.resolve().is_relative_to(services.settings.uploads.resolve()):
-                raise ImportFormatError(f"'{path.name}' was not uploaded here. Choose it on the page.")
             version = import_version(services.settings, path)
         finally:
-            path.unlink(missing_ok=True)
+            discard_upload(path)
         with open_database(services.settings.database) as db:
-            jobs.add_job(db, JobKind.COMPARE, {"model_id": version.id})
+            queue_comparison(db, version.id)
         gr.Info(f"'{version.name}' is in the library. It is now compared with the model that answers.")
 
     taken.upload(take_in, taken, None, show_progress="minimal", api_name=False)
@@ -208,7 +209,7 @@ def _make_compare(services: Services) -> Any:
     @answer_script
     def compare_version(arguments: list) -> dict:
         with open_database(services.settings.database) as db:
-            jobs.add_job(db, JobKind.COMPARE, {"model_id": models.get_model(db, int(arguments[0])).id})
+            queue_comparison(db, int(arguments[0]))
         return {}
 
     return compare_version
@@ -231,7 +232,7 @@ def _join(settings: TrainingSettings, model_dimension: int) -> str:
 
 def _dimension_of(services: Services, base_id: int) -> int:
     with open_database(services.settings.database) as db:
-        version = models.get_model(db, base_id) if base_id else models.active_model(db)
+        version = models.version_or_active(db, base_id or None)
     return version.dimension if version else 0
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from core.settings import MODELS_FOLDER
 from core.types import Job, JobKind, JobState, Judgement, ModelState, ModelVersion, StoredChunk
 from storage import jobs, judgements, library, models
 from storage.database import open_database
@@ -78,6 +79,7 @@ def render_models(services: Services) -> str:
             "parent": names.get(version.parent_id) if version.parent_id else None,
             "score": _held_out_score(version),
             "against_advice": version.id in against,
+            "kept_here": version.source.startswith(f"{MODELS_FOLDER}/"),
         }
         for version in versions
     ]

@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlite_utils import Database
 
+from core.errors import ReadError
 from core.settings import Settings
 from core.types import DocumentState, Metadata
 from indexer.ingest import add_file
@@ -18,9 +19,9 @@ from search.vector_index import find_device
 from storage import library
 from storage.database import open_database
 from tests.papers import make_paper, write
-from ui.library_tab import sweep_uploads
 from ui.server import create_app
 from ui.services import Services
+from ui.uploads import discard_upload, require_upload, sweep_uploads
 
 
 @pytest.fixture
@@ -111,22 +112,37 @@ def test_nothing_is_fetched_from_elsewhere_for_a_visitor(client: TestClient) -> 
     assert client.get("/gradio_api/file=http://127.0.0.1:1/x").status_code == 403
 
 
-def test_a_file_of_the_server_can_not_be_passed_off_as_an_upload(client: TestClient, services: Services) -> None:
+@pytest.mark.parametrize(("field", "many"), [("upload", True), ("import-model", False)])
+def test_a_file_of_the_server_can_not_be_passed_off_as_an_upload(
+    client: TestClient, services: Services, field: str, many: bool
+) -> None:
     secret = services.settings.home.parent / "secret.pdf"
     secret.write_bytes(b"%PDF-1.7 secret")
     config = client.get("/config").json()
-    upload = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "upload")
+    upload = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == field)
     taking = [part for part in config["dependencies"] if upload in part["inputs"]]
     assert taking
     forged = {"path": str(secret), "meta": {"_type": "gradio.FileData"}, "orig_name": "secret.pdf"}
     for dependency in taking:
-        body = {"data": [[forged]], "fn_index": dependency["id"], "session_hash": "forger"}
+        body = {"data": [[forged] if many else forged], "fn_index": dependency["id"], "session_hash": "forger"}
         answer = client.post("/gradio_api/queue/join", json=body)
         with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": "forger"}) as stream:
             events = "".join(line for line in stream.iter_lines()) if answer.status_code == 200 else ""
         assert '"success":true' not in events.replace(" ", "")
     assert not list(services.settings.originals.iterdir())
     assert secret.exists()
+
+
+def test_only_what_lies_among_the_uploads_is_one(settings: Settings) -> None:
+    uploaded, other = settings.uploads / "a" / "a.pdf", settings.home / "library.db"
+    uploaded.parent.mkdir()
+    uploaded.touch()
+    require_upload(settings, uploaded)
+    for path in (other, settings.uploads / ".." / other.name):
+        with pytest.raises(ReadError, match=r"'library.db' was not uploaded here"):
+            require_upload(settings, path)
+    discard_upload(uploaded)
+    assert not uploaded.parent.exists()
 
 
 def test_what_uploads_left_behind_is_swept_away_and_young_uploads_are_kept(settings: Settings) -> None:

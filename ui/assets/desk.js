@@ -3,7 +3,8 @@ const hits = () => [...element.querySelectorAll('.hits > .hit')];
 const pane = () => element.querySelector('.pageview');
 let current = null;      // the chosen hit's chunk id, as text
 let opening = 0;         // the newest page asked for; answers to older ones are dropped
-let zoom = matchMedia('(max-width: 900px)').matches ? 160 : 100;   // so that a phone shows text, not a miniature
+const narrow = () => matchMedia('(max-width: 900px)').matches;
+let zoom = narrow() ? 160 : 100;   // so that a phone shows text, not a miniature
 let writes = Promise.resolve();  // verdicts are written in the order they were given
 
 function show(chunk, relevance) {
@@ -43,7 +44,6 @@ async function openPage(chunk, page) {
   sheet.scrollTop = mark ? Math.max(0, mark.offsetTop - 80) : 0;
   sheet.scrollLeft = mark ? Math.max(0, mark.offsetLeft - 20) : 0;
 }
-const narrow = () => matchMedia('(max-width: 900px)').matches;
 function showSheet(shown) {   // on a narrow screen the page lies over the passages
   if (!pane()) return;
   pane().classList.toggle('over', shown && narrow());

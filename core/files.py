@@ -1,0 +1,40 @@
+"""Files that are written whole or not at all, and the sweeping up of what was left half done."""
+
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from core.errors import SettingsError
+
+
+@contextmanager
+def written_whole(target: Path) -> Iterator[Path]:
+    """A file beside `target` to write to, which takes its place at the end; after an error `target` is as it was.
+
+    Raises SettingsError where it can't be written.
+    """
+    try:
+        with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            half_done = Path(file.name)
+        try:
+            yield half_done
+            half_done.replace(target)
+        finally:
+            half_done.unlink(missing_ok=True)
+    except OSError as error:
+        raise SettingsError(f"'{target}' can't be written ({error.strerror}). Give another file.") from error
+
+
+def remove_stale(paths: Iterable[Path], seconds: float) -> None:
+    """Remove those of the files and folders that were last written so long ago."""
+    oldest = time.time() - seconds
+    for path in paths:
+        if path.stat().st_mtime >= oldest:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
