@@ -44,6 +44,9 @@ class Page:
     height: float
     lines: tuple[Line, ...] = ()
 
+    def text_of(self, line: Line) -> str:
+        return self.text[line.start : line.end]
+
 
 @dataclass(frozen=True, slots=True)
 class OutlineEntry:

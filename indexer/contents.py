@@ -25,8 +25,8 @@ _LONGEST_ENTRY_WITHOUT = 70
 
 def find_contents(page: Page) -> set[int]:
     """Starts of the lines of a table of contents on this page, its title among them; empty where there is none."""
-    lines = [line for line in lines_of(page) if page.text[line.start : line.end].strip()]
-    texts = [page.text[line.start : line.end].strip() for line in lines]
+    lines = [line for line in lines_of(page) if page.text_of(line).strip()]
+    texts = [page.text_of(line).strip() for line in lines]
     entries = [index for index, text in enumerate(texts) if _ENTRY.search(text)]
     if len(entries) < _FEWEST_ENTRIES:
         return set()

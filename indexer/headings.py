@@ -1,12 +1,12 @@
 """Which lines are headings: those the outline names, and those that look like one."""
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import median
 
 from core.types import OutlineEntry
-from indexer.lines import PlacedLine
+from indexer.lines import PlacedLine, body_size, stands_apart
 
 _LONGEST_HEADING = 120
 _MOST_HEADING_LINES = 3
@@ -48,8 +48,7 @@ def starts_section(placed: PlacedLine) -> bool:
 def find_headings(lines: Sequence[PlacedLine], outline: Iterable[OutlineEntry]) -> set[int]:
     """Positions of heading lines, from the outline and from how they look."""
     named = _find_outline_headings(lines, outline)
-    sizes = Counter(round(p.line.font_size, 1) for p in lines for _ in range(p.line.end - p.line.start))
-    body = sizes.most_common(1)[0][0] if sizes else 0.0
+    body = body_size(lines)
     usual_width = median([p.line.right - p.line.left for p in lines]) if lines else 0.0
     looks = {
         index
@@ -70,9 +69,8 @@ def _find_continuations(lines: Sequence[PlacedLine], headings: set[int], body: f
             continue
         for following in range(index + 1, min(index + _MOST_HEADING_LINES, len(lines))):
             line = lines[following].line
-            apart = line.bold or line.font_size > 1.05 * body
             same_type = line.bold == heading.bold and abs(line.font_size - heading.font_size) < 0.02 * body
-            if not (apart and same_type and continues(lines[following - 1], lines[following])):
+            if not (stands_apart(line, body) and same_type and continues(lines[following - 1], lines[following])):
                 break
             found.add(following)
     return found
@@ -91,7 +89,7 @@ def _looks_like_heading(placed: PlacedLine, body: float, usual_width: float) -> 
         # Some journals set their headings in capitals of the body's size.
         name = numbered["name"]
         capitals = name.isupper() and name[1] != "." and sum(map(str.isalpha, name)) >= _CAPITALS_OF_A_HEADING
-        return (line.bold or line.font_size > 1.05 * body or capitals) and short
+        return (stands_apart(line, body) or capitals) and short
     if placed.page.number == 1 or not text[0].isupper() or text[-1] in ".,;:":
         return False  # the first page's large lines are the title and the authors
     return line.font_size > 1.15 * body and short and not _FORMULA.search(text) and bool(_LONG_WORD.search(text))

@@ -38,7 +38,7 @@ def split_into_sections(pages: Sequence[Page], outline: Sequence[OutlineEntry]) 
         PlacedLine(page, line)
         for page in pages
         for line in lines_of(page)
-        if (page.number, line.start) not in left_out and page.text[line.start : line.end].strip()
+        if (page.number, line.start) not in left_out and page.text_of(line).strip()
     ]
     regions = find_regions(kept)
     beside = {index for region in regions for index in region.lines}

@@ -162,12 +162,12 @@ def _title_lines(page: Page) -> list[Line]:
 
 
 def _ends_front(page: Page, line: Line) -> bool:
-    text = page.text[line.start : line.end].strip()
+    text = page.text_of(line).strip()
     return "@" in text or bool(_ABSTRACT.match(text))
 
 
 def _may_be_title(line: Line, page: Page) -> bool:
-    text = page.text[line.start : line.end].strip()
+    text = page.text_of(line).strip()
     letters = sum(character.isalpha() for character in text)
     wide_enough = line.right - line.left > line.top - line.bottom  # arXiv's stamp stands upright in the margin
     near_top = line.bottom > page.height * 0.45
@@ -192,7 +192,7 @@ def _join_lines(page: Page, lines: Sequence[Line]) -> str:
     text = ""
     for number, line in enumerate(lines):
         between = "" if number and _no_gap(lines[number - 1], line) else " "
-        text = text.removesuffix("\x02") + ("" if text.endswith("\x02") else between) + page.text[line.start : line.end]
+        text = text.removesuffix("\x02") + ("" if text.endswith("\x02") else between) + page.text_of(line)
     return tidy(text)
 
 
@@ -264,7 +264,7 @@ def _is_name(text: str) -> bool:
 
 
 def _text(page: Page, line: Line) -> str:
-    return page.text[line.start : line.end].strip()
+    return page.text_of(line).strip()
 
 
 # --- year --------------------------------------------------------------------------------------

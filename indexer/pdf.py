@@ -78,10 +78,13 @@ def render_page(path: Path, number: int, width_px: int) -> bytes:
     """A page's picture as JPEG of this width. Raises ReadError where there is no such page."""
     with _PDFIUM, _open(path, path.name) as document:
         page = _get_page(document, number, path.name)
-        scale = min(max(width_px, 50), _WIDEST_PICTURE) / page.get_width()
+        width, height = page.get_size()
         # A page may be as high and narrow as a ribbon.
-        scale = min(scale, math.sqrt(_MOST_PIXELS / (page.get_width() * page.get_height())))
-        scale = min(scale, _LONGEST_SIDE / max(page.get_width(), page.get_height()))
+        scale = min(
+            min(max(width_px, 50), _WIDEST_PICTURE) / width,
+            math.sqrt(_MOST_PIXELS / (width * height)),
+            _LONGEST_SIDE / max(width, height),
+        )
         picture = page.render(scale=scale).to_pil().convert("RGB")
     target = io.BytesIO()
     picture.save(target, "JPEG", quality=_JPEG_QUALITY)

@@ -89,7 +89,7 @@ def page_quality(page: Page) -> PageQuality:
     unmapped = 0 if any(map(str.isalnum, page.text)) else sum(map(_is_unmapped, page.text))
     if unmapped >= _FEWEST_UNMAPPED:
         return PageQuality(every_line, 0.0, unmapped)
-    evidence = [_line_evidence(page.text[line.start : line.end]) for line in lines]
+    evidence = [_line_evidence(page.text_of(line)) for line in lines]
     bad = _find_runs([total - _READABLE_LEVEL * pairs for pairs, total in evidence])
     quality = PageQuality(
         frozenset(line.start for line, is_bad in zip(lines, bad, strict=True) if is_bad),

@@ -27,15 +27,8 @@ class ReadLimits:
 def read_paper_isolated(path: Path, limits: ReadLimits, name: str | None = None) -> PaperText:
     """As `indexer.pdf.read_paper`; a crash, too long a time and too much memory are ReadErrors too."""
     name = name or path.name
-    command = [
-        sys.executable,
-        "-m",
-        "indexer.reader",
-        str(path.absolute()),
-        name,
-        str(limits.megabytes),
-        str(limits.seconds),
-    ]
+    arguments = (path.absolute(), name, limits.megabytes, limits.seconds)
+    command = [sys.executable, "-m", "indexer.reader", *map(str, arguments)]
     try:
         child = subprocess.run(
             command, cwd=_ROOT, stdin=subprocess.DEVNULL, capture_output=True, timeout=limits.seconds, check=False

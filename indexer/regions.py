@@ -5,7 +5,6 @@ stays in the running text; nothing is lost either way.
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,7 +12,7 @@ from statistics import median
 
 from core.types import ChunkKind
 from indexer.headings import starts_section
-from indexer.lines import PlacedLine
+from indexer.lines import PlacedLine, body_size, stands_apart
 
 _CAPTION = re.compile(
     r"^(?P<label>fig(?:ure|\.)?|abb(?:ildung|\.)|scheme|chart|table|tab\.|tabelle|tableau|algorithm|listing|图|圖|表|算法)"
@@ -79,8 +78,7 @@ class _RegionFinder:
 
     def __init__(self, lines: Sequence[PlacedLine]) -> None:
         self._lines = lines
-        sizes = Counter(round(p.line.font_size, 1) for p in lines for _ in range(p.line.end - p.line.start))
-        self._body_size = sizes.most_common(1)[0][0]
+        self._body_size = body_size(lines)
         widths = [_width(p) for p in lines if abs(p.line.font_size - self._body_size) < _SAME_SIZE * self._body_size]
         self._usual_width = median(widths)
         self._usual_leading = self._find_usual_leading()
@@ -280,9 +278,8 @@ class _RegionFinder:
         )
 
 
-def _is_heading(placed: PlacedLine, body_size: float) -> bool:
-    apart = placed.line.bold or placed.line.font_size > 1.05 * body_size
-    return apart and starts_section(placed)
+def _is_heading(placed: PlacedLine, body: float) -> bool:
+    return stands_apart(placed.line, body) and starts_section(placed)
 
 
 def _is_upright(placed: PlacedLine) -> bool:

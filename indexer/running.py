@@ -66,7 +66,7 @@ def find_running_lines(pages: Sequence[Page]) -> set[tuple[int, int]]:
 
 def _rows(page: Page) -> list[list[Line]]:
     """The page's lines from top to bottom, those at one height together."""
-    placed = [line for line in page.lines if line.top > line.bottom and page.text[line.start : line.end].strip()]
+    placed = [line for line in page.lines if line.top > line.bottom and page.text_of(line).strip()]
     rows: list[list[Line]] = []
     for line in sorted(placed, key=lambda line: -(line.top + line.bottom)):
         middle = (line.top + line.bottom) / 2
@@ -84,7 +84,7 @@ def _find_page_numbers(lines: Sequence[tuple[Page, Line]]) -> set[tuple[int, int
     for page, line in lines:
         if a_page[page.number] > _MOST_LINES_OF_A_RUNNING_ROW:
             continue  # the scale of a figure
-        match = _PAGE_NUMBER.match(page.text[line.start : line.end].strip())
+        match = _PAGE_NUMBER.match(page.text_of(line).strip())
         if match:
             offsets[int(match[1]) - page.number].append((page.number, line.start))
     return {place for places in offsets.values() if len({number for number, _ in places}) > 1 for place in places}
@@ -95,7 +95,7 @@ def _find_repeated(lines: Sequence[tuple[Page, Line]], pages: int) -> set[tuple[
     needed = min(max(_FEWEST_REPEATS, math.ceil(_SHARE_OF_PAGES * pages)), _ENOUGH_REPEATS, max(pages, 2))
     places: defaultdict[str, list[tuple[Page, Line]]] = defaultdict(list)
     for page, line in lines:
-        text = page.text[line.start : line.end].strip()
+        text = page.text_of(line).strip()
         if len(text) <= _LONGEST_RUNNING_LINE and any(character.isalpha() for character in text):
             places[re.sub(r"\d+", "#", " ".join(text.casefold().split()))].append((page, line))
     repeated: set[tuple[int, int]] = set()
@@ -140,7 +140,7 @@ def _find_section_names(pages: Sequence[Page], rows: dict[int, list[list[Line]]]
         return set()
     places = {(page.number, line.start) for page, row in band for line in row}
     elsewhere = sorted(
-        _letters(page.text[line.start : line.end])
+        _letters(page.text_of(line))
         for page in pages
         for line in page.lines
         if line.end - line.start <= _LONGEST_SECTION_NAME and (page.number, line.start) not in places
@@ -156,7 +156,7 @@ def _is_beginning(text: str, ordered: Sequence[str]) -> bool:
 
 
 def _row_text(page: Page, row: Sequence[Line]) -> str:
-    return " ".join(page.text[line.start : line.end].strip() for line in sorted(row, key=lambda line: line.left))
+    return " ".join(page.text_of(line).strip() for line in sorted(row, key=lambda line: line.left))
 
 
 def _stands_out(page: Page, row: Sequence[Line]) -> bool:
@@ -180,7 +180,7 @@ def _letters(text: str) -> str:
 
 def _numbers_stand_or_count(alike: Sequence[tuple[Page, Line]]) -> bool:
     """Whether each number in these lines is the same everywhere, or goes up with the pages."""
-    values = [[int(n) for n in re.findall(r"\d{1,9}", page.text[line.start : line.end])] for page, line in alike]
+    values = [[int(n) for n in re.findall(r"\d{1,9}", page.text_of(line))] for page, line in alike]
     if len({len(numbers) for numbers in values}) > 1:
         return False
     pages = [page.number for page, _ in alike]
