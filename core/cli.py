@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from core.errors import WhetstoneError
+from core.errors import WhetstoneError, explain_storage_error
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
 
@@ -50,15 +50,12 @@ def run_command(
     except WhetstoneError as error:
         say(str(error))
         return REFUSED
-    except sqlite3.Error as error:
-        say(f"The library's database can't be used ({error}). Look at the disk, the rights and other programs on it.")
-        return REFUSED
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough; without this Python complains once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except OSError as error:
-        say(f"That can't be read or written: {error}. Look at the disk and the rights.")
+    except (sqlite3.Error, OSError) as error:
+        say(explain_storage_error(error))
         return REFUSED
     except KeyboardInterrupt:
         say("Stopped.")

@@ -14,6 +14,8 @@ WhetstoneError
 A message says what was wrong with which value, then the cure.
 """
 
+import sqlite3
+
 
 class WhetstoneError(Exception):
     """Base of every error whose message is written for the user."""
@@ -53,3 +55,10 @@ class PromotionError(WhetstoneError):
 
 class Cancelled(WhetstoneError):
     pass
+
+
+def explain_storage_error(error: sqlite3.Error | OSError) -> str:
+    """One sentence for what the database or the file system refused, and where to look."""
+    if isinstance(error, sqlite3.Error):
+        return f"The library's database can't be used ({error}). Look at the disk, the rights and other programs on it."
+    return f"That can't be read or written: {error}. Look at the disk and the rights."

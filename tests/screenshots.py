@@ -80,7 +80,7 @@ def take_training(page: Page, target: Path) -> None:
     page.get_by_role("button", name="Retrain", exact=True).click()
     expect(page.locator("#training .scores")).to_be_visible(timeout=_MS_TO_RETRAIN)
     expect(page.locator("#training .job")).to_have_count(0)
-    expect(page.locator(".toast-body")).to_have_count(0, timeout=30_000)
+    expect(page.locator("#said p")).to_have_count(0, timeout=30_000)
     _take(page, target)
 
 

@@ -10,11 +10,12 @@ from storage import library
 from storage.database import open_database
 from ui.changes import ChangeWatch
 from ui.library_tab import build_library_tab, render_library
-from ui.messages import warn_user
+from ui.messages import tell, warn_user
+from ui.parts import SILENT, PlainHTML, build_news
 from ui.render import render
-from ui.search_tab import PlainHTML, SearchTab, build_search_tab, paper_choices
+from ui.search_tab import SearchTab, build_search_tab, paper_choices, render_hint
 from ui.services import Services
-from ui.training_tab import base_choices, build_training_tab
+from ui.training_tab import base_choices, build_training_tab, default_dimensions
 from ui.training_view import header_facts, render_models, render_pairs, render_training
 
 TABS = ("search", "library", "training")
@@ -29,22 +30,25 @@ def build_page(services: Services) -> gr.Blocks:
         title="Whetstone", analytics_enabled=False, fill_width=True, delete_cache=(_ONE_DAY, _ONE_DAY)
     ) as page:
         header = PlainHTML(render_header(services), elem_id="header")
+        news = build_news()
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Search", id="search"):
-                search = build_search_tab(services)
+                search = build_search_tab(services, news)
             with gr.Tab("Library", id="library"):
-                papers = build_library_tab(services)
+                papers = build_library_tab(services, news)
             with gr.Tab("Training", id="training"):
-                training = build_training_tab(services)
+                training = build_training_tab(services, news)
         _remember_tab(page, tabs)
-        _restore_search(search)
+        _restore_search(search, news)
 
         parts: dict[str, _Part] = {
             "header": (header, lambda: render_header(services)),
+            "hint": (search.hint, lambda: render_hint(services)),
             "library": (papers.table, lambda: render_library(services)),
             "training": (training.status, lambda: render_training(services)),
             "models": (training.models, lambda: render_models(services)),
             "base": (training.base, lambda: gr.update(choices=base_choices(services))),
+            "dimensions": (training.dimensions, lambda: default_dimensions(services)),
         }
         changes = ChangeWatch(services.settings.database)
         seen = gr.State({})
@@ -68,11 +72,10 @@ def build_page(services: Services) -> gr.Blocks:
 
         inputs = [seen, training.pair_words, training.pair_sort, search.papers]
         outputs = [*(component for component, _ in parts.values()), training.pairs, search.papers, seen]
-        silent: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_name": False}
-        gr.Timer(_SECONDS_BETWEEN_LOOKS).tick(bring_up_to_date, inputs, outputs, **silent)
-        page.load(bring_up_to_date, inputs, outputs, **silent)
+        gr.Timer(_SECONDS_BETWEEN_LOOKS).tick(bring_up_to_date, inputs, outputs, **SILENT)
+        page.load(bring_up_to_date, inputs, outputs, **SILENT)
         for changed in (search.desk.judged, papers.table.changed, training.status.changed, training.models.changed):
-            changed(bring_up_to_date, inputs, outputs, trigger_mode="always_last", **silent)
+            changed(bring_up_to_date, inputs, outputs, trigger_mode="always_last", **SILENT)
     return page
 
 
@@ -100,19 +103,19 @@ def _remember_tab(page: gr.Blocks, tabs: gr.Tabs) -> None:
     page.load(None, None, None, js=f"() => openTab({list(TABS)}.indexOf(firstAddress.get('tab')))")
 
 
-def _restore_search(tab: SearchTab) -> None:
+def _restore_search(tab: SearchTab, news: gr.HTML) -> None:
     """Ask again what the address holds, so that a reload, or a link passed on, shows the same results."""
 
+    @warn_user(outputs=6)
     def search_again(question: str, k: float | None, papers: list[Any] | None, blind: bool) -> list[Any]:
-        return [question, k, papers, blind, tab.search(question, k, papers, blind)]
+        return [question, k, papers, blind, tab.search(question, k, papers, blind), tell()]
 
     fields = [tab.question, tab.k, tab.papers, tab.blind]
     # Asked for by desk.js, and only where there is something to restore: what is typed meanwhile is not touched.
     tab.desk.restore(
-        warn_user(search_again),
+        search_again,
         fields,
-        [*fields, tab.desk],
+        [*fields, tab.desk, news],
         js="(question, k, papers, blind) => searchOfAddress(k)",
-        show_progress="hidden",
-        api_name=False,
+        **SILENT,
     )

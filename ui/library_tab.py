@@ -13,9 +13,9 @@ from indexer.ingest import add_file, remove_documents
 from jobs.terminal import describe_job
 from storage import jobs, judgements, library
 from storage.database import open_database
-from ui.messages import answer_script, warn_user
+from ui.messages import answer_script, tell, warn_user
+from ui.parts import SILENT, PlainHTML
 from ui.render import read_asset, render
-from ui.search_tab import PlainHTML
 from ui.services import Services
 from ui.uploads import discard_upload, require_upload
 
@@ -33,7 +33,7 @@ class LibraryTab:
     upload: gr.File
 
 
-def build_library_tab(services: Services) -> LibraryTab:
+def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
     upload = gr.File(
         label="Drop PDFs here",
         file_count="multiple",
@@ -48,13 +48,12 @@ def build_library_tab(services: Services) -> LibraryTab:
         server_functions=[_make_remove(services), _make_retry(services), make_cancel(services), make_dismiss(services)],
     )
 
-    @warn_user
-    def take_uploads(files: list[str] | None) -> tuple[None, str]:
-        if files:
-            _add_uploads(services, [Path(file) for file in files])
-        return None, render_library(services)
+    @warn_user(outputs=3)
+    def take_uploads(files: list[str] | None) -> tuple[None, str, str]:
+        news = _add_uploads(services, [Path(file) for file in files or ()])
+        return None, render_library(services), news
 
-    upload.upload(take_uploads, upload, [upload, table], show_progress="hidden", api_name=False)
+    upload.upload(take_uploads, upload, [upload, table, news], **SILENT)
     return LibraryTab(table, upload)
 
 
@@ -108,21 +107,24 @@ def make_dismiss(services: Services) -> Any:
     return dismiss_job
 
 
-def _add_uploads(services: Services, files: list[Path]) -> None:
-    """Copy the uploads into the library; the worker does the rest. What can't be copied is told, the others go in."""
+def _add_uploads(services: Services, files: list[Path]) -> str:
+    """Copy the uploads into the library; the worker does the rest. Returns the news: what was refused, or there."""
     known: list[str] = []
+    refused: list[str] = []
     for file in files:
         try:
             require_upload(services.settings, file)
             document, new = add_file(services.settings, file)
         except ReadError as error:
-            gr.Warning(str(error))
+            refused.append(str(error))
             continue
         discard_upload(file)
         if not new:
             known.append(document.title)
-    if known:
-        gr.Info(f"Already in the library: {', '.join(known[:5])}{' and others' if len(known) > 5 else ''}.")
+    if not known:
+        return tell(errors=tuple(refused))
+    there = f"Already in the library: {', '.join(known[:5])}{' and others' if len(known) > 5 else ''}."
+    return tell(there, errors=tuple(refused))
 
 
 def _make_remove(services: Services) -> Any:

@@ -14,12 +14,10 @@ from indexer.pdf import passage_boxes
 from search.searcher import SearchRequest
 from storage import judgements, library
 from storage.database import open_database
-from ui.messages import answer_script, warn_user
+from ui.messages import answer_script, tell, warn_user
+from ui.parts import DIRECT, PlainHTML
 from ui.render import read_asset, render
 from ui.services import Services
-
-# Without Gradio's own styles for prose, which put borders around tables and padding around lists.
-PlainHTML = functools.partial(gr.HTML, apply_default_css=False)
 
 _K_DEFAULT = 10
 
@@ -29,6 +27,7 @@ class SearchTab:
     """What other parts of the page need of this one."""
 
     desk: gr.HTML
+    hint: gr.HTML
     papers: gr.Dropdown
     question: gr.Textbox
     k: gr.Number
@@ -36,7 +35,7 @@ class SearchTab:
     search: Callable[..., str]
 
 
-def build_search_tab(services: Services) -> SearchTab:
+def build_search_tab(services: Services, news: gr.HTML) -> SearchTab:
     with gr.Row(elem_classes="ask"):
         question = gr.Textbox(
             placeholder="Ask your papers in plain words",
@@ -66,24 +65,30 @@ def build_search_tab(services: Services) -> SearchTab:
             False, label="Judge blind: the passages of two models, mixed and unmarked", elem_id="blind", min_width=220
         )
     desk = PlainHTML(
-        render_hint(services, ""),
+        _bare_desk(),
         elem_id="desk",
         js_on_load=read_asset("common.js") + read_asset("desk.js"),
         server_functions=[_make_judge(services), _make_open_page(services)],
     )
-    search = warn_user(functools.partial(_search_handler, services))
+    # Beneath the desk, seen while that is empty: a value for the desk might come after the results of a quick search.
+    hint = PlainHTML(render_hint(services), elem_id="hint")
+
+    @warn_user(outputs=2)
+    def search(*asked: Any) -> tuple[str, str]:
+        return _search_handler(services, *asked), tell()
+
     for event in (question.submit, button.click):
         event(
             search,
             [question, k, papers, blind],
-            desk,
+            [desk, news],
             # The last of several quick searches is the one that counts.
             trigger_mode="always_last",
             show_progress="minimal",
-            api_name=False,
+            **DIRECT,
             js="(question, k, papers, blind) => keepSearch(question, k, papers, blind)",
         )
-    return SearchTab(desk, papers, question, k, blind, search)
+    return SearchTab(desk, hint, papers, question, k, blind, functools.partial(_search_handler, services))
 
 
 def paper_choices(documents: Sequence[Document]) -> list[tuple[str, int]]:
@@ -94,12 +99,12 @@ def _search_handler(
     services: Services, question: str, k: float | None, papers: Sequence[object] | None, blind: bool
 ) -> str:
     if not question.strip():
-        return render_hint(services, question)
+        return _bare_desk()
     try:
         document_ids = _chosen_papers(services, papers) if papers else None
         return run_search(services, SearchRequest(question, int(k or _K_DEFAULT), document_ids), blind=blind)
     except NotFoundError as error:
-        return render("hint.html", title="Nothing was searched", text=str(error))
+        return _bare_desk(question, "Nothing was searched", str(error))
 
 
 def _chosen_papers(services: Services, chosen: Sequence[object]) -> tuple[int, ...]:
@@ -129,7 +134,7 @@ def run_search(services: Services, request: SearchRequest, *, blind: bool = Fals
     search = services.searcher.search_blind if blind else services.searcher.search
     result = search(request)
     if not result.hits:
-        return render_hint(services, request.query)
+        return _desk_without_hits(services, request.query)
     with open_database(services.settings.database) as db:
         verdicts = judgements.relevance_by_chunk(db, request.query)
     return render_hits(result, verdicts, filtered=request.document_ids is not None, blind=blind)
@@ -150,22 +155,41 @@ def render_hits(result: SearchResult, verdicts: dict[int, int], *, filtered: boo
     )
 
 
-def render_hint(services: Services, question: str) -> str:
+def render_hint(services: Services) -> str:
+    """What to do first: add papers, wait for them, or ask."""
+    title, text = _hint_before_search(services) or (
+        "Ask a question",
+        "In your own words, as you would ask a colleague: how is attention computed? why does training diverge?",
+    )
+    return render("hint.html", title=title, text=text)
+
+
+def _desk_without_hits(services: Services, question: str) -> str:
+    title, text = _hint_before_search(services) or (
+        "No passage found",
+        "None of the papers chosen above has a passage yet. Choose others, or none.",
+    )
+    return _bare_desk(question, title, text)
+
+
+def _bare_desk(question: str = "", title: str = "", text: str = "") -> str:
+    return render("bare_desk.html", query=question, title=title, text=text)
+
+
+def _hint_before_search(services: Services) -> tuple[str, str] | None:
+    """Title and text of why nothing can be found yet; None where something can."""
     with open_database(services.settings.database) as db:
         documents = library.list_documents(db)
     if not documents:
-        title = "Begin with your papers"
-        text = "Open the Library tab and drop in some PDFs. Then ask here, and approve the passages that answer you."
-    elif not any(document.chunks for document in documents):
-        waiting = any(document.state is not DocumentState.FAILED for document in documents)
-        title = "Your papers are being read" if waiting else "None of your papers could be read"
-        text = "The Library tab shows how far they are." if waiting else "The Library tab tells why, paper by paper."
-    elif question.strip():
-        title, text = "No passage found", "None of the papers chosen above has a passage yet. Choose others, or none."
-    else:
-        title = "Ask a question"
-        text = "In your own words, as you would ask a colleague: how is attention computed? why does training diverge?"
-    return render("hint.html", title=title, text=text)
+        return (
+            "Begin with your papers",
+            "Open the Library tab and drop in some PDFs. Then ask here, and approve the passages that answer you.",
+        )
+    if any(document.chunks for document in documents):
+        return None
+    if any(document.state is not DocumentState.FAILED for document in documents):
+        return "Your papers are being read", "The Library tab shows how far they are."
+    return "None of your papers could be read", "The Library tab tells why, paper by paper."
 
 
 # --- what the page's script asks for ---

@@ -16,9 +16,9 @@ from training.compare_again import queue_comparison
 from training.promotion import switch_now_or_later
 from training.settings import PRESETS, TrainingSettings, make_settings, require_fitting
 from ui.library_tab import make_cancel, make_dismiss
-from ui.messages import answer_script, warn_user
+from ui.messages import answer_script, tell, warn_user
+from ui.parts import DIRECT, SILENT, PlainHTML
 from ui.render import read_asset
-from ui.search_tab import PlainHTML
 from ui.services import Services
 from ui.training_view import SORTS, render_models, render_pairs, render_training
 from ui.uploads import discard_upload, require_upload
@@ -34,16 +34,17 @@ class TrainingTab:
     pair_words: gr.Textbox
     pair_sort: gr.Dropdown
     base: gr.Dropdown
+    dimensions: gr.Textbox
 
 
-def build_training_tab(services: Services) -> TrainingTab:
+def build_training_tab(services: Services, news: gr.HTML) -> TrainingTab:
     script = read_asset("common.js") + read_asset("training.js")
     functions = [_make_switch(services), make_cancel(services), make_dismiss(services), _make_compare(services)]
     status = PlainHTML(render_training(services), elem_id="training", js_on_load=script, server_functions=functions)
-    base = _build_recipe(services)
+    base, dimensions = _build_recipe(services, news)
     gr.Markdown("### Models")
     model_table = PlainHTML(render_models(services), elem_id="models", js_on_load=script, server_functions=functions)
-    _build_model_choice(services)
+    _build_model_choice(services, news)
     gr.Markdown("### Judged passages")
     with gr.Row(elem_classes="options"):
         words = gr.Textbox("", placeholder="Words in question, passage or paper", label="Search", elem_id="pair-words")
@@ -59,8 +60,8 @@ def build_training_tab(services: Services) -> TrainingTab:
         return render_pairs(services, text, order)
 
     for event in (words.change, sort.change, pairs.deleted):
-        event(show_pairs, [words, sort], pairs, trigger_mode="always_last", show_progress="hidden", api_name=False)
-    return TrainingTab(status, model_table, pairs, words, sort, base)
+        event(show_pairs, [words, sort], pairs, trigger_mode="always_last", **SILENT)
+    return TrainingTab(status, model_table, pairs, words, sort, base, dimensions)
 
 
 def base_choices(services: Services) -> list[tuple[str, int]]:
@@ -70,7 +71,7 @@ def base_choices(services: Services) -> list[tuple[str, int]]:
     return [(_ACTIVE_BASE, 0), *((version.name, version.id) for version in ready)]
 
 
-def _build_recipe(services: Services) -> gr.Dropdown:
+def _build_recipe(services: Services, news: gr.HTML) -> tuple[gr.Dropdown, gr.Textbox]:
     default = PRESETS["default"]
     with gr.Row(elem_classes="options recipe"):
         preset = gr.Dropdown(
@@ -86,7 +87,7 @@ def _build_recipe(services: Services) -> gr.Dropdown:
         batch = gr.Number(default.batch_size, label="Batch size", precision=0, elem_id="batch-size", min_width=80)
         rate = gr.Textbox(f"{default.learning_rate:g}", label="Learning rate", elem_id="learning-rate", min_width=90)
         dims = gr.Textbox(
-            lambda: _join(default, _dimension_of(services, 0)),
+            default_dimensions(services),
             label="Matryoshka dimensions",
             elem_id="dims",
             max_lines=1,
@@ -104,8 +105,8 @@ def _build_recipe(services: Services) -> gr.Dropdown:
     def fill_in_dimensions(name: str, base_id: int) -> str:
         return _join(PRESETS[name], _dimension_of(services, base_id))
 
-    @warn_user
-    def start(name: str, base_id: int, epochs: float, batch: float, rate: str, dims: str, by_itself: bool) -> None:
+    @warn_user(outputs=1)
+    def start(name: str, base_id: int, epochs: float, batch: float, rate: str, dims: str, by_itself: bool) -> str:
         recipe = replace(
             PRESETS[name],
             base_model_id=base_id or None,
@@ -116,14 +117,17 @@ def _build_recipe(services: Services) -> gr.Dropdown:
             promote=by_itself,
         )
         start_retrain(services, recipe)
-        gr.Info("Retraining has begun. Search goes on with the present model, and closing this page stops nothing.")
+        return tell("Retraining has begun. Search goes on with the present model, and closing this page stops nothing.")
 
-    preset.change(fill_in, [preset, base], [epochs, batch, rate, dims], show_progress="hidden", api_name=False)
-    base.input(fill_in_dimensions, [preset, base], dims, show_progress="hidden", api_name=False)
-    button.click(
-        start, [preset, base, epochs, batch, rate, dims, promote], None, show_progress="hidden", api_name=False
-    )
-    return base
+    preset.change(fill_in, [preset, base], [epochs, batch, rate, dims], **SILENT)
+    base.input(fill_in_dimensions, [preset, base], dims, **SILENT)
+    button.click(start, [preset, base, epochs, batch, rate, dims, promote], news, **SILENT)
+    return base, dims
+
+
+def default_dimensions(services: Services) -> str:
+    """The default recipe's Matryoshka dimensions that fit the active model."""
+    return _join(PRESETS["default"], _dimension_of(services, 0))
 
 
 def start_retrain(services: Services, recipe: TrainingSettings) -> Job:
@@ -140,7 +144,7 @@ def start_retrain(services: Services, recipe: TrainingSettings) -> Job:
         return jobs.add_job(db, JobKind.RETRAIN, params)
 
 
-def _build_model_choice(services: Services) -> None:
+def _build_model_choice(services: Services, news: gr.HTML) -> None:
     with gr.Row(elem_classes="options"):
         source = gr.Dropdown(
             [
@@ -157,25 +161,24 @@ def _build_model_choice(services: Services) -> None:
         )
         button = gr.Button("Load and use", elem_id="use-model", scale=0, min_width=140)
 
-    @warn_user
-    def use(chosen: str | None) -> None:
+    @warn_user(outputs=1)
+    def use(chosen: str | None) -> str:
         if not (chosen or "").strip():
             raise TrainingError("No model is named. Choose one, or type a hub id or a folder.")
         job = switch_now_or_later(services.settings, {"source": str(chosen).strip()})
         if job is None:
-            gr.Info(f"{_active_name(services)} answers now.")
-        else:
-            gr.Info(
-                "It is being loaded, as the line above the models shows. Until it is ready, the present one answers."
-            )
+            return tell(f"{_active_name(services)} answers now.")
+        return tell(
+            "It is being loaded, as the line above the models shows. Until it is ready, the present one answers."
+        )
 
-    button.click(use, source, None, show_progress="hidden", api_name=False)
+    button.click(use, source, news, **SILENT)
     taken = gr.UploadButton("Import a version (.zip)", file_types=[".zip"], elem_id="import-model", scale=0)
 
-    @warn_user
-    def take_in(file: str | None) -> None:
+    @warn_user(outputs=1)
+    def take_in(file: str | None) -> str:
         if not file:
-            return
+            return tell()
         path = Path(file)
         require_upload(services.settings, path)
         try:
@@ -184,9 +187,9 @@ def _build_model_choice(services: Services) -> None:
             discard_upload(path)
         with open_database(services.settings.database) as db:
             queue_comparison(db, version.id)
-        gr.Info(f"'{version.name}' is in the library. It is now compared with the model that answers.")
+        return tell(f"'{version.name}' is in the library. It is now compared with the model that answers.")
 
-    taken.upload(take_in, taken, None, show_progress="minimal", api_name=False)
+    taken.upload(take_in, taken, news, show_progress="minimal", **DIRECT)
 
 
 # --- what the page's script asks for ---

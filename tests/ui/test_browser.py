@@ -1,12 +1,14 @@
 """The page in real Chromium, against the real app and the packaged model. The clicks are fast on purpose."""
 
+import json
 import re
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from indexer.ingest import remove_documents
 from storage import judgements, models
@@ -84,8 +86,10 @@ def test_the_whole_job_from_upload_to_undo(page: Page, tmp_path: Path) -> None:
         expect(page.locator("#header")).to_contain_text("3 papers")
 
         open_tab(page, "Search")
+        expect(page.get_by_text("Ask a question")).to_be_visible()
         for _, question in papers:
             search(page, question)
+            expect(page.get_by_text("Ask a question")).to_be_hidden()
             for rank in (1, 2):
                 hit(page, rank).get_by_role("button", name="Approve").click()
         expect(page.locator("#header")).to_contain_text("6 approved")
@@ -154,6 +158,7 @@ def test_no_click_of_many_fast_ones_is_lost(page: Page, app: App) -> None:
 def test_a_session_by_keyboard_alone(page: Page, app: App) -> None:
     question = "how do acids keep bread fresh?"
     open_page(page, app)
+    expect(page.get_by_label("Question", exact=True)).to_be_visible()
     page.locator("body").press("/")
     page.keyboard.type(question)
     page.keyboard.press("Enter")
@@ -222,6 +227,20 @@ def test_hostile_text_of_a_paper_is_shown_and_not_run(page: Page, app: App) -> N
     open_tab(page, "Library")
     expect(page.locator("#library")).to_contain_text("On Parsers")
     assert page.evaluate("window.pwned") is None
+
+
+def test_a_question_asked_at_once_is_answered_in_every_window(browser: Browser, app: App) -> None:
+    # Gradio's queue lost about one in sixty of these, where another event had just been answered.
+    for number in range(8):
+        context = browser.new_context()
+        window = context.new_page()
+        window.goto(app.url)
+        window.get_by_role("tab", name="Search").wait_for()
+        search(window, f"question {number}, asked at once")
+        context.close()
+    with urllib.request.urlopen(f"{app.url}/config") as answer:
+        events = json.load(answer)["dependencies"]
+    assert [event["targets"] for event in events if event["backend_fn"] and event["queue"]] == []
 
 
 def test_an_empty_question_gets_a_hint(page: Page, app: App) -> None:

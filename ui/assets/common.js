@@ -14,6 +14,10 @@ function say(text, kind) {
   box.append(line);
   setTimeout(() => line.remove(), kind === 'error' ? 9000 : 4000);
 }
+function sayAll(element) {
+  const news = element.querySelector('[data-news]');
+  for (const [text, kind] of news ? JSON.parse(news.dataset.news) : []) say(text, kind);
+}
 async function ask(call) {
   try {
     const answer = await call;

@@ -92,7 +92,7 @@ document.addEventListener('keydown', event => {
   const typing = event.target.closest('input, textarea, select, [contenteditable="true"]');
   if (typing || event.ctrlKey || event.metaKey || event.altKey || !element.offsetParent) return;
   if (event.key === '/') {
-    document.querySelector('#question textarea, #question input').focus();
+    document.querySelector('#question textarea, #question input')?.focus();   // not there in the page's first moment
     return event.preventDefault();
   }
   const all = hits(), at = all.findIndex(hit => hit.dataset.chunk === current);
