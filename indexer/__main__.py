@@ -100,9 +100,6 @@ def _add_files(settings: Settings, paths: Sequence[Path]) -> tuple[list[Document
             say(str(error))
             refused += 1
             continue
-        if not new and document.state is DocumentState.FAILED:
-            with open_database(settings.database) as db:
-                library.retry_document(db, document.id)
         if not new and document.id not in documents:
             known.add(document.id)
         documents[document.id] = document

@@ -40,7 +40,7 @@ _NAME_CHARACTERS = 200
 def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[Document, bool]:
     """Copy a file into the library: its document, queued to be read, and whether its bytes are new here.
 
-    Raises ReadError where the file can't be opened.
+    A document of these bytes that failed is tried once more. Raises ReadError where the file can't be opened.
     """
     if path.exists() and not path.is_file():
         raise ReadError(f"'{path.name}' is not a file. Give a PDF, or a folder that holds some.")
@@ -55,11 +55,15 @@ def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[D
             with open_database(settings.database) as db, transaction(db):
                 # Inside the transaction, so that a removal of the same bytes comes wholly before or wholly after.
                 Path(copy.name).replace(settings.original(sha256))
-                return library.add_document(db, sha256, clean_name(name or path.name))
+                document, new = library.add_document(db, sha256, clean_name(name or path.name))
         except OSError as error:
             raise ReadError(f"'{path.name}' can't be copied into the library ({error.strerror}).") from error
         finally:
             Path(copy.name).unlink(missing_ok=True)
+    if document.state is DocumentState.FAILED:
+        with open_database(settings.database) as db:
+            library.retry_document(db, document.id)
+    return document, new
 
 
 def sweep_copies(settings: Settings) -> None:

@@ -20,6 +20,8 @@ from ui.render import read_asset, render
 from ui.services import Services
 
 _K_DEFAULT = 10
+# Far more than a model's window; the question is kept in the address.
+_LONGEST_QUESTION = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ def build_search_tab(services: Services, news: gr.HTML) -> SearchTab:
             show_label=False,
             container=False,
             max_lines=1,
+            max_length=_LONGEST_QUESTION,
             scale=8,
             elem_id="question",
         )

@@ -1,0 +1,140 @@
+"""The Library and Training tabs in real Chromium, and how every tab looks."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.papers import make_paper, write
+from tests.ui.conftest import App, add_papers, run_app
+from tests.ui.steps import hit, open_page, open_tab, search, verdicts, wait_for
+from tests.ui.topics import TOPICS
+
+pytestmark = pytest.mark.slow
+
+
+def test_papers_are_removed_after_a_confirmation_and_found_no_more(page: Page, app: App, tmp_path: Path) -> None:
+    title = "Beavers and Their Dams"
+    add_papers(app, [write(tmp_path, "beavers.pdf", make_paper(title, ["Beavers build dams of wood and mud."]))])
+    open_page(page, app)
+    search(page, "what do beavers build?")
+    expect(hit(page, 1).locator(".paper")).to_have_text(title)
+    hit(page, 1).get_by_role("button", name="Approve").click()
+    wait_for(lambda: verdicts(app, "what do beavers build?") != {})
+    open_tab(page, "Library")
+    page.get_by_label(f"Choose {title}").check()
+    said: list[str] = []
+    page.once("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    page.get_by_role("button", name="Remove 1 chosen").click()
+    assert said[0] == f"Remove “{title}”? 1 judgement on a passage goes too."
+    expect(page.locator("#library")).to_contain_text(title)
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Remove 1 chosen").click()
+    expect(page.locator("#library")).not_to_contain_text(title)
+    open_tab(page, "Search")
+    page.get_by_label("Question", exact=True).press("Enter")
+    expect(hit(page, 1).locator(".paper")).not_to_have_text(title)
+
+
+def test_a_choice_of_papers_stays_with_its_papers_when_others_come_in(page: Page, app: App, tmp_path: Path) -> None:
+    open_page(page, app, "?tab=library")
+    chosen = page.get_by_label(f"Choose {TOPICS[0].title}")
+    chosen.check()
+    add_papers(app, [write(tmp_path, "owls.pdf", make_paper("How Owls Hear", ["Owls hear mice under snow."]))])
+    expect(page.locator("#library")).to_contain_text("How Owls Hear")
+    expect(chosen).to_be_checked()
+    expect(page.locator("#library tbody input:checked")).to_have_count(1)
+
+
+def test_what_can_not_be_read_says_why_and_can_be_tried_again(page: Page, app: App) -> None:
+    open_page(page, app, "?tab=library")
+    upload = page.locator("#upload input[type=file]")
+    upload.set_input_files({"name": "broken.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 and no more"})
+    row = page.locator("#library tbody tr", has_text="broken.pdf")
+    expect(row.locator(".pill.failed")).to_be_visible(timeout=60_000)
+    expect(row.locator(".reason")).to_contain_text("'broken.pdf'")
+    row.get_by_role("button", name="Retry").click()
+    expect(row.locator(".pill.failed")).to_be_visible(timeout=60_000)
+
+
+def test_a_retrain_without_enough_to_learn_from_is_one_clear_sentence(page: Page, tmp_path: Path) -> None:
+    with run_app(tmp_path / "library") as app:
+        open_page(page, app, "?tab=training")
+        page.get_by_role("button", name="Retrain", exact=True).click()
+        expect(page.get_by_text("Approve passages for at least 2 different questions first")).to_be_visible()
+        model = page.get_by_label(re.compile("Another model"))
+        model.fill("nobody/no-such-model")
+        model.press("Enter")
+        page.get_by_role("button", name="Load and use").click()
+        expect(page.locator("#models .job.failed")).to_contain_text("'nobody/no-such-model' could not be fetched")
+        expect(page.locator("#models")).to_contain_text("answers now")
+        page.get_by_label("Matryoshka dimensions").fill("512, 64")
+        page.get_by_role("button", name="Retrain", exact=True).click()
+        expect(page.get_by_text("A Matryoshka dimension is 512; it must be at most 384")).to_be_visible()
+        page.locator("#models").get_by_role("button", name="Dismiss").click()
+        expect(page.locator("#models .job")).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_text_stands_out_from_its_ground(page: Page, app: App, theme: str) -> None:
+    open_page(page, app, f"?__theme={theme}")
+    search(page, TOPICS[0].question)
+    hit(page, 1).get_by_role("button", name="Approve").click()
+    hit(page, 2).get_by_role("button", name="Reject").click()
+    faint = {}
+    for tab in ("Search", "Library", "Training"):
+        open_tab(page, tab)
+        expect(page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
+        looked = page.evaluate(_LOOK_AT_CONTRAST)
+        assert (looked["ground"] > 0.5) == (theme == "light")
+        faint[tab] = looked["faint"]
+    assert faint == {"Search": [], "Library": [], "Training": []}
+
+
+def test_at_400_pixels_nothing_runs_off_to_the_side(page: Page, app: App) -> None:
+    page.set_viewport_size({"width": 400, "height": 860})
+    open_page(page, app)
+    search(page, TOPICS[0].question)
+    view = page.locator(".pageview")
+    expect(view).to_be_hidden()
+    hit(page, 2).locator(".passage").click()
+    expect(view.locator("figure mark").first).to_be_in_viewport()
+    view.locator(".judge-here").get_by_role("button", name="Approve").click()
+    view.get_by_role("button", name="Passages").click()
+    expect(view).to_be_hidden()
+    expect(hit(page, 2).get_by_role("button", name="Approve")).to_have_attribute("aria-pressed", "true")
+    for tab in ("search", "library", "training"):
+        open_page(page, app, f"?tab={tab}")
+        expect(
+            page.locator({"search": "#desk", "library": "#library table", "training": "#training .card >> nth=0"}[tab])
+        ).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, tab
+
+
+# How light the page is, and texts whose contrast with what is behind them is below WCAG AA; disabled controls excepted.
+_LOOK_AT_CONTRAST = """() => {
+  const channels = color => (color.match(/[\\d.]+/g) || [])
+    .map((v, i) => color.startsWith('color(') && i < 3 ? 255 * v : Number(v));
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = element => {
+    for (let one = element; one; one = one.parentElement) {
+      const parts = channels(getComputedStyle(one).backgroundColor);
+      if (parts.length && (parts.length < 4 || parts[3] > 0.95)) return parts;
+    }
+    return [255, 255, 255];
+  };
+  const found = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent.trim(), element = walker.currentNode.parentElement;
+    if (!text || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+    if (element.closest('script, style, :disabled, .sr-only') || !element.getClientRects().length) continue;
+    const style = getComputedStyle(element);
+    const [a, b] = [light(channels(style.color)), light(ground(element))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05), large = parseFloat(style.fontSize) >= 24;
+    if (ratio < (large ? 3 : 4.5)) found.push(`${ratio.toFixed(2)} ${text.slice(0, 40)}`);
+  }
+  return { faint: found, ground: light(ground(document.querySelector("#header"))) };
+}"""
