@@ -11,7 +11,8 @@ def make_batches(pairs: Sequence[TrainingPair], batch_size: int, rng: random.Ran
     """All pairs in a random order, in batches without a shared query or passage and without a false negative.
 
     In-batch negatives are the other rows' passages, so a row whose passage answers another row's query waits for a
-    later batch. A pair that fits with no other is a batch alone, and only teaches with a hard negative of its own.
+    later batch. A hard negative may stand for several rows: the loss takes each passage once. A pair that fits with no
+    other is a batch alone, and only teaches with a hard negative of its own.
     """
     waiting = list(pairs)
     rng.shuffle(waiting)
@@ -24,15 +25,27 @@ def make_batches(pairs: Sequence[TrainingPair], batch_size: int, rng: random.Ran
             fits = len(batch) < size and not any(_clash(pair, other) for other in batch)
             (batch if fits else later).append(pair)
         waiting = later
-        if len(batch) > 1 or batch[0].negative is not None:
+        if len(batch) > 1 or batch[0].negatives:
+            yield batch
+
+
+def make_plain_batches(
+    pairs: Sequence[TrainingPair], batch_size: int, rng: random.Random
+) -> Iterator[list[TrainingPair]]:
+    """All pairs in a random order, cut into batches as they come: a passage may be taken for a false negative."""
+    shuffled = list(pairs)
+    rng.shuffle(shuffled)
+    for first in range(0, len(shuffled), batch_size):
+        batch = shuffled[first : first + batch_size]
+        if len(batch) > 1 or batch[0].negatives:
             yield batch
 
 
 def _clash(one: TrainingPair, other: TrainingPair) -> bool:
-    if one.words == other.words:
+    if one.words == other.words or one.positive == other.positive:
         return True
-    return bool(_passages(one) & (_passages(other) | other.relevant) or _passages(other) & one.relevant)
+    return bool(_passages(one) & other.relevant or _passages(other) & one.relevant)
 
 
 def _passages(pair: TrainingPair) -> set[str]:
-    return {pair.positive} if pair.negative is None else {pair.positive, pair.negative}
+    return {pair.positive, *pair.negatives}

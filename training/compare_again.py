@@ -52,10 +52,9 @@ def run_comparison(settings: Settings, job: Job, progress: Progress) -> dict[str
         embed_missing(settings, encoders[-1], one, progress)
     progress.report("comparing", item=version.name)
     cuts = [dimension for dimension in _cuts_of(version) if dimension < base.dimension]
+    missing, guard = queries_needed(len(collected.queries)), version.report.get("guard")
     with open_database(settings.database) as db:
-        kept, report = compare_versions(
-            db, queries, (base, encoders[0]), (version, encoders[1]), cuts, queries_needed(len(collected.queries))
-        )
+        kept, report = compare_versions(db, queries, (base, encoders[0]), (version, encoders[1]), cuts, missing, guard)
         split = {"held_out_queries": len(kept), "first_ranked_share": first_ranked_share(judged, kept, base)}
         earlier = models.get_model(db, version.id).report
         facts = {

@@ -1,6 +1,6 @@
 """Two model versions on the same held-out queries over all passages: scores by dimension and by query."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
@@ -15,7 +15,7 @@ from search.vector_index import Device, VectorIndex
 from storage.library import chunks_by_id
 from storage.vectors import ChangeMark, changes_since
 from training.pairs import JudgedQuery
-from training.verdict import Verdict, judge_scores
+from training.verdict import Verdict, judge_scores, refuse_forgetting
 
 _K = 100
 # So many hits are judged by nDCG@10, and so many are kept to be looked at.
@@ -53,11 +53,13 @@ def compare_versions(
     version: tuple[ModelVersion, Encoder],
     cuts: Sequence[int],
     judged_queries_missing: int,
+    guard: Mapping[str, Any] | None,
 ) -> tuple[list[JudgedQuery], dict[str, Any]]:
     """Base and version on the queries over all passages: the queries that still have an answer, and the report.
 
     Each is scored at its full dimension, which the report tells as the version's, and at the cuts. One view of the
-    library serves both: a paper removed meanwhile is in neither or in both.
+    library serves both: a paper removed meanwhile is in neither or in both. `guard` is what the check for forgetting
+    found, as a report keeps it; None where there was none.
     """
     with db.atomic():
         kept = drop_removed(db, queries)
@@ -66,7 +68,9 @@ def compare_versions(
     own = before.by_dimension.pop(base[0].dimension)
     before = replace(before, by_dimension={version[0].dimension: own} | before.by_dimension)
     verdict = judge_scores(before.ndcg, after.ndcg, judged_queries_missing)
-    return kept, make_report(kept, before, after, verdict)
+    if guard is not None and not guard["holds"]:
+        verdict = refuse_forgetting(verdict, guard["sentence"])
+    return kept, {**make_report(kept, before, after, verdict), "guard": guard}
 
 
 def drop_removed(db: Database, queries: Sequence[JudgedQuery]) -> list[JudgedQuery]:

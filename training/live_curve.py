@@ -8,16 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from core.settings import Settings
-from core.types import ModelVersion
 from indexer.encoder import Encoder
 from search.evaluation import ndcg_at_k
-from search.searcher import LiveModel
 from search.vector_index import Device, VectorIndex
-from storage.database import open_database
-from storage.library import chunks_by_id
 from storage.progress import Progress
 from training.pairs import JudgedQuery
+from training.start_model import StartModel
 from training.train import TrainingRun
 
 # The curve is scored over the best hits of the start model, few enough to be embedded every time.
@@ -38,7 +34,7 @@ class Pool:
         """Mean nDCG@10 of the encoder's present weights over the pool."""
         ids = np.array(list(self.passages), dtype=np.int64)
         index = VectorIndex(encoder.dimension, Device("CPU", "a few passages"))
-        index.update(ids[:0], ids, encoder.encode_passages(list(self.passages.values())))
+        index.update(ids[:0], ids, encoder.encode_truncated_passages(list(self.passages.values())))
         vectors = encoder.encode_queries([query.text for query in self.queries])
         return float(
             np.mean(
@@ -66,19 +62,16 @@ def make_teller(progress: Progress, split: Mapping[str, Any]) -> Callable[[Train
     return tell
 
 
-def make_pool(settings: Settings, base: ModelVersion, encoder: Encoder, queries: Sequence[JudgedQuery]) -> Pool | None:
-    """A pool for some of these queries, by the vectors the base model has; None where there is no query."""
+def make_pool(start: StartModel, queries: Sequence[JudgedQuery]) -> Pool | None:
+    """A pool for some of these queries: their answers and what is nearest to them; None where there is no query."""
     if not queries:
         return None
-    queries = queries[:_MOST_POOL_QUERIES]
+    queries = tuple(queries[:_MOST_POOL_QUERIES])
     passages = {chunk: text for query in queries for chunk, text in query.relevant}
     texts = set(passages.values())
-    with open_database(settings.database) as db:
-        live = LiveModel(base, encoder, VectorIndex(base.dimension))
-        for query in queries:
-            found = live.nearest(db, query.text, _POOL_HITS).ids.tolist()
-            for chunk in chunks_by_id(db, found).values():
-                if chunk.text not in texts:
-                    texts.add(chunk.text)
-                    passages[chunk.id] = chunk.text
-    return Pool(tuple(queries), passages)
+    for hits in start.nearest([query.text for query in queries], _POOL_HITS):
+        for chunk, hit in hits.items():
+            if hit.text not in texts:
+                texts.add(hit.text)
+                passages[chunk] = hit.text
+    return Pool(queries, passages)

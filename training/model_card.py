@@ -46,7 +46,7 @@ Fine-tuned by Whetstone from {base.name}, on passages that readers approved for 
 | Held out | {split["held_out_queries"]} questions, none of which occurs in training |
 | Recipe | preset {recipe["preset"]}: {recipe["epochs"]} epochs, batch size {recipe["batch_size"]}, \
 learning rate {recipe["learning_rate"]:g}, {recipe["warmup_share"]:.0%} warm-up, \
-{recipe["start_weight"]:.0%} of the start model's weights |
+{report["start_weight"]:.0%} of the start model's weights |
 
 ```python
 from sentence_transformers import SentenceTransformer

@@ -33,14 +33,14 @@ class JudgedQuery:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPair:
-    """A query and a positive, with a rejected passage as hard negative where there is one.
+    """A query and a positive, with hard negatives where there are any: rejected passages, and mined ones.
 
     `words` is what the query shares with other writings of it; `relevant` are all passages approved for it.
     """
 
     query: str
     positive: str
-    negative: str | None
+    negatives: tuple[str, ...]
     relevant: frozenset[str]
     words: str
 
@@ -134,13 +134,17 @@ def fold_query(text: str) -> str:
 
 
 def make_pairs(queries: Iterable[JudgedQuery]) -> list[TrainingPair]:
-    """A pair for each approved passage; the query's rejected passages serve in turn as its hard negatives."""
+    """A pair for each approved passage; all of the query's rejected passages are shared out as hard negatives.
+
+    Where there are fewer of them than approved passages, they serve in turn.
+    """
     pairs = []
     for query in queries:
         relevant = frozenset(text for _, text in query.relevant)
+        rejected = [text for _, text in query.rejected]
         for number, (_, positive) in enumerate(query.relevant):
-            negative = query.rejected[number % len(query.rejected)][1] if query.rejected else None
-            pairs.append(TrainingPair(query.text, positive, negative, relevant, fold_query(query.text)))
+            shared = rejected[number :: len(query.relevant)] or rejected[number % max(len(rejected), 1) :][:1]
+            pairs.append(TrainingPair(query.text, positive, tuple(shared), relevant, fold_query(query.text)))
     return pairs
 
 
@@ -171,6 +175,35 @@ def untouched_queries(queries: Sequence[JudgedQuery], touched: Collection[str]) 
     """The queries that hang together with none whose words are in `touched`."""
     groups = (group for group in _components(queries) if not any(fold_query(one.text) in touched for one in group))
     return [query for group in groups for query in group]
+
+
+def split_for_choosing(
+    queries: Sequence[JudgedQuery], seed: int
+) -> tuple[tuple[JudgedQuery, ...], tuple[JudgedQuery, ...]]:
+    """Queries to train on and, where there are enough, others to choose the checkpoint on; for labelled sets.
+
+    Queries that hang together stay together, as in `split_queries`.
+    """
+    groups = _components(queries)
+    random.Random(seed).shuffle(groups)
+    if len(queries) < _QUERIES_FOR_CHOOSING:
+        return tuple(queries), ()
+    choose, rest = _take(groups, round(_CHOOSE_SHARE * len(queries)), len(queries))
+    return _flatten(rest), _flatten(choose)
+
+
+def fold_queries(queries: Sequence[JudgedQuery], folds: int, seed: int) -> list[set[int]]:
+    """The positions of the queries in so many parts of like size, for cross-validation; fewer where they hang together.
+
+    Queries that share their words or an approved passage are in one part.
+    """
+    position = {id(query): number for number, query in enumerate(queries)}
+    groups = _components(queries)
+    random.Random(seed).shuffle(groups)
+    parts: list[set[int]] = [set() for _ in range(min(folds, len(groups)))]
+    for group in sorted(groups, key=len, reverse=True):
+        min(parts, key=len).update(position[id(query)] for query in group)
+    return parts
 
 
 def _take(

@@ -19,6 +19,7 @@ from storage.database import open_database, transaction
 from storage.progress import Progress
 from storage.vectors import count_missing
 from training.comparison import compare_versions
+from training.guard import GuardResult, build_guard_set, hold_guard
 from training.live_curve import make_pool, make_teller
 from training.model_card import write_model_card
 from training.pairs import (
@@ -31,10 +32,14 @@ from training.pairs import (
     queries_needed,
     split_queries,
 )
+from training.rotation import MINIMUM_PASSAGES, principal_rotation, rotate_model
 from training.settings import TrainingSettings, make_settings
-from training.train import TrainingRun, fine_tune
+from training.start_model import open_start_model
+from training.train import TrainingRun, copy_weights, fine_tune
 
 _HALF_DONE = ".training"
+# Enough to find the guard's questions among.
+_GUARD_PASSAGES = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,15 @@ class _Material:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    """How the training went; `mining` says what was mined, None where nothing was."""
+
+    run: TrainingRun
+    guard: GuardResult
+    mining: str | None
+
+
 def run_retrain(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
     """Train, save, embed and compare a new version; `{"model_id": id}`.
 
@@ -75,17 +89,15 @@ def run_retrain(settings: Settings, job: Job, progress: Progress) -> dict[str, A
     encoder = load_version(material.base, settings.home)
     embed_missing(settings, encoder, material.base, progress)
 
-    pool = make_pool(settings, material.base, encoder, material.split.choose)
-    tell = make_teller(progress, material.describe_split())
-    run = fine_tune(encoder, make_pairs(material.split.train), recipe, pool.score if pool else None, tell)
+    trained = _train(settings, recipe, material, encoder, progress)
     try:
         version = _save(settings, encoder, material)
         # Loaded anew, so that what is compared is what was saved.
-        trained = load_encoder(version.source, settings.home)
-        embed_missing(settings, trained, version, progress)
-        report = _prove(settings, material, version, trained, recipe, run, progress)
+        reloaded = load_encoder(version.source, settings.home)
+        embed_missing(settings, reloaded, version, progress)
+        report = _prove(settings, material, version, reloaded, recipe, trained, progress)
         report["seconds"] = round(time.monotonic() - began, 1)
-        write_model_card(settings.home / version.source, version, material.base, report, trained.model.prompts)
+        write_model_card(settings.home / version.source, version, material.base, report, reloaded.model.prompts)
         with open_database(settings.database) as db:
             finish_version(db, version, report, promote=recipe.promote)
     except BaseException:
@@ -167,6 +179,27 @@ def _line_of(db: Database, version: ModelVersion | None) -> Iterator[ModelVersio
         version = models.get_model(db, version.parent_id) if version.parent_id is not None else None
 
 
+def _train(
+    settings: Settings, recipe: TrainingSettings, material: _Material, encoder: Encoder, progress: Progress
+) -> _Trained:
+    """Train the encoder in place, and see to it that it forgets nothing."""
+    start = open_start_model(settings, material.base, encoder)
+    pool = make_pool(start, material.split.choose)
+    mined = start.mine(make_pairs(material.split.train), recipe.mined_negatives) if recipe.mined_negatives else None
+    pairs = mined.pairs if mined else make_pairs(material.split.train)
+    guard = build_guard_set(start.sample(_GUARD_PASSAGES, recipe.seed), recipe.seed)
+    before = guard.score(encoder)
+    # Last, because the start model's vectors are those of before the rotation.
+    if recipe.rotate and len(start.ids) >= MINIMUM_PASSAGES:
+        rotate_model(encoder.model, principal_rotation(start.vectors))
+    weights = copy_weights(encoder.model.float())
+    tell = make_teller(progress, material.describe_split())
+    run = fine_tune(encoder, pairs, recipe, pool.score if pool else None, tell)
+    progress.report("checking what it has forgotten")
+    result = hold_guard(encoder, weights, run.start_weight, guard, before)
+    return _Trained(run, result, mined.sentence if mined else None)
+
+
 # --- the version -------------------------------------------------------------------------------
 
 
@@ -202,9 +235,9 @@ def _prove(
     settings: Settings,
     material: _Material,
     version: ModelVersion,
-    trained: Encoder,
+    encoder: Encoder,
     recipe: TrainingSettings,
-    run: TrainingRun,
+    trained: _Trained,
     progress: Progress,
 ) -> dict[str, Any]:
     """The report: both versions on the held-out queries over all passages."""
@@ -212,13 +245,17 @@ def _prove(
     dimensions = recipe.dimensions(version.dimension)
     base = (material.base, load_version(material.base, settings.home))
     missing = queries_needed(material.judged_queries)
+    guard = trained.guard.as_dict()
     with open_database(settings.database) as db:
-        _, report = compare_versions(db, material.split.held_out, base, (version, trained), dimensions[1:], missing)
+        held_out = material.split.held_out
+        _, report = compare_versions(db, held_out, base, (version, encoder), dimensions[1:], missing, guard)
     return {
         "settings": asdict(recipe),
         "split": material.describe_split(),
-        "curve": run.thin_curve(),
-        "best_step": run.best_step,
+        "curve": trained.run.thin_curve(),
+        "best_step": trained.run.best_step,
+        "start_weight": trained.guard.start_weight,
+        "mining": trained.mining,
         "dimensions": list(dimensions),
         **report,
         "base_model_id": material.base.id,

@@ -1,4 +1,4 @@
-"""How a model is fine-tuned, and the two ready recipes."""
+"""How a model is fine-tuned, and the ready recipes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -12,9 +12,10 @@ from core.types import ModelVersion
 class TrainingSettings:
     """A recipe.
 
-    `base_model_id` None stands for the active model. `start_weight` is the share of the start model's weights in the
-    result: 0 keeps what training made of them, 0.5 is the mean of both (Wortsman et al. 2022, robust fine-tuning).
-    `promote` makes the version active by itself if its comparison recommends it.
+    `base_model_id` None stands for the active model. `start_weights` are the shares of the start model's weights in the
+    result that are tried (Wortsman et al. 2022, robust fine-tuning): 0 keeps what training made of them, 0.5 is the
+    mean of both. The best on the choosing queries is kept; without such queries, the first. `promote` makes the version
+    active by itself if its comparison recommends it.
     """
 
     preset: str = "default"
@@ -24,9 +25,30 @@ class TrainingSettings:
     learning_rate: float = 2e-5
     warmup_share: float = 0.1
     matryoshka_dims: tuple[int, ...] = (768, 512, 256, 128, 64)
-    start_weight: float = 0.5
+    start_weights: tuple[float, ...] = (0.5,)
     seed: int = 0
     promote: bool = False
+    # False: pairs are batched as they come, and a passage may be a negative of a query it answers.
+    no_duplicates: bool = True
+    # Texts that pass the model at once, 0 for the whole batch.
+    group_size: int = 0
+    # Gradient caching: memory for one group only, at the price of a second forward pass.
+    gradient_cache: bool = False
+    # Tokens a passage is cut to while training; 0 for the model's own window.
+    window: int = 0
+    # Negatives mined for a pair from the start model's best hits.
+    mined_negatives: int = 0
+    rejected_negatives: bool = True
+    # The start model tells which negatives are false ones.
+    false_negative_guard: bool = False
+    # The share of the start model's scores in the loss.
+    distillation: float = 0.0
+    # Turn the space first, so that the leading dimensions carry most.
+    rotate: bool = False
+    # Keep the token embeddings as they are: few pairs say little of most words.
+    freeze_tokens: bool = False
+    # Stop after so many scores without a better one; 0 for never.
+    patience: int = 0
 
     def dimensions(self, model_dimension: int) -> tuple[int, ...]:
         """The model's own dimension, then the Matryoshka dimensions below it, largest first."""
@@ -37,8 +59,26 @@ class TrainingSettings:
 PRESETS: dict[str, TrainingSettings] = {
     "default": TrainingSettings(),
     "seed": TrainingSettings(
-        preset="seed", batch_size=5, epochs=10, learning_rate=5e-5, warmup_share=0.0, start_weight=0.0
+        preset="seed",
+        batch_size=5,
+        epochs=10,
+        learning_rate=5e-5,
+        warmup_share=0.0,
+        start_weights=(0.0,),
+        no_duplicates=False,
+        rejected_negatives=False,
     ),
+}
+
+_BOUNDS: dict[str, tuple[str, float, float]] = {
+    "batch_size": ("the batch size", 2, 512),
+    "epochs": ("the number of epochs", 1, 50),
+    "warmup_share": ("the share of warm-up", 0, 0.9),
+    "group_size": ("the number of texts that pass the model at once", 0, 512),
+    "window": ("the window in training", 0, 8192),
+    "mined_negatives": ("the number of mined negatives", 0, 16),
+    "distillation": ("the share of distillation", 0, 1),
+    "patience": ("the patience", 0, 100),
 }
 
 
@@ -48,13 +88,16 @@ def make_settings(values: Mapping[str, Any]) -> TrainingSettings:
     unknown = sorted(set(values) - known)
     if unknown:
         raise TrainingError(f"There is no training setting '{unknown[0]}'. Known are {', '.join(sorted(known))}.")
-    settings = TrainingSettings(**dict(values) | {"matryoshka_dims": tuple(values.get("matryoshka_dims", ()))})
+    lists = {name: tuple(values[name]) for name in ("matryoshka_dims", "start_weights") if name in values}
+    settings = TrainingSettings(**dict(values) | lists)
     _require(settings.preset in PRESETS, "the preset", settings.preset, " or ".join(PRESETS))
-    _require(2 <= settings.batch_size <= 512, "the batch size", settings.batch_size, "2 to 512")
-    _require(1 <= settings.epochs <= 50, "the number of epochs", settings.epochs, "1 to 50")
+    for name, (what, least, most) in _BOUNDS.items():
+        value = getattr(settings, name)
+        _require(least <= value <= most, what, value, f"{least:g} to {most:g}")
     _require(0 < settings.learning_rate <= 0.01, "the learning rate", settings.learning_rate, "above 0, up to 0.01")
-    _require(0 <= settings.warmup_share <= 0.9, "the share of warm-up", settings.warmup_share, "0 to 0.9")
-    _require(0 <= settings.start_weight < 1, "the start model's share", settings.start_weight, "0 to below 1")
+    _require(bool(settings.start_weights), "the list of the start model's shares", "empty", "one number at least")
+    for share in settings.start_weights:
+        _require(0 <= share < 1, "the start model's share", share, "0 to below 1")
     for dimension in settings.matryoshka_dims:
         _require(8 <= dimension <= 8192, "a Matryoshka dimension", dimension, "8 to 8192")
     return settings

@@ -1,29 +1,34 @@
-"""Fine-tune an encoder on pairs: Matryoshka loss (Kusupati et al. 2022) over in-batch negatives, best state kept."""
+"""Fine-tune an encoder on pairs: ranking loss over in-batch negatives, the best state kept, averaged with the start."""
 
 import copy
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss, MultipleNegativesRankingLoss
 
 from core.errors import TrainingError
+from core.types import Vector
 from indexer.encoder import Encoder
-from training.batches import make_batches
+from training.batches import make_batches, make_plain_batches
+from training.embedding import Texts, backward
+from training.losses import Candidates, guard_against_false_negatives, ranking_loss
 from training.pairs import TrainingPair
 from training.settings import TrainingSettings
 
 # The gradient's norm is cut here, as sentence-transformers' own trainer does by default.
 _LARGEST_GRADIENT = 1.0
-# The curve has at least so many points in an epoch, where there are steps enough.
-_SCORES_AN_EPOCH = 2
 # A curve of more points shows no more, and is written and drawn again and again.
 _MOST_POINTS = 500
 
 Weights = dict[str, torch.Tensor]
+StartVectors = Mapping[str, Vector]
+"""The start model's unit vectors of queries and passages, by text."""
+
+Batch = Sequence[TrainingPair]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,11 @@ class CurvePoint:
 
 @dataclass(slots=True)
 class TrainingRun:
-    """What a fine-tuning did: the curve, the step whose weights were kept, and how many steps there were."""
+    """What a fine-tuning did: the curve, how many steps it had, and the kept weights' step and share of the start."""
 
     curve: list[CurvePoint] = field(default_factory=list)
     best_step: int = 0
+    start_weight: float = 0.0
     steps: int = 0
 
     def thin_curve(self) -> list[dict[str, float | int | None]]:
@@ -61,46 +67,83 @@ def fine_tune(
     settings: TrainingSettings,
     score: Callable[[Encoder], float] | None,
     on_step: Callable[[TrainingRun], None],
+    start_vectors: StartVectors | None = None,
 ) -> TrainingRun:
     """Train the encoder's model in place; at the end it has the best weights seen, averaged with those at the start.
 
-    `score` tells how good the present weights are, higher is better; without it the last weights are the best.
-    `on_step` sees the run after every step; what it raises ends the training, the weights then being anything.
-    Raises TrainingError where no batch can be made, or the loss is no number any more.
+    `score` tells how good the present weights are, higher is better; without it the last weights are the best, and
+    the first share of the start model's is taken. `on_step` sees the run after every step; what it raises ends the
+    training, the weights then being anything. `start_vectors` spare the encoding of texts for the settings that need
+    the start model's scores. Raises TrainingError where no batch can be made, or the loss is no number any more.
     """
     torch.manual_seed(settings.seed)
     # A model may come in half precision, in which steps as small as these are mostly rounded away.
     model = encoder.model.float()
-    epochs = _plan_epochs(pairs, settings)
+    epochs = plan_epochs(pairs, settings)
     run = TrainingRun(steps=sum(len(epoch) for epoch in epochs))
-    start = _copy_weights(model)
-    best = start
-    best_score = -math.inf
-
-    def take_score(step: int, loss: float | None) -> None:
-        nonlocal best, best_score
-        value = score(encoder) if score is not None else None
-        run.curve.append(CurvePoint(step, loss, value))
-        # The start itself is no candidate: the averaging below brings it in, and the verdict comes after that.
-        if step and (value is None or value > best_score):
-            best, best_score, run.best_step = _copy_weights(model), value if value is not None else -math.inf, step
-        on_step(run)
-
-    take_score(0, None)
-    for step, loss, is_epoch_end in _train(model, epochs, settings):
+    if settings.false_negative_guard or settings.distillation:
+        start_vectors = _complete(encoder, pairs, start_vectors or {})
+    keeper = _Keeper(encoder, settings, score, run)
+    run.curve.append(CurvePoint(0, None, score(encoder) if score else None))
+    on_step(run)
+    for step, loss, is_epoch_end in _train(model, epochs, settings, start_vectors):
         if not math.isfinite(loss):
             raise TrainingError(
                 f"After step {step} the loss is no number any more: a learning rate of {settings.learning_rate:g} "
                 "is too high for this model. Use a smaller one."
             )
-        if is_epoch_end or step % max(len(epochs[0]) // _SCORES_AN_EPOCH, 1) == 0:
-            take_score(step, loss)
-        else:
-            run.curve.append(CurvePoint(step, loss, None))
-            on_step(run)
-    model.load_state_dict(average_weights(best, start, settings.start_weight))
-    model.eval()
+        run.curve.append(CurvePoint(step, loss, keeper.look(step) if is_epoch_end else None))
+        on_step(run)
+        if settings.patience and keeper.without_gain >= settings.patience:
+            break
+    keeper.finish()
     return run
+
+
+class _Keeper:
+    """Keeps the best weights seen, each averaged with the start's before it is scored."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        settings: TrainingSettings,
+        score: Callable[[Encoder], float] | None,
+        run: TrainingRun,
+    ) -> None:
+        self.without_gain = 0
+        self._encoder, self._settings, self._score, self._run = encoder, settings, score, run
+        self._start = copy_weights(encoder.model)
+        self._best: Weights | None = None
+        self._best_score = -math.inf
+
+    def look(self, step: int) -> float | None:
+        """The best score of the present weights over the start model's shares; the model keeps its weights."""
+        model, score = self._encoder.model, self._score
+        if score is None:
+            self._run.best_step = step
+            return None
+        present = copy_weights(model)
+        scores = []
+        self.without_gain += 1
+        for share in self._settings.start_weights:
+            averaged = average_weights(present, self._start, share)
+            model.load_state_dict(averaged)
+            scores.append(score(self._encoder))
+            # The start itself is no candidate: the verdict comes after all this.
+            if scores[-1] > self._best_score:
+                self._best, self._best_score, self.without_gain = averaged, scores[-1], 0
+                self._run.best_step, self._run.start_weight = step, share
+        model.load_state_dict(present)
+        return max(scores)
+
+    def finish(self) -> None:
+        """Give the model the best weights."""
+        model = self._encoder.model
+        if self._best is None:
+            self._run.start_weight = self._settings.start_weights[0]
+            self._best = average_weights(copy_weights(model), self._start, self._run.start_weight)
+        model.load_state_dict(self._best)
+        model.eval()
 
 
 def average_weights(trained: Weights, start: Weights, start_weight: float) -> Weights:
@@ -111,9 +154,10 @@ def average_weights(trained: Weights, start: Weights, start_weight: float) -> We
     }
 
 
-def _plan_epochs(pairs: Sequence[TrainingPair], settings: TrainingSettings) -> list[list[list[TrainingPair]]]:
+def plan_epochs(pairs: Sequence[TrainingPair], settings: TrainingSettings) -> list[list[Batch]]:
     rng = random.Random(settings.seed)
-    epochs = [list(make_batches(pairs, settings.batch_size, rng)) for _ in range(settings.epochs)]
+    batching = make_batches if settings.no_duplicates else make_plain_batches
+    epochs: list[list[Batch]] = [list(batching(pairs, settings.batch_size, rng)) for _ in range(settings.epochs)]
     if not all(epochs):
         raise TrainingError(
             "The approved pairs can't be trained on: in-batch negatives need at least two questions with different "
@@ -123,48 +167,96 @@ def _plan_epochs(pairs: Sequence[TrainingPair], settings: TrainingSettings) -> l
 
 
 def _train(
-    model: SentenceTransformer, epochs: Sequence[Sequence[Sequence[TrainingPair]]], settings: TrainingSettings
+    model: SentenceTransformer,
+    epochs: Sequence[Sequence[Batch]],
+    settings: TrainingSettings,
+    start_vectors: StartVectors | None,
 ) -> Iterator[tuple[int, float, bool]]:
     """Take the steps; after each its number from 1, its loss, and whether it ends an epoch."""
-    dimension = model.get_embedding_dimension()
-    assert dimension is not None
-    loss_function = MatryoshkaLoss(model, MultipleNegativesRankingLoss(model), list(settings.dimensions(dimension)))
     steps = sum(len(epoch) for epoch in epochs)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=0.0)
+    weights = _trained_weights(model, settings.freeze_tokens)
+    optimizer = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_up_then_fall(steps, settings.warmup_share))
     step = 0
     for epoch in epochs:
         for number, batch in enumerate(epoch, start=1):
             model.train()
-            with _autocast(model.device):
-                loss = loss_function(_columns(model, batch), torch.arange(len(batch), device=model.device))
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), _LARGEST_GRADIENT)
+            loss = _backward(model, batch, settings, start_vectors)
+            torch.nn.utils.clip_grad_norm_(weights, _LARGEST_GRADIENT)
             optimizer.step()
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
             model.eval()
             step += 1
-            yield step, loss.item(), number == len(epoch)
+            yield step, loss, number == len(epoch)
 
 
-def _columns(model: SentenceTransformer, batch: Sequence[TrainingPair]) -> list[dict[str, torch.Tensor]]:
-    """Queries, positives and whatever hard negatives there are, tokenised with the prompts that searching uses."""
-    negatives = [pair.negative for pair in batch if pair.negative is not None]
-    columns = [
-        (_prompted(model, [pair.query for pair in batch], "query")),
-        (_prompted(model, [pair.positive for pair in batch], "document")),
-    ]
-    if negatives:
-        columns.append(_prompted(model, negatives, "document"))
-    return [
-        {key: value.to(model.device) if isinstance(value, torch.Tensor) else value for key, value in column.items()}
-        for column in columns
-    ]
+def _trained_weights(model: SentenceTransformer, freeze_tokens: bool) -> list[torch.nn.Parameter]:
+    frozen = {
+        id(weight)
+        for module in model.modules()
+        if freeze_tokens and isinstance(module, torch.nn.Embedding)
+        for weight in module.parameters()
+    }
+    for weight in model.parameters():
+        weight.requires_grad_(id(weight) not in frozen)
+    return [weight for weight in model.parameters() if weight.requires_grad]
 
 
-def _prompted(model: SentenceTransformer, texts: list[str], task: str) -> dict[str, torch.Tensor]:
-    return model.preprocess(texts, prompt=model.prompts.get(task), task=task)
+def _backward(
+    model: SentenceTransformer, batch: Batch, settings: TrainingSettings, start_vectors: StartVectors | None
+) -> float:
+    """The gradients of one batch, added to the weights'; the loss."""
+    dimension = model.get_embedding_dimension()
+    assert dimension is not None
+    queries, passages = [pair.query for pair in batch], passages_of(batch, settings.no_duplicates)
+    candidates = make_candidates(batch, passages, settings, start_vectors, model.device)
+    dimensions = settings.dimensions(dimension)
+
+    def loss(vectors: list[torch.Tensor]) -> torch.Tensor:
+        return ranking_loss(vectors[0], vectors[1], candidates, dimensions, settings.distillation)
+
+    columns = [Texts(queries, "query"), Texts(passages, "document", settings.window or None)]
+    return backward(model, columns, loss, settings.group_size, settings.gradient_cache)
+
+
+def passages_of(batch: Batch, once: bool) -> list[str]:
+    """Positives, then hard negatives; with `once`, no text twice."""
+    passages = [pair.positive for pair in batch] + [text for pair in batch for text in pair.negatives]
+    return list(dict.fromkeys(passages)) if once else passages
+
+
+def make_candidates(
+    batch: Batch,
+    passages: Sequence[str],
+    settings: TrainingSettings,
+    start_vectors: StartVectors | None,
+    device: torch.device,
+) -> Candidates:
+    if settings.no_duplicates:
+        column = {text: number for number, text in enumerate(passages)}
+        positive = [column[pair.positive] for pair in batch]
+        allowed = [[text == pair.positive or text not in pair.relevant for text in passages] for pair in batch]
+    else:
+        positive, allowed = list(range(len(batch))), [[True] * len(passages) for _ in batch]
+    candidates = Candidates(torch.tensor(positive, device=device), torch.tensor(allowed, device=device))
+    if start_vectors is None or not (settings.false_negative_guard or settings.distillation):
+        return candidates
+    scores = np.stack([start_vectors[pair.query] for pair in batch]) @ np.stack([start_vectors[p] for p in passages]).T
+    candidates = Candidates(candidates.positive, candidates.allowed, torch.from_numpy(scores).to(device))
+    return guard_against_false_negatives(candidates) if settings.false_negative_guard else candidates
+
+
+def _complete(encoder: Encoder, pairs: Batch, known: StartVectors) -> StartVectors:
+    """The start model's vectors of all queries and passages of the pairs."""
+    queries = list(dict.fromkeys(pair.query for pair in pairs))
+    texts = dict.fromkeys(text for pair in pairs for text in (pair.positive, *pair.negatives))
+    missing = [text for text in texts if text not in known]
+    vectors = dict(known)
+    vectors.update(zip(missing, encoder.encode_truncated_passages(missing), strict=True))
+    # Last, because a text that is both is scored as a query's.
+    vectors.update(zip(queries, encoder.encode_queries(queries), strict=True))
+    return vectors
 
 
 def _warm_up_then_fall(steps: int, warmup_share: float) -> Callable[[int], float]:
@@ -178,10 +270,5 @@ def _warm_up_then_fall(steps: int, warmup_share: float) -> Callable[[int], float
     return factor
 
 
-def _autocast(device: torch.device) -> torch.autocast:
-    """bfloat16 where it is fast; on a CPU it was measured to be slower."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
-
-
-def _copy_weights(model: SentenceTransformer) -> Weights:
+def copy_weights(model: SentenceTransformer) -> Weights:
     return copy.deepcopy({name: value.detach().cpu() for name, value in model.state_dict().items()})

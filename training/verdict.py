@@ -58,6 +58,13 @@ def judge_scores(before: Sequence[float], after: Sequence[float], judged_queries
     return Verdict(Outcome.NO_DIFFERENCE, sentence, interval)
 
 
+def refuse_forgetting(verdict: Verdict, sentence: str) -> Verdict:
+    """The verdict on a version that answers general questions less well, which `sentence` says."""
+    if not verdict.recommended:
+        return verdict
+    return Verdict(Outcome.WORSE, f"{sentence} Keep the present model. {verdict.sentence}", verdict.interval)
+
+
 def bootstrap_interval(before: Sequence[float], after: Sequence[float], seed: int = 0) -> tuple[float, float]:
     """The 95% percentile interval of the mean change, queries resampled in pairs (Efron and Tibshirani 1993)."""
     changes = np.asarray(after) - np.asarray(before)

@@ -3,7 +3,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.batches import make_batches
+from training.batches import make_batches, make_plain_batches
 from training.pairs import JudgedQuery, TrainingPair, make_pairs
 
 judged = st.lists(
@@ -37,7 +37,8 @@ def test_no_batch_has_a_query_or_passage_twice_or_an_answer_as_a_negative(
         assert len({pair.query for pair in batch}) == len(batch)
         assert len({pair.positive for pair in batch}) == len(batch)
         for pair in batch:
-            negatives = {one.positive for one in batch if one is not pair} | {one.negative for one in batch}
+            negatives = {one.positive for one in batch if one is not pair}
+            negatives |= {text for one in batch for text in one.negatives}
             assert not negatives & pair.relevant
 
 
@@ -48,7 +49,7 @@ def test_every_pair_that_can_teach_is_in_exactly_one_batch(sets: list[tuple[set[
     used = [id(pair) for batch in make_batches(pairs, size, random.Random(1)) for pair in batch]
     assert len(used) == len(set(used))
     left = [pair for pair in pairs if id(pair) not in used]
-    assert all(pair.negative is None for pair in left)
+    assert all(not pair.negatives for pair in left)
 
 
 def test_the_order_follows_the_seed() -> None:
@@ -74,3 +75,13 @@ def test_two_writings_of_a_question_are_in_two_batches() -> None:
 def test_no_pair_is_left_over_where_there_is_one_more_than_a_batch_takes() -> None:
     batches = list(make_batches(pairs_of([({n}, set()) for n in range(17)]), 16, random.Random(0)))
     assert [len(batch) for batch in batches] == [9, 8]
+
+
+def test_a_negative_of_two_pairs_does_not_keep_them_apart() -> None:
+    pairs = pairs_of([({1}, {13}), ({2}, {13})])
+    assert [len(batch) for batch in make_batches(pairs, 2, random.Random(0))] == [2]
+
+
+def test_plain_batches_are_all_pairs_as_they_come() -> None:
+    pairs = pairs_of([({1}, set()) for _ in range(6)])
+    assert [len(batch) for batch in make_plain_batches(pairs, 4, random.Random(0))] == [4, 2]

@@ -174,7 +174,7 @@ def test_four_pairs_are_enough_for_steps_and_the_best_ones_weights_are_kept(tmp_
         weights.append({name: value.clone() for name, value in encoder.model.state_dict().items()})
         return next(scores)
 
-    recipe = replace(RECIPE, epochs=3, start_weight=0.0)
+    recipe = replace(RECIPE, epochs=3, start_weights=(0.0,))
     run = fine_tune(encoder, pairs, recipe, score, lambda run: told.append(run.curve[-1].step))
     assert told == [0, 1, 2, 3]
     assert run.best_step == 2
@@ -206,6 +206,7 @@ def test_the_card_names_base_and_prompts(settings: Settings, db: Database, base:
         "settings": asdict(RECIPE),
         "split": {"train_pairs": 6, "train_queries": 6, "held_out_queries": 2, "chosen_on_held_out": True},
         "dimensions": [1024],
+        "start_weight": 0.5,
         "before": {"1024": scores},
         "after": {"1024": scores},
         "decision": "Not better.",

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -7,6 +9,7 @@ from training.pairs import (
     collect_queries,
     make_pairs,
     queries_needed,
+    split_for_choosing,
     split_queries,
 )
 
@@ -24,11 +27,27 @@ def query(name: str, *chunks: int) -> JudgedQuery:
 def test_approved_passages_are_positives_and_rejected_ones_hard_negatives() -> None:
     judged = [judgement(1, "q", 1), judgement(2, "q", 2), judgement(3, "q", 3, relevance=0), judgement(4, "r", 4)]
     pairs = make_pairs(collect_queries(judged).queries)
-    assert [(pair.query, pair.positive, pair.negative) for pair in pairs] == [
-        ("q", "passage 1", "passage 3"),
-        ("q", "passage 2", "passage 3"),
-        ("r", "passage 4", None),
+    assert [(pair.query, pair.positive, pair.negatives) for pair in pairs] == [
+        ("q", "passage 1", ("passage 3",)),
+        ("q", "passage 2", ("passage 3",)),
+        ("r", "passage 4", ()),
     ]
+
+
+def test_every_rejected_passage_is_a_hard_negative_of_some_pair() -> None:
+    rejected = tuple((chunk, f"passage {chunk}") for chunk in (5, 6, 7))
+    one, two = (replace(query("q", *chunks), rejected=rejected) for chunks in ((1,), (1, 2)))
+    assert [pair.negatives for pair in make_pairs([one])] == [("passage 5", "passage 6", "passage 7")]
+    assert [pair.negatives for pair in make_pairs([two])] == [("passage 5", "passage 7"), ("passage 6",)]
+
+
+def test_a_labelled_set_is_split_for_choosing_without_a_shared_passage() -> None:
+    queries = [query(f"q{n}", n // 2) for n in range(60)]
+    train, choose = split_for_choosing(queries, 0)
+    assert len(train) + len(choose) == 60
+    assert 6 <= len(choose) <= 12
+    assert not {one.relevant for one in train} & {one.relevant for one in choose}
+    assert split_for_choosing(queries[:8], 0) == (tuple(queries[:8]), ())
 
 
 def test_queries_with_rejected_passages_only_are_no_pairs() -> None:

@@ -1,0 +1,64 @@
+"""The model a training starts from, with its vectors of all passages: what is near a query before it learns."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.settings import Settings
+from core.types import ChunkIds, EmbeddingMatrix, ModelVersion
+from indexer.encoder import Encoder
+from storage.database import open_database
+from storage.library import chunks_by_id
+from storage.vectors import ChangeMark, changes_since
+from training.mining import Hit, Mined, mine_negatives
+from training.pairs import TrainingPair
+
+# Deep enough that hits remain when answers, and what is too near to them, are left out.
+_HITS_FOR_MINING = 100
+
+
+@dataclass(frozen=True, slots=True)
+class StartModel:
+    """`vectors` are the passages', row for row those of `ids`; `texts` gives the texts of some of them."""
+
+    encoder: Encoder
+    ids: ChunkIds
+    vectors: EmbeddingMatrix
+    texts: Callable[[Sequence[int]], Mapping[int, str]]
+
+    def nearest(self, queries: Sequence[str], count: int) -> list[dict[int, Hit]]:
+        """For each query its best passages by id, best first."""
+        if not queries or not len(self.ids):
+            return [{} for _ in queries]
+        scores = self.encoder.encode_queries(queries) @ self.vectors.T
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+        texts = self.texts(sorted({int(self.ids[row]) for rows in best for row in rows}))
+        found = []
+        for number, rows in enumerate(best):
+            ids = [(int(self.ids[row]), float(scores[number, row])) for row in rows]
+            found.append({id_: Hit(texts[id_], score) for id_, score in ids if id_ in texts})
+        return found
+
+    def mine(self, pairs: Sequence[TrainingPair], wanted: int) -> Mined:
+        queries = list(dict.fromkeys(pair.query for pair in pairs))
+        hits = self.nearest(queries, _HITS_FOR_MINING)
+        return mine_negatives(pairs, {q: list(h.values()) for q, h in zip(queries, hits, strict=True)}, wanted)
+
+    def sample(self, count: int, seed: int) -> list[str]:
+        """The texts of some passages, the same for the same seed."""
+        ids = sorted(int(id_) for id_ in self.ids)
+        return list(self.texts(random.Random(seed).sample(ids, min(count, len(ids)))).values())
+
+
+def open_start_model(settings: Settings, base: ModelVersion, encoder: Encoder) -> StartModel:
+    """The base model over the library's passages, as they are now."""
+
+    def texts(ids: Sequence[int]) -> dict[int, str]:
+        with open_database(settings.database) as db:
+            return {chunk.id: chunk.text for chunk in chunks_by_id(db, ids).values()}
+
+    with open_database(settings.database) as db:
+        passages = changes_since(db, base.id, base.dimension, ChangeMark())
+    return StartModel(encoder, passages.added, passages.vectors, texts)
