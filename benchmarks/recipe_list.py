@@ -8,13 +8,12 @@ from training.settings import PRESETS, TrainingSettings
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to train, if anything. `choose` holds some pairs' queries back to choose checkpoint and share on.
+    """What to train, if anything.
 
     `side` trains nothing but a linear map of the start model's vectors, of queries alone or of passages too.
     """
 
     settings: TrainingSettings | None
-    choose: bool = False
     rejected: bool = False
     side: Side | None = None
 
@@ -28,14 +27,14 @@ _CLEAN = replace(_PLAIN, no_duplicates=True)
 RECIPES: dict[str, Recipe] = {
     "base": Recipe(None),
     "seed": Recipe(PRESETS["seed"]),
-    "ours": Recipe(PRESETS["default"], choose=True),
+    "ours": Recipe(PRESETS["default"]),
     "plain": Recipe(_PLAIN),
     "no-duplicates": Recipe(_CLEAN),
     "cached-large-batches": Recipe(replace(_CLEAN, batch_size=64, gradient_cache=True)),
     "learning-rate": Recipe(replace(_PLAIN, learning_rate=1e-4, warmup_share=0.2)),
     "mined": Recipe(replace(_CLEAN, mined_negatives=1)),
     "rejected": Recipe(replace(_CLEAN, rejected_negatives=True), rejected=True),
-    "early-stopping": Recipe(replace(_PLAIN, epochs=6, learning_rate=5e-5, patience=2), choose=True),
+    "early-stopping": Recipe(replace(_PLAIN, epochs=6, learning_rate=5e-5, choose=True, patience=2)),
     "guard": Recipe(replace(_CLEAN, false_negative_guard=True)),
     "interpolation": Recipe(replace(_PLAIN, start_weights=(0.5,))),
     "distillation": Recipe(replace(_CLEAN, distillation=0.5)),

@@ -94,7 +94,7 @@ def train_recipe(
     recipe: Recipe, settings: TrainingSettings, start: StartModel, queries: Sequence[JudgedQuery]
 ) -> TrainingRun:
     """Train the start encoder in place, as a retrain does."""
-    trained, choose = split_for_choosing(queries, settings.seed) if recipe.choose else (tuple(queries), ())
+    trained, choose = split_for_choosing(queries, settings.seed) if settings.choose else (tuple(queries), ())
     if recipe.rejected:
         trained = _with_rejected(trained, start)
     pool = make_pool(start, choose)

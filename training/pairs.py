@@ -47,7 +47,7 @@ class TrainingPair:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Judged queries to train on, to choose the checkpoint on, and to decide on.
+    """Judged queries to train on, to choose the checkpoint on where that is asked for, and to decide on.
 
     Where there are too few for both, `choose` is `held_out`, and its scores flatter the chosen checkpoint.
     """
@@ -58,7 +58,7 @@ class Split:
 
     @property
     def chosen_on_held_out(self) -> bool:
-        return self.choose == self.held_out
+        return bool(self.choose) and self.choose == self.held_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +148,12 @@ def make_pairs(queries: Iterable[JudgedQuery]) -> list[TrainingPair]:
     return pairs
 
 
-def split_queries(queries: Sequence[JudgedQuery], seed: int, learnt: Collection[str] = ()) -> Split:
+def split_queries(
+    queries: Sequence[JudgedQuery], seed: int, learnt: Collection[str] = (), *, choose: bool = True
+) -> Split:
     """Train, choose and held-out queries; those that share their words or an approved passage stay together.
+
+    Without `choose` the checkpoint is not chosen, and no query is kept from training for it.
 
     The words of queries in `learnt` are what the base model was trained on before: scores on them prove nothing, so
     they are trained on again. The same queries and seed give the same split. Nothing is held out of two queries,
@@ -164,11 +168,13 @@ def split_queries(queries: Sequence[JudgedQuery], seed: int, learnt: Collection[
     for group in groups:
         (known if any(fold_query(query.text) in learnt for query in group) else fresh).append(group)
     held_out, rest = _take(fresh, round(_HELD_OUT_SHARE * len(queries)), len(queries))
-    choose: list[list[JudgedQuery]] = []
-    if len(queries) >= _QUERIES_FOR_CHOOSING:
-        choose, rest = _take(rest, round(_CHOOSE_SHARE * len(queries)), len(queries))
     decided_on = _flatten(held_out)
-    return Split(_flatten([*known, *rest]), _flatten(choose) or decided_on, decided_on)
+    if not choose:
+        return Split(_flatten([*known, *rest]), (), decided_on)
+    chosen_on: list[list[JudgedQuery]] = []
+    if len(queries) >= _QUERIES_FOR_CHOOSING:
+        chosen_on, rest = _take(rest, round(_CHOOSE_SHARE * len(queries)), len(queries))
+    return Split(_flatten([*known, *rest]), _flatten(chosen_on) or decided_on, decided_on)
 
 
 def untouched_queries(queries: Sequence[JudgedQuery], touched: Collection[str]) -> list[JudgedQuery]:

@@ -142,7 +142,7 @@ def _gather(settings: Settings, recipe: TrainingSettings) -> _Material:
             f"There are {pairs} approved passages for {len(collected.queries)} questions; "
             "training needs passages approved for at least 2 different questions."
         )
-    split = split_queries(collected.queries, recipe.seed, learnt)
+    split = split_queries(collected.queries, recipe.seed, learnt, choose=recipe.choose)
     used = tuple(judgement_id for query in collected.queries for judgement_id in query.judgement_ids)
     return _Material(
         base,
@@ -184,7 +184,8 @@ def _train(
 ) -> _Trained:
     """Train the encoder in place, and see to it that it forgets nothing."""
     start = open_start_model(settings, material.base, encoder)
-    pool = make_pool(start, material.split.choose)
+    # For the curve alone where nothing is chosen by it.
+    pool = make_pool(start, material.split.choose or material.split.held_out)
     mined = start.mine(make_pairs(material.split.train), recipe.mined_negatives) if recipe.mined_negatives else None
     pairs = mined.pairs if mined else make_pairs(material.split.train)
     guard = build_guard_set(start.sample(_GUARD_PASSAGES, recipe.seed), recipe.seed)

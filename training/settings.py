@@ -14,37 +14,40 @@ class TrainingSettings:
 
     `base_model_id` None stands for the active model. `start_weights` are the shares of the start model's weights in the
     result that are tried (Wortsman et al. 2022, robust fine-tuning): 0 keeps what training made of them, 0.5 is the
-    mean of both. The best on the choosing queries is kept; without such queries, the first. `promote` makes the version
+    mean of both. With `choose`, checkpoint and share are those that are best on the choosing queries; without, and where
+    there are no such queries, the last checkpoint and the first share. The defaults are measured, not taste: see
+    benchmarks/recipes.md. `promote` makes the version
     active by itself if its comparison recommends it.
     """
 
     preset: str = "default"
     base_model_id: int | None = None
-    batch_size: int = 16
-    epochs: int = 2
-    learning_rate: float = 2e-5
+    batch_size: int = 32
+    epochs: int = 3
+    learning_rate: float = 1e-4
     warmup_share: float = 0.1
     matryoshka_dims: tuple[int, ...] = (768, 512, 256, 128, 64)
-    start_weights: tuple[float, ...] = (0.5,)
+    start_weights: tuple[float, ...] = (0.35,)
     seed: int = 0
     promote: bool = False
+    choose: bool = False
     # False: pairs are batched as they come, and a passage may be a negative of a query it answers.
     no_duplicates: bool = True
     # Texts that pass the model at once, 0 for the whole batch.
-    group_size: int = 0
+    group_size: int = 8
     # Gradient caching: memory for one group only, at the price of a second forward pass.
     gradient_cache: bool = False
     # Tokens a passage is cut to while training; 0 for the model's own window.
-    window: int = 0
+    window: int = 128
     # Negatives mined for a pair from the start model's best hits.
     mined_negatives: int = 0
     rejected_negatives: bool = True
     # The start model tells which negatives are false ones.
     false_negative_guard: bool = False
     # The share of the start model's scores in the loss.
-    distillation: float = 0.0
+    distillation: float = 0.5
     # Turn the space first, so that the leading dimensions carry most.
-    rotate: bool = False
+    rotate: bool = True
     # Keep the token embeddings as they are: few pairs say little of most words.
     freeze_tokens: bool = False
     # Stop after so many scores without a better one; 0 for never.
@@ -66,7 +69,11 @@ PRESETS: dict[str, TrainingSettings] = {
         warmup_share=0.0,
         start_weights=(0.0,),
         no_duplicates=False,
+        group_size=0,
+        window=0,
         rejected_negatives=False,
+        distillation=0.0,
+        rotate=False,
     ),
 }
 

@@ -71,8 +71,8 @@ def fine_tune(
 ) -> TrainingRun:
     """Train the encoder's model in place; at the end it has the best weights seen, averaged with those at the start.
 
-    `score` tells how good the present weights are, higher is better; without it the last weights are the best, and
-    the first share of the start model's is taken. `on_step` sees the run after every step; what it raises ends the
+    `score` tells how good the present weights are, higher is better. The best are those of the highest score where the
+    settings choose by it, else the last, with the first share of the start model's. `on_step` sees the run after every step; what it raises ends the
     training, the weights then being anything. `start_vectors` spare the encoding of texts for the settings that need
     the start model's scores. Raises TrainingError where no batch can be made, or the loss is no number any more.
     """
@@ -125,12 +125,13 @@ class _Keeper:
         present = copy_weights(model)
         scores = []
         self.without_gain += 1
-        for share in self._settings.start_weights:
+        shares = self._settings.start_weights
+        for share in shares if self._settings.choose else shares[:1]:
             averaged = average_weights(present, self._start, share)
             model.load_state_dict(averaged)
             scores.append(score(self._encoder))
             # The start itself is no candidate: the verdict comes after all this.
-            if scores[-1] > self._best_score:
+            if scores[-1] > self._best_score or not self._settings.choose:
                 self._best, self._best_score, self.without_gain = averaged, scores[-1], 0
                 self._run.best_step, self._run.start_weight = step, share
         model.load_state_dict(present)
