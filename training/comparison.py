@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sqlite_utils import Database
 
-from core.types import EmbeddingMatrix, ModelVersion
+from core.types import ChunkIds, EmbeddingMatrix, ModelVersion
 from indexer.encoder import Encoder
 from search.evaluation import judged_at_k, ndcg_at_k, score_run
 from search.vector_index import Device, VectorIndex
@@ -65,12 +65,24 @@ def compare_versions(
         kept = drop_removed(db, queries)
         before = score_version(db, *base, kept, [base[0].dimension, *cuts])
         after = score_version(db, *version, kept, [version[0].dimension, *cuts])
+    # Under the version's dimension, so that the report has them side by side.
     own = before.by_dimension.pop(base[0].dimension)
     before = replace(before, by_dimension={version[0].dimension: own} | before.by_dimension)
+    return kept, judge_versions(kept, before, after, judged_queries_missing, guard)
+
+
+def judge_versions(
+    queries: Sequence[JudgedQuery],
+    before: VersionScores,
+    after: VersionScores,
+    judged_queries_missing: int,
+    guard: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The report on these scores, with the verdict."""
     verdict = judge_scores(before.ndcg, after.ndcg, judged_queries_missing)
     if guard is not None and not guard["holds"]:
         verdict = refuse_forgetting(verdict, guard["sentence"])
-    return kept, {**make_report(kept, before, after, verdict), "guard": guard}
+    return {**make_report(queries, before, after, verdict), "guard": guard}
 
 
 def drop_removed(db: Database, queries: Sequence[JudgedQuery]) -> list[JudgedQuery]:
@@ -90,15 +102,26 @@ def score_version(
     Every answer must be in the library, as `drop_removed` sees to in the same transaction.
     """
     passages = changes_since(db, version.id, version.dimension, ChangeMark())
-    same_text = _first_chunk_of_text(db)
-    query_vectors = encoder.encode_queries([query.text for query in queries])
+    asked = encoder.encode_queries([query.text for query in queries])
+    return score_vectors(queries, asked, passages.added, passages.vectors, first_chunk_of_text(db), dimensions)
+
+
+def score_vectors(
+    queries: Sequence[JudgedQuery],
+    query_vectors: EmbeddingMatrix,
+    ids: ChunkIds,
+    vectors: EmbeddingMatrix,
+    same_text: Mapping[int, int],
+    dimensions: Sequence[int],
+) -> VersionScores:
+    """Scores of the queries over these passages; each query's own are those at the first dimension."""
     qrels = {number: {same_text[chunk]: 1 for chunk, _ in query.relevant} for number, query in enumerate(queries)}
     judged = [_judged_chunks(query, same_text) for query in queries]
     by_dimension: dict[int, dict[str, float]] = {}
     by_query: tuple[QueryScore, ...] = ()
     for dimension in dimensions:
         index = VectorIndex(dimension, Device("CPU", "a comparison"))
-        index.update(passages.removed[:0], passages.added, _cut(passages.vectors, dimension))
+        index.update(ids[:0], ids, _cut(vectors, dimension))
         run = {
             number: _without_repeats(index.search(vector, _K).ids.tolist(), same_text)
             for number, vector in enumerate(_cut(query_vectors, dimension))
@@ -108,11 +131,26 @@ def score_version(
         by_dimension[dimension] = {name: scores[name] for name in _SHOWN} | {
             "judged@10": fmean(shares) if shares else 0.0
         }
-        if dimension == version.dimension:
+        if dimension == dimensions[0]:
             by_query = tuple(
                 QueryScore(ndcg_at_k(run[number], qrels[number], _TOP), tuple(run[number][:_TOP])) for number in qrels
             )
     return VersionScores(by_dimension, by_query)
+
+
+def join_scores(parts: Sequence[VersionScores]) -> VersionScores:
+    """The scores of all the parts' queries together, in their order."""
+    total = sum(len(part.by_query) for part in parts)
+    by_dimension = {
+        dimension: {
+            name: total
+            if name == "queries"
+            else sum(len(part.by_query) * part.by_dimension[dimension][name] for part in parts) / total
+            for name in measures
+        }
+        for dimension, measures in parts[0].by_dimension.items()
+    }
+    return VersionScores(by_dimension, tuple(score for part in parts for score in part.by_query))
 
 
 def make_report(
@@ -143,16 +181,16 @@ def _cut(vectors: EmbeddingMatrix, dimension: int) -> EmbeddingMatrix:
     return cut / np.maximum(np.linalg.norm(cut, axis=1, keepdims=True), 1e-12)
 
 
-def _judged_chunks(query: JudgedQuery, same_text: dict[int, int]) -> set[int]:
+def _judged_chunks(query: JudgedQuery, same_text: Mapping[int, int]) -> set[int]:
     """What was approved or rejected for the query and is in the library."""
     return {same_text[chunk] for chunk, _ in (*query.relevant, *query.rejected) if chunk in same_text}
 
 
-def _first_chunk_of_text(db: Database) -> dict[int, int]:
+def first_chunk_of_text(db: Database) -> dict[int, int]:
     """Each chunk's first twin: passages of the same text are one answer, wherever they stand."""
     rows = db.conn.execute("SELECT id, min(id) OVER (PARTITION BY content_hash) FROM chunks")
     return dict(rows.fetchall())
 
 
-def _without_repeats(ids: Sequence[int], same_text: dict[int, int]) -> list[int]:
+def _without_repeats(ids: Sequence[int], same_text: Mapping[int, int]) -> list[int]:
     return list(dict.fromkeys(same_text[chunk] for chunk in ids if chunk in same_text))

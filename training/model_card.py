@@ -1,6 +1,6 @@
 """The README of a trained model's folder, so that whoever finds it can use and judge it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,11 @@ Fine-tuned by Whetstone from {base.name}, on passages that readers approved for 
 | Window | {version.window} tokens |
 | Prompts | {_describe_prompts(prompts)} |
 | Training | {split["train_pairs"]} pairs of {split["train_queries"]} questions |
-| Held out | {split["held_out_queries"]} questions, none of which occurs in training |
+| Held out | {_describe_held_out(split)} |
 | Recipe | preset {recipe["preset"]}: {recipe["epochs"]} epochs, batch size {recipe["batch_size"]}, \
 learning rate {recipe["learning_rate"]:g}, {recipe["warmup_share"]:.0%} warm-up, \
-{report["start_weight"]:.0%} of the start model's weights |
+{report["start_weight"]:.0%} of the start model's weights{_describe_options(recipe)} |
+| Made with | {_describe_libraries(report.get("libraries", {}))} |
 
 ```python
 from sentence_transformers import SentenceTransformer
@@ -62,7 +63,7 @@ print(model.similarity(queries, passages))
 {_score_table(report)}
 
 {report["decision"]}
-{_caveat(split)}"""
+{_caveat(split)}{_curve_table(report.get("curve", ()))}"""
 
 
 def _base_line(base: ModelVersion) -> str:
@@ -76,6 +77,43 @@ def _base_line(base: ModelVersion) -> str:
 def _describe_prompts(prompts: Mapping[str, str]) -> str:
     given = [f"{name} `{prompt}`" for name, prompt in prompts.items() if prompt]
     return ", ".join(given) or "none"
+
+
+def _describe_held_out(split: Mapping[str, Any]) -> str:
+    if split.get("folds"):
+        return f"{split['held_out_queries']} questions, cross-validated in {split['folds']} parts; all are trained on"
+    return f"{split['held_out_queries']} questions, none of which occurs in training"
+
+
+def _describe_options(recipe: Mapping[str, Any]) -> str:
+    """What else the recipe does, each part after a comma."""
+    options = {
+        "rotate": "principal axes first",
+        "no_duplicates": "no passage twice in a batch",
+        "rejected_negatives": "rejected passages as hard negatives",
+        "mined_negatives": f"{recipe.get('mined_negatives')} mined negatives",
+        "false_negative_guard": "false negatives masked",
+        "distillation": f"{recipe.get('distillation', 0):.0%} distillation from the start model",
+        "window": f"passages cut to {recipe.get('window')} tokens in training",
+    }
+    return "".join(f", {text}" for name, text in options.items() if recipe.get(name))
+
+
+def _describe_libraries(libraries: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in libraries.items()) or "not recorded"
+
+
+def _curve_table(curve: Sequence[Mapping[str, Any]]) -> str:
+    scored = [point for point in curve if point["ndcg@10"] is not None]
+    if not scored:
+        return ""
+    rows = [f"| {point['step']} | {_loss(point['loss'])} | {point['ndcg@10']:.4f} |" for point in scored]
+    head = "| Step | Loss | nDCG@10 over a few passages |\n| --- | --- | --- |\n"
+    return "\n## While it was trained\n\n" + head + "\n".join(rows) + "\n"
+
+
+def _loss(loss: float | None) -> str:
+    return "" if loss is None else f"{loss:.4f}"
 
 
 def _score_table(report: dict[str, Any]) -> str:

@@ -19,6 +19,9 @@ _QUERIES_FOR_HOLDING_OUT = 3
 _NEAR_DUPLICATE = 0.75
 # From so many judged queries on, there are enough to choose the checkpoint on others than those that decide.
 _QUERIES_FOR_CHOOSING = MINIMUM_QUERIES
+# Below this, a quarter of the queries proves next to nothing, and cross-validation takes its place.
+_QUERIES_FOR_ONE_SPLIT = 40
+_FOLDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,14 @@ class TrainingPair:
 class Split:
     """Judged queries to train on, to choose the checkpoint on where that is asked for, and to decide on.
 
-    Where there are too few for both, `choose` is `held_out`, and its scores flatter the chosen checkpoint.
+    Where there are too few for both, `choose` is `held_out`, and its scores flatter the chosen checkpoint. With `folds`
+    all queries are trained on, and each part of the held-out ones is decided on by a model trained on the others.
     """
 
     train: tuple[JudgedQuery, ...]
     choose: tuple[JudgedQuery, ...]
     held_out: tuple[JudgedQuery, ...]
+    folds: tuple[tuple[JudgedQuery, ...], ...] = ()
 
     @property
     def chosen_on_held_out(self) -> bool:
@@ -153,7 +158,8 @@ def split_queries(
 ) -> Split:
     """Train, choose and held-out queries; those that share their words or an approved passage stay together.
 
-    Without `choose` the checkpoint is not chosen, and no query is kept from training for it.
+    Without `choose` the checkpoint is not chosen, and no query is kept from training for it; a few dozen queries are
+    then divided for cross-validation, as a quarter of them would prove nothing.
 
     The words of queries in `learnt` are what the base model was trained on before: scores on them prove nothing, so
     they are trained on again. The same queries and seed give the same split. Nothing is held out of two queries,
@@ -167,6 +173,11 @@ def split_queries(
     fresh: list[list[JudgedQuery]] = []
     for group in groups:
         (known if any(fold_query(query.text) in learnt for query in group) else fresh).append(group)
+    unseen = _flatten(fresh)
+    if not choose and MINIMUM_QUERIES <= len(unseen) < _QUERIES_FOR_ONE_SPLIT:
+        parts = [tuple(unseen[number] for number in sorted(part)) for part in fold_queries(unseen, _FOLDS, seed)]
+        if len(parts) > 1:
+            return Split(_flatten([*known, *fresh]), (), _flatten([list(part) for part in parts]), tuple(parts))
     held_out, rest = _take(fresh, round(_HELD_OUT_SHARE * len(queries)), len(queries))
     decided_on = _flatten(held_out)
     if not choose:

@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from storage import judgements, models
 from storage.database import open_database, transaction
 from storage.progress import Progress
 from storage.vectors import count_missing
-from training.comparison import compare_versions
+from training.comparison import compare_versions, judge_versions
+from training.cross_validation import CrossValidated, cross_validate, prepare_folds
 from training.guard import GuardResult, build_guard_set, hold_guard
 from training.live_curve import make_pool, make_teller
 from training.model_card import write_model_card
@@ -38,6 +40,8 @@ from training.start_model import open_start_model
 from training.train import TrainingRun, copy_weights, fine_tune
 
 _HALF_DONE = ".training"
+# What made a version, for its card.
+_LIBRARIES = ("sentence-transformers", "transformers", "torch")
 # Enough to find the guard's questions among.
 _GUARD_PASSAGES = 400
 
@@ -61,6 +65,7 @@ class _Material:
             "held_out_pairs": sum(len(query.relevant) for query in self.split.held_out),
             "choose_queries": len(self.split.choose),
             "chosen_on_held_out": self.split.chosen_on_held_out,
+            "folds": len(self.split.folds),
             "contradictions": self.contradictions,
             "first_ranked_share": self.first_ranked_share,
         }
@@ -73,6 +78,7 @@ class _Trained:
     run: TrainingRun
     guard: GuardResult
     mining: str | None
+    proof: CrossValidated | None
 
 
 def run_retrain(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
@@ -190,15 +196,20 @@ def _train(
     pairs = mined.pairs if mined else make_pairs(material.split.train)
     guard = build_guard_set(start.sample(_GUARD_PASSAGES, recipe.seed), recipe.seed)
     before = guard.score(encoder)
+    folds = prepare_folds(start, material.split)
     # Last, because the start model's vectors are those of before the rotation.
     if recipe.rotate and len(start.ids) >= MINIMUM_PASSAGES:
         rotate_model(encoder.model, principal_rotation(start.vectors))
     weights = copy_weights(encoder.model.float())
+    proof = None
+    if folds:
+        cuts = recipe.dimensions(material.base.dimension)
+        proof = cross_validate(settings, encoder, weights, pairs, folds, recipe, cuts, progress)
     tell = make_teller(progress, material.describe_split())
     run = fine_tune(encoder, pairs, recipe, pool.score if pool else None, tell)
     progress.report("checking what it has forgotten")
     result = hold_guard(encoder, weights, run.start_weight, guard, before)
-    return _Trained(run, result, mined.sentence if mined else None)
+    return _Trained(run, result, mined.sentence if mined else None, proof)
 
 
 # --- the version -------------------------------------------------------------------------------
@@ -247,9 +258,12 @@ def _prove(
     base = (material.base, load_version(material.base, settings.home))
     missing = queries_needed(material.judged_queries)
     guard = trained.guard.as_dict()
-    with open_database(settings.database) as db:
-        held_out = material.split.held_out
-        _, report = compare_versions(db, held_out, base, (version, encoder), dimensions[1:], missing, guard)
+    if trained.proof is not None:
+        report = judge_versions(trained.proof.queries, trained.proof.before, trained.proof.after, missing, guard)
+    else:
+        held_out = () if material.split.folds else material.split.held_out
+        with open_database(settings.database) as db:
+            _, report = compare_versions(db, held_out, base, (version, encoder), dimensions[1:], missing, guard)
     return {
         "settings": asdict(recipe),
         "split": material.describe_split(),
@@ -257,6 +271,7 @@ def _prove(
         "best_step": trained.run.best_step,
         "start_weight": trained.guard.start_weight,
         "mining": trained.mining,
+        "libraries": {name: metadata.version(name) for name in _LIBRARIES},
         "dimensions": list(dimensions),
         **report,
         "base_model_id": material.base.id,

@@ -14,10 +14,9 @@ class TrainingSettings:
 
     `base_model_id` None stands for the active model. `start_weights` are the shares of the start model's weights in the
     result that are tried (Wortsman et al. 2022, robust fine-tuning): 0 keeps what training made of them, 0.5 is the
-    mean of both. With `choose`, checkpoint and share are those that are best on the choosing queries; without, and where
-    there are no such queries, the last checkpoint and the first share. The defaults are measured, not taste: see
-    benchmarks/recipes.md. `promote` makes the version
-    active by itself if its comparison recommends it.
+    mean of both. With `choose`, checkpoint and share are the best on the choosing queries; without it, and where there
+    are no such queries, they are the last checkpoint and the first share. `promote` makes the version active by itself
+    if its comparison recommends it. The defaults are measured: see benchmarks/recipes.md.
     """
 
     preset: str = "default"

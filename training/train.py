@@ -72,9 +72,10 @@ def fine_tune(
     """Train the encoder's model in place; at the end it has the best weights seen, averaged with those at the start.
 
     `score` tells how good the present weights are, higher is better. The best are those of the highest score where the
-    settings choose by it, else the last, with the first share of the start model's. `on_step` sees the run after every step; what it raises ends the
-    training, the weights then being anything. `start_vectors` spare the encoding of texts for the settings that need
-    the start model's scores. Raises TrainingError where no batch can be made, or the loss is no number any more.
+    settings choose by it, else the last, with the first share of the start model's. `on_step` sees the run after every
+    step; what it raises ends the training, the weights then being anything. `start_vectors` spare the encoding of texts
+    for the settings that need the start model's scores. Raises TrainingError where no batch can be made, or the loss is
+    no number any more.
     """
     torch.manual_seed(settings.seed)
     # A model may come in half precision, in which steps as small as these are mostly rounded away.

@@ -129,8 +129,10 @@ def _decision(active: ModelVersion | None, candidate: ModelVersion | None, judge
 def _queries_of(trained: ModelVersion) -> int:
     """How many judged queries there were at its retrain."""
     split = trained.report["split"]
-    held_out_apart = 0 if split["chosen_on_held_out"] else split.get("choose_queries", 0)
-    return split.get("train_queries", 0) + split["held_out_queries"] + held_out_apart
+    chosen_on_apart = 0 if split["chosen_on_held_out"] else split.get("choose_queries", 0)
+    # Cross-validated, the held-out ones are trained on in the end.
+    held_out_apart = 0 if split.get("folds") else split["held_out_queries"]
+    return split.get("train_queries", 0) + held_out_apart + chosen_on_apart
 
 
 @dataclass(frozen=True, slots=True)

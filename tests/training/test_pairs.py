@@ -119,6 +119,27 @@ def test_few_questions_have_no_choosing_set_of_their_own_and_many_have() -> None
     assert (len(many.train), len(many.choose), len(many.held_out)) == (36, 9, 15)
 
 
+def test_a_few_dozen_questions_are_cross_validated_and_none_is_held_back() -> None:
+    queries = [query(f"q{n}", n // 2) for n in range(30)]
+    split = split_queries(queries, 0, choose=False)
+    assert len(split.train) == len(split.held_out) == 30
+    assert len(split.folds) == 4
+    assert not split.choose
+    assert sorted(one.text for fold in split.folds for one in fold) == sorted(one.text for one in queries)
+    for fold in split.folds:
+        others = {chunk for one in split.train if one not in fold for chunk, _ in one.relevant}
+        assert not {chunk for one in fold for chunk, _ in one.relevant} & others
+    for count in (12, 60):
+        assert split_queries([query(f"q{n}", n) for n in range(count)], 0, choose=False).folds == ()
+
+
+def test_what_was_learnt_before_is_in_no_fold() -> None:
+    queries = [query(f"q{n}", n) for n in range(36)]
+    split = split_queries(queries, 0, {"q0", "q7"}, choose=False)
+    assert len(split.train) == 36
+    assert not {"q0", "q7"} & {one.text for one in split.held_out}
+
+
 def test_two_questions_are_both_trained_on() -> None:
     split = split_queries([query("a", 1), query("b", 2)], 0)
     assert (len(split.train), split.held_out) == (2, ())
