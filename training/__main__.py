@@ -1,6 +1,7 @@
 """`python -m training`: judge passages, retrain the model from judgements, switch between versions."""
 
 import argparse
+import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -57,12 +58,16 @@ def build_parser() -> argparse.ArgumentParser:
     exporting_model.add_argument("file", type=Path, metavar="FILE.zip")
     importing_model = commands.add_parser("import-model", help="take a version in and compare it with the active one")
     importing_model.add_argument("file", type=Path, metavar="FILE.zip")
+    pushing = commands.add_parser("push", help="upload a version to a model hub, with the token in HF_TOKEN")
+    pushing.add_argument("id", type=whole_id, metavar="ID")
+    pushing.add_argument("repository", metavar="OWNER/NAME")
+    pushing.add_argument("--public", action="store_true", help="make the repository public where it is made")
 
     listing = commands.add_parser("models", help="show the model versions")
     promote = commands.add_parser("promote", help="make a version the active one")
     promote.add_argument("id", type=whole_id, metavar="ID")
     undo = commands.add_parser("undo", help="go back to the version that was active before")
-    every = (judge, importing, retrain, compare, exporting_model, importing_model, listing, promote, undo)
+    every = (judge, importing, retrain, compare, exporting_model, importing_model, pushing, listing, promote, undo)
     for command in (*every, exporting):
         add_home_argument(command)
     for command in every:
@@ -79,6 +84,7 @@ def main(args: argparse.Namespace) -> int:
         "compare": compare,
         "export-model": export_model,
         "import-model": import_model,
+        "push": push_model,
         "models": list_models,
         "promote": promote,
         "undo": undo,
@@ -188,6 +194,14 @@ def import_model(settings: Settings, args: argparse.Namespace) -> int:
     except TrainingError as error:
         _answer(args, _as_json(version), f"It could not be compared: {error}")
         return DONE
+
+
+def push_model(settings: Settings, args: argparse.Namespace) -> int:
+    from training.hub import push_version
+
+    address = push_version(settings, args.id, args.repository, os.environ.get("HF_TOKEN"), public=args.public)
+    _answer(args, {"address": address}, f"It is at {address}.")
+    return DONE
 
 
 def list_models(settings: Settings, args: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ from training.exchange import export_judgements
 _FORMAT = 1
 _METRICS, _PAIRS, _MODEL = "metrics.json", "pairs.jsonl", "model"
 # What a sentence-transformers model is made of; pickles and code are not.
-_SUFFIXES = frozenset({".json", ".jinja", ".md", ".model", ".safetensors", ".txt"})
+MODEL_FILE_SUFFIXES = frozenset({".json", ".jinja", ".md", ".model", ".safetensors", ".txt"})
 _MOST_BYTES = 32 << 30
 _MOST_METRICS_BYTES = 64 << 20
 _COPY_BYTES = 1 << 20
@@ -51,7 +51,7 @@ def export_version(settings: Settings, model_id: int, target: Path) -> None:
         archive.writestr(_METRICS, json.dumps(metrics, ensure_ascii=False, indent=2))
         archive.writestr(_PAIRS, pairs)
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and path.suffix in _SUFFIXES:
+            if path.is_file() and path.suffix in MODEL_FILE_SUFFIXES:
                 archive.write(path, f"{_MODEL}/{path.relative_to(folder).as_posix()}")
 
 
@@ -140,7 +140,7 @@ def _place_of(entry: zipfile.ZipInfo, name: str) -> Path | None:
     if entry.is_dir() or path.parts[:1] != (_MODEL,):
         return None
     inside = path.parts[1:]
-    if not inside or ".." in inside or "\\" in entry.filename or path.suffix not in _SUFFIXES:
+    if not inside or ".." in inside or "\\" in entry.filename or path.suffix not in MODEL_FILE_SUFFIXES:
         raise ImportFormatError(f"'{name}' holds '{entry.filename}', which no model version has. It is not taken in.")
     return Path(*inside)
 
