@@ -174,7 +174,7 @@ def test_four_pairs_are_enough_for_steps_and_the_best_ones_weights_are_kept(tmp_
         weights.append({name: value.clone() for name, value in encoder.model.state_dict().items()})
         return next(scores)
 
-    recipe = replace(RECIPE, epochs=3, start_weights=(0.0,))
+    recipe = replace(RECIPE, epochs=3, start_weights=(0.0,), choose=True)
     run = fine_tune(encoder, pairs, recipe, score, lambda run: told.append(run.curve[-1].step))
     assert told == [0, 1, 2, 3]
     assert run.best_step == 2
@@ -188,7 +188,7 @@ def test_a_loss_that_is_no_number_ends_training_in_one_sentence(tmp_path: Path) 
     with torch.no_grad():
         next(encoder.model.parameters()).fill_(float("nan"))
     pairs = make_pairs(JudgedQuery(f"q{n}", ((n, f"p{n}"),), (), ()) for n in range(4))
-    with pytest.raises(TrainingError, match=r"After step 1 the loss is no number any more: a learning rate of 2e-05"):
+    with pytest.raises(TrainingError, match=r"After step 1 the loss is no number any more: a learning rate of 0.0001"):
         fine_tune(encoder, pairs, RECIPE, None, lambda run: None)
 
 
