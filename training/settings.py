@@ -21,12 +21,12 @@ class TrainingSettings:
 
     preset: str = "default"
     base_model_id: int | None = None
-    batch_size: int = 16
+    batch_size: int = 32
     epochs: int = 3
     learning_rate: float = 1e-4
     warmup_share: float = 0.1
     matryoshka_dims: tuple[int, ...] = (768, 512, 256, 128, 64)
-    start_weights: tuple[float, ...] = (0.25,)
+    start_weights: tuple[float, ...] = (0.35,)
     seed: int = 0
     promote: bool = False
     choose: bool = False
