@@ -34,8 +34,12 @@ function judge(chunk, relevance) {
 }
 async function openPage(chunk, page) {
   const mine = ++opening, others = pane().querySelector('.others');
+  // Until the answer is there the pane shows another passage, which must not be judged in place of this one.
+  if (pane().dataset.chunk !== String(chunk)) pane().setAttribute('aria-busy', 'true');
   const answer = await ask(server.open_page([desk().dataset.query, chunk, page ?? null, !!others && others.open]));
-  if (answer === null || mine !== opening || !pane()) return;
+  if (mine !== opening || !pane()) return;
+  pane().removeAttribute('aria-busy');
+  if (answer === null) return;
   pane().innerHTML = answer.html;
   pane().dataset.chunk = chunk;
   setZoom(zoom);
