@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from core.cli import count
+
 MINIMUM_HELD_OUT = 5
 _RESAMPLES = 2000
 _SIGNIFICANCE = 0.025
@@ -41,8 +43,8 @@ def judge_scores(before: Sequence[float], after: Sequence[float], judged_queries
         return Verdict(Outcome.NOT_ENOUGH, reason)
     low, high = interval = bootstrap_interval(before, after)
     figures = (
-        f"nDCG@10 {np.mean(before):.3f} before, {np.mean(after):.3f} after on {len(before)} held-out questions "
-        f"(95% interval of the change {low:+.3f} to {high:+.3f})"
+        f"nDCG@10 {np.mean(before):.3f} before, {np.mean(after):.3f} after "
+        f"on {count(len(before), 'held-out question')} (95% interval of the change {low:+.3f} to {high:+.3f})"
     )
     if len(before) < MINIMUM_HELD_OUT or judged_queries_missing:
         more = f"; approve passages for {judged_queries_missing} more questions" if judged_queries_missing else ""
