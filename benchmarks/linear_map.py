@@ -1,8 +1,8 @@
 """A linear map of the vector space, learnt on the start model's vectors: seconds, for no text passes the model.
 
 Each judged query ranks all passages at once (a softmax over the whole library, not over a batch), and how far to go is
-cross-validated over the judged queries. Mapped are both sides, which goes into the model as a `Dense` module, or the
-query's alone, which leaves every passage's vector as it is.
+cross-validated over the judged queries. Mapped are both sides, or the query's alone, which leaves every passage's
+vector as it is.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from core.types import EmbeddingMatrix
 from search.evaluation import ndcg_at_k
+from search.vector_index import cut_vectors
 from training.losses import SCALE
 from training.pairs import JudgedQuery, fold_queries
 from training.start_model import StartModel
@@ -97,8 +98,7 @@ def fit_linear_map(
 
 def apply_map(vectors: EmbeddingMatrix, matrix: Matrix) -> EmbeddingMatrix:
     """Unit vectors of the mapped ones."""
-    mapped = vectors @ matrix.T
-    return np.ascontiguousarray(mapped / np.maximum(np.linalg.norm(mapped, axis=1, keepdims=True), 1e-12))
+    return cut_vectors(vectors @ matrix.T, len(matrix))
 
 
 def _make_task(

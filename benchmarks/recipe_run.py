@@ -19,7 +19,7 @@ from core.types import EmbeddingMatrix
 from indexer.encoder import load_encoder
 from search.beir import LabelledSet, load_labelled_set, rank_vectors
 from search.evaluation import score_run
-from search.vector_index import Device, VectorIndex
+from search.vector_index import Device, VectorIndex, cut_vectors
 from training.live_curve import make_pool
 from training.pairs import JudgedQuery, TrainingPair, fold_query, make_pairs, split_for_choosing
 from training.rotation import principal_rotation, rotate_model
@@ -114,8 +114,10 @@ def score_vectors(
     scores: dict[str, float] = {}
     for dimension, suffix in ((passages.shape[1], ""), (64, "@64")):
         index = VectorIndex(dimension, Device("CPU", "a benchmark"))
-        index.update(np.array([], dtype=np.int64), np.arange(len(ids), dtype=np.int64), _cut(passages, dimension))
-        run = rank_vectors(index, ids, list(target.queries), _cut(queries, dimension), _HITS)
+        index.update(
+            np.array([], dtype=np.int64), np.arange(len(ids), dtype=np.int64), cut_vectors(passages, dimension)
+        )
+        run = rank_vectors(index, ids, list(target.queries), cut_vectors(queries, dimension), _HITS)
         first = [run[query][0] in relevant for query, relevant in target.qrels.items()]
         scores[f"ndcg@10{suffix}"] = round(score_run(run, target.qrels).ndcg_at_10, 4)
         scores[f"accuracy@1{suffix}"] = round(sum(first) / len(first), 4)
@@ -167,11 +169,6 @@ def _with_rejected(queries: Sequence[JudgedQuery], start: StartModel) -> tuple[J
         wrong = [(number, hit.text) for number, hit in hits.items() if hit.text not in approved]
         changed.append(replace(query, rejected=tuple(wrong[:_REJECTED])))
     return tuple(changed)
-
-
-def _cut(vectors: EmbeddingMatrix, dimension: int) -> EmbeddingMatrix:
-    cut = vectors[:, :dimension]
-    return np.ascontiguousarray(cut / np.maximum(np.linalg.norm(cut, axis=1, keepdims=True), 1e-12))
 
 
 def _peak_megabytes() -> float:

@@ -17,6 +17,12 @@ logger = logging.getLogger(__name__)
 _GPU_MOST = 2048
 
 
+def cut_vectors(vectors: EmbeddingMatrix, dimension: int) -> EmbeddingMatrix:
+    """The vectors cut to their leading dimensions, unit vectors again."""
+    cut = vectors[:, :dimension]
+    return np.ascontiguousarray(cut / np.maximum(np.linalg.norm(cut, axis=1, keepdims=True), 1e-12))
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """Where the index lies, and why there, in words."""

@@ -5,17 +5,16 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-import numpy as np
 from sqlite_utils import Database
 
 from core.types import ChunkIds, EmbeddingMatrix, ModelVersion
 from indexer.encoder import Encoder
 from search.evaluation import judged_at_k, ndcg_at_k, score_run
-from search.vector_index import Device, VectorIndex
+from search.vector_index import Device, VectorIndex, cut_vectors
 from storage.library import chunks_by_id
 from storage.vectors import ChangeMark, changes_since
 from training.pairs import JudgedQuery
-from training.verdict import Verdict, judge_scores, refuse_forgetting
+from training.verdict import judge_scores, refuse_forgetting
 
 _K = 100
 # So many hits are judged by nDCG@10, and so many are kept to be looked at.
@@ -78,11 +77,28 @@ def judge_versions(
     judged_queries_missing: int,
     guard: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """The report on these scores, with the verdict."""
+    """The report: the scores, each query's own with both rankings, and the verdict."""
     verdict = judge_scores(before.ndcg, after.ndcg, judged_queries_missing)
     if guard is not None and not guard["holds"]:
         verdict = refuse_forgetting(verdict, guard["sentence"])
-    return {**make_report(queries, before, after, verdict), "guard": guard}
+    return {
+        "before": before.as_dict(),
+        "after": after.as_dict(),
+        "queries": [
+            {
+                "query": query.text,
+                "relevant": [chunk for chunk, _ in query.relevant],
+                "before": {"ndcg@10": old.ndcg, "top": list(old.top)},
+                "after": {"ndcg@10": new.ndcg, "top": list(new.top)},
+            }
+            for query, old, new in zip(queries, before.by_query, after.by_query, strict=True)
+        ],
+        "interval": None if verdict.interval is None else list(verdict.interval),
+        "outcome": verdict.outcome,
+        "recommended": verdict.recommended,
+        "decision": verdict.sentence,
+        "guard": guard,
+    }
 
 
 def drop_removed(db: Database, queries: Sequence[JudgedQuery]) -> list[JudgedQuery]:
@@ -121,10 +137,10 @@ def score_vectors(
     by_query: tuple[QueryScore, ...] = ()
     for dimension in dimensions:
         index = VectorIndex(dimension, Device("CPU", "a comparison"))
-        index.update(ids[:0], ids, _cut(vectors, dimension))
+        index.update(ids[:0], ids, cut_vectors(vectors, dimension))
         run = {
             number: _without_repeats(index.search(vector, _K).ids.tolist(), same_text)
-            for number, vector in enumerate(_cut(query_vectors, dimension))
+            for number, vector in enumerate(cut_vectors(query_vectors, dimension))
         }
         scores = score_run(run, qrels).as_dict()
         shares = [judged_at_k(run[number], known, _TOP) for number, known in enumerate(judged)]
@@ -151,34 +167,6 @@ def join_scores(parts: Sequence[VersionScores]) -> VersionScores:
         for dimension, measures in parts[0].by_dimension.items()
     }
     return VersionScores(by_dimension, tuple(score for part in parts for score in part.by_query))
-
-
-def make_report(
-    queries: Sequence[JudgedQuery], before: VersionScores, after: VersionScores, verdict: Verdict
-) -> dict[str, Any]:
-    """What is kept of a comparison: scores, each query's own with both rankings, and the verdict."""
-    return {
-        "before": before.as_dict(),
-        "after": after.as_dict(),
-        "queries": [
-            {
-                "query": query.text,
-                "relevant": [chunk for chunk, _ in query.relevant],
-                "before": {"ndcg@10": old.ndcg, "top": list(old.top)},
-                "after": {"ndcg@10": new.ndcg, "top": list(new.top)},
-            }
-            for query, old, new in zip(queries, before.by_query, after.by_query, strict=True)
-        ],
-        "interval": None if verdict.interval is None else list(verdict.interval),
-        "outcome": verdict.outcome,
-        "recommended": verdict.recommended,
-        "decision": verdict.sentence,
-    }
-
-
-def _cut(vectors: EmbeddingMatrix, dimension: int) -> EmbeddingMatrix:
-    cut = vectors[:, :dimension]
-    return cut / np.maximum(np.linalg.norm(cut, axis=1, keepdims=True), 1e-12)
 
 
 def _judged_chunks(query: JudgedQuery, same_text: Mapping[int, int]) -> set[int]:

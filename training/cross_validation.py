@@ -1,7 +1,7 @@
 """A recipe proved by cross-validation (Stone 1974), for so few judged queries that none can be held out for good."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -49,12 +49,12 @@ def prepare_folds(start: StartModel, split: Split) -> list[Fold]:
     row_of = {int(id_): row for row, id_ in enumerate(start.ids)}
     folds = []
     for queries in split.folds:
-        asked = [query.text for query in queries]
+        asked = start.encoder.encode_queries([query.text for query in queries])
         passages = {chunk: text for query in queries for chunk, text in query.relevant if chunk in row_of}
-        for hits in start.nearest(asked, _HITS):
+        for hits in start.nearest_to(asked, _HITS):
             passages |= {chunk: hit.text for chunk, hit in hits.items()}
         vectors = start.vectors[[row_of[chunk] for chunk in passages]]
-        folds.append(Fold(queries, passages, start.encoder.encode_queries(asked), vectors))
+        folds.append(Fold(queries, passages, asked, vectors))
     return folds
 
 
@@ -65,13 +65,13 @@ def cross_validate(
     pairs: Sequence[TrainingPair],
     folds: Sequence[Fold],
     recipe: TrainingSettings,
-    dimensions: Sequence[int],
     progress: Progress,
 ) -> CrossValidated | None:
     """Train from the weights on all but a fold, and score that fold, for each fold; None where no answer is left.
 
     The encoder has the weights again at the end.
     """
+    dimensions = recipe.dimensions(encoder.dimension)
     queries: list[JudgedQuery] = []
     scores: list[tuple[VersionScores, VersionScores]] = []
     for number, fold in enumerate(folds, start=1):
@@ -82,9 +82,7 @@ def cross_validate(
             progress.report("cross-validating", item=what, done=run.curve[-1].step, total=run.steps)
 
         unseen = {query.text for query in fold.queries}
-        fine_tune(
-            encoder, [pair for pair in pairs if pair.query not in unseen], replace(recipe, choose=False), None, tell
-        )
+        fine_tune(encoder, [pair for pair in pairs if pair.query not in unseen], recipe, None, tell)
         passages = encoder.encode_truncated_passages(list(fold.passages.values()))
         asked = encoder.encode_queries([query.text for query in fold.queries])
         with open_database(settings.database) as db, db.atomic():

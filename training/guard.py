@@ -90,20 +90,25 @@ def build_guard_set(library_passages: Iterable[str], seed: int = 0) -> GuardSet:
         answers.append(len(passages))
         passages.append(passage)
 
-    for line in _SHIPPED.read_text(encoding="utf-8").splitlines():
+    for line in _shipped_lines():
         pair = json.loads(line)
         add(pair["question"], pair["passage"])
+    most = len(questions) + _LIBRARY_QUESTIONS
     for question, passage in _ask_by_sentence(list(library_passages), random.Random(seed)):
         # Passages overlap by a sentence: a neighbour that holds the question would be the better answer.
         if not any(question in other for other in passages) and not any(asked in passage for asked in questions):
             add(question, passage)
-        if len(questions) >= _LIBRARY_QUESTIONS + shipped_questions():
+        if len(questions) >= most:
             break
     return GuardSet(tuple(questions), tuple(answers), tuple(passages))
 
 
 def shipped_questions() -> int:
-    return len(_SHIPPED.read_text(encoding="utf-8").splitlines())
+    return len(_shipped_lines())
+
+
+def _shipped_lines() -> list[str]:
+    return _SHIPPED.read_text(encoding="utf-8").splitlines()
 
 
 def hold_guard(encoder: Encoder, start: Weights, start_weight: float, guard: GuardSet, before: float) -> GuardResult:

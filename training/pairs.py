@@ -177,14 +177,12 @@ def split_queries(
     if not choose and MINIMUM_QUERIES <= len(unseen) < _QUERIES_FOR_ONE_SPLIT:
         parts = [tuple(unseen[number] for number in sorted(part)) for part in fold_queries(unseen, _FOLDS, seed)]
         if len(parts) > 1:
-            return Split(_flatten([*known, *fresh]), (), _flatten([list(part) for part in parts]), tuple(parts))
+            return Split(_flatten([*known, *fresh]), (), _flatten(parts), tuple(parts))
     held_out, rest = _take(fresh, round(_HELD_OUT_SHARE * len(queries)), len(queries))
     decided_on = _flatten(held_out)
     if not choose:
         return Split(_flatten([*known, *rest]), (), decided_on)
-    chosen_on: list[list[JudgedQuery]] = []
-    if len(queries) >= _QUERIES_FOR_CHOOSING:
-        chosen_on, rest = _take(rest, round(_CHOOSE_SHARE * len(queries)), len(queries))
+    chosen_on, rest = _take_for_choosing(rest, len(queries))
     return Split(_flatten([*known, *rest]), _flatten(chosen_on) or decided_on, decided_on)
 
 
@@ -203,10 +201,8 @@ def split_for_choosing(
     """
     groups = _components(queries)
     random.Random(seed).shuffle(groups)
-    if len(queries) < _QUERIES_FOR_CHOOSING:
-        return tuple(queries), ()
-    choose, rest = _take(groups, round(_CHOOSE_SHARE * len(queries)), len(queries))
-    return _flatten(rest), _flatten(choose)
+    choose, rest = _take_for_choosing(groups, len(queries))
+    return (_flatten(rest), _flatten(choose)) if choose else (tuple(queries), ())
 
 
 def fold_queries(queries: Sequence[JudgedQuery], folds: int, seed: int) -> list[set[int]]:
@@ -221,6 +217,15 @@ def fold_queries(queries: Sequence[JudgedQuery], folds: int, seed: int) -> list[
     for group in sorted(groups, key=len, reverse=True):
         min(parts, key=len).update(position[id(query)] for query in group)
     return parts
+
+
+def _take_for_choosing(
+    groups: list[list[JudgedQuery]], total: int
+) -> tuple[list[list[JudgedQuery]], list[list[JudgedQuery]]]:
+    """Groups to choose on, none where there are too few queries, and the others."""
+    if total < _QUERIES_FOR_CHOOSING:
+        return [], groups
+    return _take(groups, round(_CHOOSE_SHARE * total), total)
 
 
 def _take(
@@ -276,5 +281,5 @@ def _near_duplicates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
                 yield index, other
 
 
-def _flatten(groups: Iterable[list[JudgedQuery]]) -> tuple[JudgedQuery, ...]:
+def _flatten(groups: Iterable[Sequence[JudgedQuery]]) -> tuple[JudgedQuery, ...]:
     return tuple(query for group in groups for query in group)

@@ -28,6 +28,7 @@ from training.pairs import (
     MINIMUM_PAIRS,
     JudgedQuery,
     Split,
+    TrainingPair,
     collect_queries,
     fold_query,
     make_pairs,
@@ -193,8 +194,9 @@ def _train(
     """Train the encoder in place, and see to it that it forgets nothing."""
     start = open_start_model(settings, material.base, encoder)
     pool = make_pool(start, _queries_of_the_curve(material.split))
-    mined = start.mine(make_pairs(material.split.train), recipe.mined_negatives) if recipe.mined_negatives else None
-    pairs = mined.pairs if mined else make_pairs(material.split.train)
+    pairs: Sequence[TrainingPair] = make_pairs(material.split.train)
+    mined = start.mine(pairs, recipe.mined_negatives) if recipe.mined_negatives else None
+    pairs = mined.pairs if mined else pairs
     guard = build_guard_set(start.sample(_GUARD_PASSAGES, recipe.seed), recipe.seed)
     before = guard.score(encoder)
     folds = prepare_folds(start, material.split)
@@ -202,10 +204,7 @@ def _train(
     if recipe.rotate and len(start.ids) >= MINIMUM_PASSAGES:
         rotate_model(encoder.model, principal_rotation(start.vectors))
     weights = copy_weights(encoder.model.float())
-    proof = None
-    if folds:
-        cuts = recipe.dimensions(material.base.dimension)
-        proof = cross_validate(settings, encoder, weights, pairs, folds, recipe, cuts, progress)
+    proof = cross_validate(settings, encoder, weights, pairs, folds, recipe, progress) if folds else None
     tell = make_teller(progress, material.describe_split())
     run = fine_tune(encoder, pairs, recipe, pool.score if pool else None, tell)
     progress.report("checking what it has forgotten")
@@ -263,12 +262,12 @@ def _prove(
     """The report: both versions on the held-out queries over all passages."""
     progress.report("comparing", item=version.name)
     dimensions = recipe.dimensions(version.dimension)
-    base = (material.base, load_version(material.base, settings.home))
     missing = queries_needed(material.judged_queries)
     guard = trained.guard.as_dict()
     if trained.proof is not None:
         report = judge_versions(trained.proof.queries, trained.proof.before, trained.proof.after, missing, guard)
     else:
+        base = (material.base, load_version(material.base, settings.home))
         held_out = () if material.split.folds else material.split.held_out
         with open_database(settings.database) as db:
             _, report = compare_versions(db, held_out, base, (version, encoder), dimensions[1:], missing, guard)

@@ -47,8 +47,6 @@ class TrainingSettings:
     distillation: float = 0.5
     # Turn the space first, so that the leading dimensions carry most.
     rotate: bool = True
-    # Keep the token embeddings as they are: few pairs say little of most words.
-    freeze_tokens: bool = False
     # Stop after so many scores without a better one; 0 for never.
     patience: int = 0
 

@@ -32,7 +32,11 @@ class StartModel:
         """For each query its best passages by id, best first."""
         if not queries or not len(self.ids):
             return [{} for _ in queries]
-        scores = self.encoder.encode_queries(queries) @ self.vectors.T
+        return self.nearest_to(self.encoder.encode_queries(queries), count)
+
+    def nearest_to(self, query_vectors: EmbeddingMatrix, count: int) -> list[dict[int, Hit]]:
+        """The same for queries that are embedded already."""
+        scores = query_vectors @ self.vectors.T
         best = np.argsort(-scores, axis=1, kind="stable")[:, :count]
         texts = self.texts(sorted({int(self.ids[row]) for rows in best for row in rows}))
         found = []

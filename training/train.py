@@ -67,23 +67,21 @@ def fine_tune(
     settings: TrainingSettings,
     score: Callable[[Encoder], float] | None,
     on_step: Callable[[TrainingRun], None],
-    start_vectors: StartVectors | None = None,
 ) -> TrainingRun:
     """Train the encoder's model in place; at the end it has the best weights seen, averaged with those at the start.
 
     `score` tells how good the present weights are, higher is better. The best are those of the highest score where the
     settings choose by it, else the last, with the first share of the start model's. `on_step` sees the run after every
-    step; what it raises ends the training, the weights then being anything. `start_vectors` spare the encoding of texts
-    for the settings that need the start model's scores. Raises TrainingError where no batch can be made, or the loss is
-    no number any more.
+    step; what it raises ends the training, the weights then being anything. Raises TrainingError where no batch can be
+    made, or the loss is no number any more.
     """
     torch.manual_seed(settings.seed)
     # A model may come in half precision, in which steps as small as these are mostly rounded away.
     model = encoder.model.float()
     epochs = plan_epochs(pairs, settings)
     run = TrainingRun(steps=sum(len(epoch) for epoch in epochs))
-    if settings.false_negative_guard or settings.distillation:
-        start_vectors = _complete(encoder, pairs, start_vectors or {})
+    needs_start = settings.false_negative_guard or settings.distillation
+    start_vectors = _embed_start(encoder, pairs) if needs_start else None
     keeper = _Keeper(encoder, settings, score, run)
     run.curve.append(CurvePoint(0, None, score(encoder) if score else None))
     on_step(run)
@@ -176,7 +174,7 @@ def _train(
 ) -> Iterator[tuple[int, float, bool]]:
     """Take the steps; after each its number from 1, its loss, and whether it ends an epoch."""
     steps = sum(len(epoch) for epoch in epochs)
-    weights = _trained_weights(model, settings.freeze_tokens)
+    weights = list(model.parameters())
     optimizer = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_up_then_fall(steps, settings.warmup_share))
     step = 0
@@ -191,18 +189,6 @@ def _train(
             model.eval()
             step += 1
             yield step, loss, number == len(epoch)
-
-
-def _trained_weights(model: SentenceTransformer, freeze_tokens: bool) -> list[torch.nn.Parameter]:
-    frozen = {
-        id(weight)
-        for module in model.modules()
-        if freeze_tokens and isinstance(module, torch.nn.Embedding)
-        for weight in module.parameters()
-    }
-    for weight in model.parameters():
-        weight.requires_grad_(id(weight) not in frozen)
-    return [weight for weight in model.parameters() if weight.requires_grad]
 
 
 def _backward(
@@ -242,20 +228,18 @@ def make_candidates(
     else:
         positive, allowed = list(range(len(batch))), [[True] * len(passages) for _ in batch]
     candidates = Candidates(torch.tensor(positive, device=device), torch.tensor(allowed, device=device))
-    if start_vectors is None or not (settings.false_negative_guard or settings.distillation):
+    if start_vectors is None:
         return candidates
     scores = np.stack([start_vectors[pair.query] for pair in batch]) @ np.stack([start_vectors[p] for p in passages]).T
     candidates = Candidates(candidates.positive, candidates.allowed, torch.from_numpy(scores).to(device))
     return guard_against_false_negatives(candidates) if settings.false_negative_guard else candidates
 
 
-def _complete(encoder: Encoder, pairs: Batch, known: StartVectors) -> StartVectors:
+def _embed_start(encoder: Encoder, pairs: Batch) -> StartVectors:
     """The start model's vectors of all queries and passages of the pairs."""
     queries = list(dict.fromkeys(pair.query for pair in pairs))
-    texts = dict.fromkeys(text for pair in pairs for text in (pair.positive, *pair.negatives))
-    missing = [text for text in texts if text not in known]
-    vectors = dict(known)
-    vectors.update(zip(missing, encoder.encode_truncated_passages(missing), strict=True))
+    texts = list(dict.fromkeys(text for pair in pairs for text in (pair.positive, *pair.negatives)))
+    vectors = dict(zip(texts, encoder.encode_truncated_passages(texts), strict=True))
     # Last, because a text that is both is scored as a query's.
     vectors.update(zip(queries, encoder.encode_queries(queries), strict=True))
     return vectors
