@@ -17,9 +17,10 @@ from torch.nn import functional
 from core.types import EmbeddingMatrix
 from search.evaluation import ndcg_at_k
 from search.vector_index import cut_vectors
+from training.embedded_model import EmbeddedModel
 from training.losses import SCALE
-from training.pairs import JudgedQuery, fold_queries
-from training.start_model import StartModel
+from training.pairs import JudgedQuery
+from training.split import fold_queries
 
 _STEPS = 50
 _WARM_UP = 10
@@ -66,7 +67,7 @@ class _Task:
 
 def fit_linear_map(
     queries: Sequence[JudgedQuery],
-    start: StartModel,
+    start: EmbeddedModel,
     rotation: Matrix,
     dimensions: Sequence[int],
     side: Side = Side.BOTH,

@@ -18,9 +18,16 @@ class Recipe:
     side: Side | None = None
 
 
-# What an ingredient is added to: batches as they come, no warm-up, last checkpoint, no averaging; short as ours.
+# What an ingredient is added to: batches as they come, no warm-up, last checkpoint, no averaging; as quick as ours.
 _PLAIN = replace(
-    PRESETS["seed"], preset="default", batch_size=16, epochs=2, learning_rate=2e-5, group_size=16, start_weights=(0.0,)
+    PRESETS["seed"],
+    preset="default",
+    batch_size=16,
+    epochs=2,
+    learning_rate=2e-5,
+    group_size=8,
+    window=128,
+    start_weights=(0.0,),
 )
 _CLEAN = replace(_PLAIN, no_duplicates=True)
 

@@ -20,11 +20,13 @@ from indexer.encoder import load_encoder
 from search.beir import LabelledSet, load_labelled_set, rank_vectors
 from search.evaluation import score_run
 from search.vector_index import Device, VectorIndex, cut_vectors
+from training.connected import Learnt
+from training.embedded_model import EmbeddedModel
 from training.live_curve import make_pool
-from training.pairs import JudgedQuery, TrainingPair, fold_query, make_pairs, split_for_choosing
+from training.pairs import JudgedQuery, TrainingPair, make_pairs
 from training.rotation import principal_rotation, rotate_model
 from training.settings import TrainingSettings, make_settings
-from training.start_model import StartModel
+from training.split import split_for_choosing, untouched_queries
 from training.train import TrainingRun, fine_tune
 
 _HITS = 100
@@ -91,14 +93,14 @@ def take_pairs(train: LabelledSet, count: int, seed: int) -> list[JudgedQuery]:
 
 
 def train_recipe(
-    recipe: Recipe, settings: TrainingSettings, start: StartModel, queries: Sequence[JudgedQuery]
+    recipe: Recipe, settings: TrainingSettings, start: EmbeddedModel, queries: Sequence[JudgedQuery]
 ) -> TrainingRun:
     """Train the start encoder in place, as a retrain does."""
     trained, choose = split_for_choosing(queries, settings.seed) if settings.choose else (tuple(queries), ())
     if recipe.rejected:
         trained = _with_rejected(trained, start)
     pool = make_pool(start, choose)
-    pairs: Sequence[TrainingPair] = make_pairs(trained)
+    pairs: Sequence[TrainingPair] = make_pairs(trained, with_rejected=settings.rejected_negatives)
     if settings.mined_negatives:
         pairs = start.mine(pairs, settings.mined_negatives).pairs
     # Last, because the start model's vectors are those of before the rotation.
@@ -131,7 +133,7 @@ def _changed(recipe: Recipe, change: dict[str, Any]) -> Recipe:
     return replace(recipe, settings=changed)
 
 
-def load_start(model: str, labelled: LabelledSet, cache: Path) -> StartModel:
+def load_start(model: str, labelled: LabelledSet, cache: Path) -> EmbeddedModel:
     """The start model over the set's passages, numbered in their order; their vectors are kept in the cache."""
     encoder = load_encoder(model, Path(model).absolute())
     texts = list(labelled.passages.values())
@@ -145,23 +147,24 @@ def load_start(model: str, labelled: LabelledSet, cache: Path) -> StartModel:
         vectors = encoder.encode_truncated_passages(texts)
         cache.mkdir(parents=True, exist_ok=True)
         np.save(file, vectors)
-    return StartModel(encoder, np.arange(len(texts)), vectors, lambda ids: {number: texts[number] for number in ids})
+    return EmbeddedModel(encoder, np.arange(len(texts)), vectors, lambda ids: {number: texts[number] for number in ids})
 
 
 def _unused(train: LabelledSet, queries: Sequence[JudgedQuery]) -> LabelledSet:
-    """The train split's queries that share neither words nor a passage with those trained on."""
-    words = {fold_query(query.text) for query in queries}
-    texts = {text for query in queries for _, text in query.relevant}
-    free = {
-        query: relevant
-        for query, relevant in train.qrels.items()
-        if fold_query(train.queries[query]) not in words
-        and not texts & {train.passages[passage] for passage in relevant}
+    """The train split's queries that hang together with none of those trained on."""
+    number = {name: position for position, name in enumerate(train.passages)}
+    judged = {
+        name: JudgedQuery(train.queries[name], tuple((number[one], train.passages[one]) for one in relevant), (), ())
+        for name, relevant in train.qrels.items()
     }
-    return LabelledSet(train.passages, {query: train.queries[query] for query in free}, free)
+    untouched = set(map(id, untouched_queries(list(judged.values()), Learnt.of(queries))))
+    free = [name for name, query in judged.items() if id(query) in untouched]
+    return LabelledSet(
+        train.passages, {name: train.queries[name] for name in free}, {name: train.qrels[name] for name in free}
+    )
 
 
-def _with_rejected(queries: Sequence[JudgedQuery], start: StartModel) -> tuple[JudgedQuery, ...]:
+def _with_rejected(queries: Sequence[JudgedQuery], start: EmbeddedModel) -> tuple[JudgedQuery, ...]:
     """As if the reader had rejected the start model's best hits that the set does not call relevant."""
     changed = []
     for query, hits in zip(queries, start.nearest([query.text for query in queries], _HITS), strict=True):

@@ -17,8 +17,11 @@ from indexer.encoder import Encoder, find_model_folder, load_encoder
 from storage import models
 from storage.database import open_database, transaction
 from training.exchange import export_judgements
+from training.lineage import chosen_by, describe_learnt, learnt_by
 
 _FORMAT = 1
+# What of its report a version brings along: what it has seen proves nothing about it, in any library.
+_SEEN = {"trained_on": "questions", "chosen_on": "questions", "trained_passages": "hashes"}
 _METRICS, _PAIRS, _MODEL = "metrics.json", "pairs.jsonl", "model"
 # What a sentence-transformers model is made of; pickles and code are not.
 MODEL_FILE_SUFFIXES = frozenset({".json", ".jinja", ".md", ".model", ".safetensors", ".txt"})
@@ -34,6 +37,8 @@ def export_version(settings: Settings, model_id: int, target: Path) -> None:
         used = set(version.report.get("judgement_ids", ()))
         pairs = "".join(f"{line}\n" for line in export_judgements(db, used))
         base = models.get_model(db, version.parent_id).name if version.parent_id is not None else None
+        # With what its ancestors have learnt, who stay behind.
+        seen = describe_learnt(learnt_by(db, version)) | {"chosen_on": sorted(chosen_by(db, version).words)}
     folder = find_model_folder(version.source, settings.home)
     if folder is None:
         raise ModelError(f"'{version.name}' is a model of the hub and not kept in the library; name it by its id.")
@@ -45,7 +50,7 @@ def export_version(settings: Settings, model_id: int, target: Path) -> None:
         "window": version.window,
         "fingerprint": version.fingerprint,
         "created_at": version.created_at,
-        "report": version.report,
+        "report": version.report | seen,
     }
     with written_whole(target) as half_done, zipfile.ZipFile(half_done, "w") as archive:
         archive.writestr(_METRICS, json.dumps(metrics, ensure_ascii=False, indent=2))
@@ -90,7 +95,7 @@ def _register(db: Database, metrics: dict[str, Any], encoder: Encoder, source: s
             window=encoder.window,
             fingerprint=encoder.fingerprint,
         )
-        report = {"trained_on": metrics["report"].get("trained_on", []), "imported": metrics}
+        report = {name: metrics["report"].get(name, []) for name in _SEEN} | {"imported": metrics}
         models.set_model_ready(db, version.id, report)
         return models.get_model(db, version.id)
 
@@ -127,9 +132,10 @@ def _read_metrics(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
         raise ImportFormatError(f"{problem}: its {_METRICS} lacks {', '.join(wanted)}.")
     if metrics["format"] != _FORMAT:
         raise ImportFormatError(f"{problem} of a kind known here: its format is {metrics['format']}, not {_FORMAT}.")
-    learnt = metrics["report"].get("trained_on", [])
-    if not isinstance(learnt, list) or not all(isinstance(words, str) for words in learnt):
-        raise ImportFormatError(f"{problem}: its 'trained_on' is not a list of questions.")
+    for name, what in _SEEN.items():
+        seen = metrics["report"].get(name, [])
+        if not isinstance(seen, list) or not all(isinstance(one, str) for one in seen):
+            raise ImportFormatError(f"{problem}: its '{name}' is not a list of {what}.")
     metrics["name"] = " ".join(metrics["name"].split())[:60] or "imported"
     return metrics
 

@@ -1,5 +1,6 @@
 """Compare a version with its base once more: after more was judged, blind perhaps, or after an import."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlite_utils import Database
@@ -7,16 +8,22 @@ from sqlite_utils import Database
 from core.errors import TrainingError
 from core.settings import Settings
 from core.types import Job, JobKind, ModelVersion
-from indexer.encoder import load_version
+from indexer.encoder import Encoder, load_version
 from indexer.ingest import embed_missing
 from storage import judgements, models
 from storage.database import now, open_database
 from storage.jobs import add_job
 from storage.progress import Progress
 from training.comparison import compare_versions
-from training.pairs import collect_queries, queries_needed, untouched_queries
-from training.retrain import first_ranked_share, learnt_queries
+from training.embedded_model import open_embedded_model
+from training.guard import GUARD_PASSAGES, GuardResult, build_guard_set
+from training.lineage import chosen_by, learnt_by
+from training.material import first_ranked_share
+from training.model_card import write_model_card
+from training.pairs import collect_queries, queries_needed
 from training.settings import TrainingSettings
+from training.split import untouched_queries
+from training.verdict import Shortage
 
 
 def queue_comparison(db: Database, model_id: int) -> Job:
@@ -31,16 +38,17 @@ def run_comparison(settings: Settings, job: Job, progress: Progress) -> dict[str
     """Score the version `job.params["model_id"]` and its base on every judged query neither has learnt from.
 
     Its base is what it was trained from, or for an imported one the active model. The version's report is brought up
-    to date; `{"model_id": id}`.
+    to date, and its card; `{"model_id": id}`. A version that was cross-validated on more queries than there are new
+    ones keeps that verdict, and the new one stands beside it.
     """
     progress.report("preparing")
     with open_database(settings.database) as db:
         version = models.get_model(db, int(job.params["model_id"]))
         base = _base_of(db, version)
         judged = judgements.list_judgements(db)
-        collected = collect_queries(judged)
-        touched = learnt_queries(db, version) | learnt_queries(db, base) | set(version.report.get("chosen_on", ()))
-    queries = untouched_queries(collected.queries, touched)
+        touched = learnt_by(db, version) | learnt_by(db, base) | chosen_by(db, version)
+    collected = collect_queries(judged).queries
+    queries = untouched_queries(collected, touched)
     if not queries:
         raise TrainingError(
             f"'{version.name}' or '{base.name}' has learnt from every question that is judged. "
@@ -50,21 +58,50 @@ def run_comparison(settings: Settings, job: Job, progress: Progress) -> dict[str
     for one in (base, version):
         encoders.append(load_version(one, settings.home))
         embed_missing(settings, encoders[-1], one, progress)
+    guard = version.report.get("guard") or _check_guard(settings, base, encoders, progress)
     progress.report("comparing", item=version.name)
     cuts = [dimension for dimension in _cuts_of(version) if dimension < base.dimension]
-    missing, guard = queries_needed(len(collected.queries)), version.report.get("guard")
+    # What was trained here is proved by all that is judged here; what was not, by what it is compared on alone.
+    shortage = Shortage(queries_needed(len(queries if version.parent_id is None else collected)))
     with open_database(settings.database) as db:
-        kept, report = compare_versions(db, queries, (base, encoders[0]), (version, encoders[1]), cuts, missing, guard)
-        split = {"held_out_queries": len(kept), "first_ranked_share": first_ranked_share(judged, kept, base)}
-        earlier = models.get_model(db, version.id).report
+        kept, report = compare_versions(db, queries, (base, encoders[0]), (version, encoders[1]), cuts, shortage, guard)
+        if not kept:
+            raise TrainingError(
+                f"No paper that answers a question new to '{version.name}' is in the library any more. "
+                "Judge passages for other questions, then compare again."
+            )
         facts = {
-            "split": earlier.get("split", {"chosen_on_held_out": False}) | split,
             "dimensions": [version.dimension, *cuts],
             "base_model_id": base.id,
-            "compared_at": now(),
+            "first_ranked_share": first_ranked_share(judged, kept, base),
         }
-        models.set_report(db, version.id, earlier | report | facts)
+        updated = _update(models.get_model(db, version.id).report, report, facts)
+        models.set_report(db, version.id, updated)
+    if "settings" in updated:
+        write_model_card(settings.home / version.source, version, base, updated, encoders[1].model.prompts)
     return {"model_id": version.id}
+
+
+def _update(earlier: dict[str, Any], report: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """The version's report with the new comparison in it."""
+    split, asked = earlier.get("split", {"chosen_on_held_out": False}), len(report["queries"])
+    if split.get("folds") and asked < split["held_out_queries"]:
+        return earlier | {"since": {"queries": asked, "decision": report["decision"], "compared_at": now()}}
+    share = facts.pop("first_ranked_share")
+    split = split | {"held_out_queries": asked, "first_ranked_share": share, "folds": 0}
+    # What told of the earlier comparison only.
+    kept = {name: value for name, value in earlier.items() if name not in ("since", "ranked_passages")}
+    return kept | report | facts | {"split": split, "compared_at": now()}
+
+
+def _check_guard(
+    settings: Settings, base: ModelVersion, encoders: Sequence[Encoder], progress: Progress
+) -> dict[str, Any]:
+    """What the version has forgotten beside the base, for one that was not trained here."""
+    progress.report("checking what it has forgotten")
+    guard = build_guard_set(open_embedded_model(settings, base, encoders[0]).sample(GUARD_PASSAGES, 0))
+    before, after = (guard.score(encoder) for encoder in encoders)
+    return GuardResult(before, after, guard.sizes, 0.0).as_dict()
 
 
 def _cuts_of(version: ModelVersion) -> tuple[int, ...]:

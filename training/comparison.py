@@ -14,7 +14,7 @@ from search.vector_index import Device, VectorIndex, cut_vectors
 from storage.library import chunks_by_id
 from storage.vectors import ChangeMark, changes_since
 from training.pairs import JudgedQuery
-from training.verdict import judge_scores, refuse_forgetting
+from training.verdict import Shortage, bootstrap_interval, judge_scores, refuse_forgetting
 
 _K = 100
 # So many hits are judged by nDCG@10, and so many are kept to be looked at.
@@ -24,10 +24,14 @@ _SHOWN = ("ndcg@10", "mrr@10", "recall@1", "recall@5", "recall@10", "queries")
 
 @dataclass(frozen=True, slots=True)
 class QueryScore:
-    """nDCG@10 of one query, and its best ten passages by chunk id, twins counted as one."""
+    """nDCG@10 of one query at each dimension, and its best ten passages at the full one, by chunk id, twins as one."""
 
-    ndcg: float
+    ndcg_at: tuple[float, ...]
     top: tuple[int, ...]
+
+    @property
+    def ndcg(self) -> float:
+        return self.ndcg_at[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def compare_versions(
     base: tuple[ModelVersion, Encoder],
     version: tuple[ModelVersion, Encoder],
     cuts: Sequence[int],
-    judged_queries_missing: int,
+    shortage: Shortage,
     guard: Mapping[str, Any] | None,
 ) -> tuple[list[JudgedQuery], dict[str, Any]]:
     """Base and version on the queries over all passages: the queries that still have an answer, and the report.
@@ -67,18 +71,18 @@ def compare_versions(
     # Under the version's dimension, so that the report has them side by side.
     own = before.by_dimension.pop(base[0].dimension)
     before = replace(before, by_dimension={version[0].dimension: own} | before.by_dimension)
-    return kept, judge_versions(kept, before, after, judged_queries_missing, guard)
+    return kept, judge_versions(kept, before, after, shortage, guard)
 
 
 def judge_versions(
     queries: Sequence[JudgedQuery],
     before: VersionScores,
     after: VersionScores,
-    judged_queries_missing: int,
+    shortage: Shortage,
     guard: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """The report: the scores, each query's own with both rankings, and the verdict."""
-    verdict = judge_scores(before.ndcg, after.ndcg, judged_queries_missing)
+    verdict = judge_scores(before.ndcg, after.ndcg, shortage)
     if guard is not None and not guard["holds"]:
         verdict = refuse_forgetting(verdict, guard["sentence"])
     return {
@@ -94,10 +98,25 @@ def judge_versions(
             for query, old, new in zip(queries, before.by_query, after.by_query, strict=True)
         ],
         "interval": None if verdict.interval is None else list(verdict.interval),
+        "intervals": _intervals(before, after),
         "outcome": verdict.outcome,
         "recommended": verdict.recommended,
         "decision": verdict.sentence,
         "guard": guard,
+    }
+
+
+def _intervals(before: VersionScores, after: VersionScores) -> dict[str, list[float]]:
+    """The 95% interval of the change of nDCG@10 at each dimension."""
+    if not before.by_query:
+        return {}
+    return {
+        str(dimension): list(
+            bootstrap_interval(
+                [one.ndcg_at[place] for one in before.by_query], [one.ndcg_at[place] for one in after.by_query]
+            )
+        )
+        for place, dimension in enumerate(after.by_dimension)
     }
 
 
@@ -134,7 +153,8 @@ def score_vectors(
     qrels = {number: {same_text[chunk]: 1 for chunk, _ in query.relevant} for number, query in enumerate(queries)}
     judged = [_judged_chunks(query, same_text) for query in queries]
     by_dimension: dict[int, dict[str, float]] = {}
-    by_query: tuple[QueryScore, ...] = ()
+    ndcg: list[list[float]] = [[] for _ in queries]
+    top: list[tuple[int, ...]] = [()] * len(queries)
     for dimension in dimensions:
         index = VectorIndex(dimension, Device("CPU", "a comparison"))
         index.update(ids[:0], ids, cut_vectors(vectors, dimension))
@@ -147,11 +167,10 @@ def score_vectors(
         by_dimension[dimension] = {name: scores[name] for name in _SHOWN} | {
             "judged@10": fmean(shares) if shares else 0.0
         }
-        if dimension == dimensions[0]:
-            by_query = tuple(
-                QueryScore(ndcg_at_k(run[number], qrels[number], _TOP), tuple(run[number][:_TOP])) for number in qrels
-            )
-    return VersionScores(by_dimension, by_query)
+        for number, ranked in run.items():
+            ndcg[number].append(ndcg_at_k(ranked, qrels[number], _TOP))
+            top[number] = top[number] or tuple(ranked[:_TOP])
+    return VersionScores(by_dimension, tuple(map(QueryScore, map(tuple, ndcg), top)))
 
 
 def join_scores(parts: Sequence[VersionScores]) -> VersionScores:

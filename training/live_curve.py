@@ -12,8 +12,8 @@ from indexer.encoder import Encoder
 from search.evaluation import ndcg_at_k
 from search.vector_index import Device, VectorIndex
 from storage.progress import Progress
+from training.embedded_model import EmbeddedModel
 from training.pairs import JudgedQuery
-from training.start_model import StartModel
 from training.train import TrainingRun
 
 # The curve is scored over the best hits of the start model, few enough to be embedded every time.
@@ -62,7 +62,7 @@ def make_teller(progress: Progress, split: Mapping[str, Any]) -> Callable[[Train
     return tell
 
 
-def make_pool(start: StartModel, queries: Sequence[JudgedQuery]) -> Pool | None:
+def make_pool(start: EmbeddedModel, queries: Sequence[JudgedQuery]) -> Pool | None:
     """A pool for some of these queries: their answers and what is nearest to them; None where there is no query."""
     if not queries:
         return None

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.cli import count
+from core.files import written_whole
 from core.settings import PACKAGED_MODEL
 from core.types import ModelVersion
 
@@ -13,7 +15,8 @@ _PACKAGED_ORIGIN = "sentence-transformers/all-MiniLM-L6-v2"
 def write_model_card(
     folder: Path, version: ModelVersion, base: ModelVersion, report: dict[str, Any], prompts: Mapping[str, str]
 ) -> None:
-    (folder / "README.md").write_text(make_model_card(version, base, report, prompts), encoding="utf-8")
+    with written_whole(folder / "README.md") as half_done:
+        half_done.write_text(make_model_card(version, base, report, prompts), encoding="utf-8")
 
 
 def make_model_card(
@@ -43,10 +46,10 @@ Fine-tuned by Whetstone from {base.name}, on passages that readers approved for 
 | Window | {version.window} tokens |
 | Prompts | {_describe_prompts(prompts)} |
 | Training | {split["train_pairs"]} pairs of {split["train_queries"]} questions |
-| Held out | {_describe_held_out(split)} |
+| Held out | {_describe_held_out(report)} |
 | Recipe | preset {recipe["preset"]}: {recipe["epochs"]} epochs, batch size {recipe["batch_size"]}, \
 learning rate {recipe["learning_rate"]:g}, {recipe["warmup_share"]:.0%} warm-up, \
-{report["start_weight"]:.0%} of the start model's weights{_describe_options(recipe)} |
+{report["start_weight"]:.0%} of the start model's weights{_describe_options(recipe, report)} |
 | Made with | {_describe_libraries(report.get("libraries", {}))} |
 
 ```python
@@ -63,7 +66,7 @@ print(model.similarity(queries, passages))
 {_score_table(report)}
 
 {report["decision"]}
-{_caveat(split)}{_curve_table(report.get("curve", ()))}"""
+{_describe_since(report.get("since"))}{_caveat(split)}{_curve_table(report.get("curve", ()))}"""
 
 
 def _base_line(base: ModelVersion) -> str:
@@ -79,16 +82,25 @@ def _describe_prompts(prompts: Mapping[str, str]) -> str:
     return ", ".join(given) or "none"
 
 
-def _describe_held_out(split: Mapping[str, Any]) -> str:
+def _describe_held_out(report: Mapping[str, Any]) -> str:
+    split = report["split"]
     if split.get("folds"):
-        return f"{split['held_out_queries']} questions, cross-validated in {split['folds']} parts; all are trained on"
+        among = f", ranked among {report['ranked_passages']} passages" if report.get("ranked_passages") else ""
+        return (
+            f"{split['held_out_queries']} questions, cross-validated in {split['folds']} parts{among}; "
+            "all are trained on"
+        )
     return f"{split['held_out_queries']} questions, none of which occurs in training"
 
 
-def _describe_options(recipe: Mapping[str, Any]) -> str:
-    """What else the recipe does, each part after a comma."""
+def _describe_since(since: Mapping[str, Any] | None) -> str:
+    return f"\nOn {count(since['queries'], 'question')} judged since: {since['decision']}\n" if since else ""
+
+
+def _describe_options(recipe: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+    """What else was done, each part after a comma."""
     options = {
-        "rotate": "principal axes first",
+        "rotate": "principal axes first" if report.get("rotated", True) else "",
         "no_duplicates": "no passage twice in a batch",
         "rejected_negatives": "rejected passages as hard negatives",
         "mined_negatives": f"{recipe.get('mined_negatives')} mined negatives",
@@ -96,7 +108,7 @@ def _describe_options(recipe: Mapping[str, Any]) -> str:
         "distillation": f"{recipe.get('distillation', 0):.0%} distillation from the start model",
         "window": f"passages cut to {recipe.get('window')} tokens in training",
     }
-    return "".join(f", {text}" for name, text in options.items() if recipe.get(name))
+    return "".join(f", {text}" for name, text in options.items() if recipe.get(name) and text)
 
 
 def _describe_libraries(libraries: Mapping[str, str]) -> str:
@@ -118,8 +130,8 @@ def _loss(loss: float | None) -> str:
 
 def _score_table(report: dict[str, Any]) -> str:
     rows = [
-        "| Dimensions | nDCG@10 | MRR@10 | Recall@1 | Recall@5 | Recall@10 |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| Dimensions | nDCG@10 | 95% interval of its change | MRR@10 | Recall@1 | Recall@5 | Recall@10 |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for dimension in report["dimensions"]:
         before, after = report["before"][str(dimension)], report["after"][str(dimension)]
@@ -127,6 +139,8 @@ def _score_table(report: dict[str, Any]) -> str:
             f"{before[name]:.4f} → {after[name]:.4f}"
             for name in ("ndcg@10", "mrr@10", "recall@1", "recall@5", "recall@10")
         ]
+        low_high = report.get("intervals", {}).get(str(dimension))
+        cells.insert(1, "{:+.3f} to {:+.3f}".format(*low_high) if low_high else "")
         rows.append(f"| {dimension} | {' | '.join(cells)} |")
     return "\n".join(rows)
 

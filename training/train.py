@@ -21,6 +21,8 @@ from training.settings import TrainingSettings
 
 # The gradient's norm is cut here, as sentence-transformers' own trainer does by default.
 _LARGEST_GRADIENT = 1.0
+# Adam's first steps are as large as the rate allows, whatever the gradient: two of them spoil a handful of pairs.
+_LEAST_WARM_UP = 4
 # A curve of more points shows no more, and is written and drawn again and again.
 _MOST_POINTS = 500
 
@@ -246,7 +248,7 @@ def _embed_start(encoder: Encoder, pairs: Batch) -> StartVectors:
 
 
 def _warm_up_then_fall(steps: int, warmup_share: float) -> Callable[[int], float]:
-    warm_up = math.ceil(steps * warmup_share)
+    warm_up = max(math.ceil(steps * warmup_share), _LEAST_WARM_UP) if warmup_share else 0
 
     def factor(step: int) -> float:
         if step < warm_up:

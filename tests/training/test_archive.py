@@ -105,6 +105,22 @@ def test_an_imported_version_is_compared_on_questions_it_has_not_learnt(
     assert report["outcome"] == "not enough evidence"
     assert report["before"][str(taken.dimension)]["ndcg@10"] == 1.0
     assert report["imported"]["name"] == "v1"
+    # The weights are a stranger's, made by chance: what is generally known, they know less of.
+    assert not report["guard"]["holds"]
+
+
+def test_what_ancestors_have_learnt_and_were_chosen_on_goes_along(
+    settings: Settings, other: Settings, version: ModelVersion, db: Database, tmp_path: Path
+) -> None:
+    report = {"trained_on": ["mother"], "trained_passages": ["aa"], "chosen_on": ["x"], "judgement_ids": []}
+    parent = models.add_model(db, name="v0", source="p", dimension=4, window=9, fingerprint="p")
+    models.set_model_ready(db, parent.id, report)
+    with db.conn:
+        db.conn.execute("UPDATE models SET parent_id = ? WHERE id = ?", (parent.id, version.id))
+    export_version(settings, version.id, tmp_path / "v1.zip")
+    taken = import_version(other, tmp_path / "v1.zip").report
+    assert taken["trained_on"] == ["mother", "what bends light"]
+    assert (taken["trained_passages"], taken["chosen_on"]) == (["aa"], ["x"])
 
 
 def write_zip(path: Path, files: dict[str, bytes | str]) -> Path:
@@ -126,6 +142,7 @@ METRICS = json.dumps({"format": 1, "name": "v1", "fingerprint": "f", "report": {
         ({"metrics.json": "[]"}, "lacks format, name, fingerprint, report"),
         ({"metrics.json": METRICS.replace('"format": 1', '"format": 9')}, "its format is 9, not 1"),
         ({"metrics.json": METRICS.replace("{}", '{"trained_on": [3]}')}, "not a list of questions"),
+        ({"metrics.json": METRICS.replace("{}", '{"chosen_on": 3}')}, "'chosen_on' is not a list of questions"),
         ({"metrics.json": METRICS, "model/../../evil.json": "{}"}, "which no model version has"),
         ({"metrics.json": METRICS, "model/pytorch_model.bin": b"pickle"}, "which no model version has"),
         ({"metrics.json": METRICS, "model/modeling.py": "import os"}, "which no model version has"),

@@ -1,16 +1,11 @@
 from dataclasses import replace
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from core.types import Judgement
 from training.pairs import (
     JudgedQuery,
     collect_queries,
     make_pairs,
     queries_needed,
-    split_for_choosing,
-    split_queries,
 )
 
 
@@ -39,15 +34,6 @@ def test_every_rejected_passage_is_a_hard_negative_of_some_pair() -> None:
     one, two = (replace(query("q", *chunks), rejected=rejected) for chunks in ((1,), (1, 2)))
     assert [pair.negatives for pair in make_pairs([one])] == [("passage 5", "passage 6", "passage 7")]
     assert [pair.negatives for pair in make_pairs([two])] == [("passage 5", "passage 7"), ("passage 6",)]
-
-
-def test_a_labelled_set_is_split_for_choosing_without_a_shared_passage() -> None:
-    queries = [query(f"q{n}", n // 2) for n in range(60)]
-    train, choose = split_for_choosing(queries, 0)
-    assert len(train) + len(choose) == 60
-    assert 6 <= len(choose) <= 12
-    assert not {one.relevant for one in train} & {one.relevant for one in choose}
-    assert split_for_choosing(queries[:8], 0) == (tuple(queries[:8]), ())
 
 
 def test_queries_with_rejected_passages_only_are_no_pairs() -> None:
@@ -84,83 +70,11 @@ def test_opposite_verdicts_for_one_gist_contradict_and_those_for_two_questions_d
     assert [one.text for one in collected.queries] == ["What is C?"]
 
 
-def test_nearly_the_same_questions_stay_together() -> None:
-    queries = [query("how is attention computed here", 1), query("how is self attention computed here", 2)]
-    queries += [query(f"x{n}", 10 + n) for n in range(10)]
-    for seed in range(10):
-        split = split_queries(queries, seed)
-        sides = [{one.text for one in side if "attention" in one.text} for side in (split.train, split.held_out)]
-        assert sorted(map(len, sides)) == [0, 2]
-
-
 def test_how_many_more_questions_are_needed() -> None:
     assert [queries_needed(count) for count in (0, 19, 20, 50)] == [20, 1, 0, 0]
 
 
-def test_questions_that_share_a_passage_stay_together_through_others() -> None:
-    queries = [query("a", 1), query("b", 1, 2), query("c", 2), *(query(f"x{n}", 10 + n) for n in range(9))]
-    for seed in range(10):
-        split = split_queries(queries, seed)
-        sides = [{one.text for one in side} & {"a", "b", "c"} for side in (split.train, split.held_out)]
-        assert {"a", "b", "c"} in sides
-
-
-def test_a_split_is_the_same_every_time() -> None:
-    queries = [query(f"q{n}", n) for n in range(40)]
-    assert split_queries(queries, 3) == split_queries(queries, 3)
-    assert split_queries(queries, 3) != split_queries(queries, 4)
-
-
-def test_few_questions_have_no_choosing_set_of_their_own_and_many_have() -> None:
-    few, many = (split_queries([query(f"q{n}", n) for n in range(count)], 0) for count in (12, 60))
-    assert few.chosen_on_held_out
-    assert len(few.held_out) == 3
-    assert not many.chosen_on_held_out
-    assert (len(many.train), len(many.choose), len(many.held_out)) == (36, 9, 15)
-
-
-def test_a_few_dozen_questions_are_cross_validated_and_none_is_held_back() -> None:
-    queries = [query(f"q{n}", n // 2) for n in range(30)]
-    split = split_queries(queries, 0, choose=False)
-    assert len(split.train) == len(split.held_out) == 30
-    assert len(split.folds) == 4
-    assert not split.choose
-    assert sorted(one.text for fold in split.folds for one in fold) == sorted(one.text for one in queries)
-    for fold in split.folds:
-        others = {chunk for one in split.train if one not in fold for chunk, _ in one.relevant}
-        assert not {chunk for one in fold for chunk, _ in one.relevant} & others
-    for count in (12, 60):
-        assert split_queries([query(f"q{n}", n) for n in range(count)], 0, choose=False).folds == ()
-
-
-def test_what_was_learnt_before_is_in_no_fold() -> None:
-    queries = [query(f"q{n}", n) for n in range(36)]
-    split = split_queries(queries, 0, {"q0", "q7"}, choose=False)
-    assert len(split.train) == 36
-    assert not {"q0", "q7"} & {one.text for one in split.held_out}
-
-
-def test_two_questions_are_both_trained_on() -> None:
-    split = split_queries([query("a", 1), query("b", 2)], 0)
-    assert (len(split.train), split.held_out) == (2, ())
-    assert len(split_queries([query("a", 1), query("b", 2), query("c", 3)], 0).held_out) == 1
-
-
-def test_questions_that_all_hang_together_are_all_trained_on() -> None:
-    split = split_queries([query(f"q{n}", 1) for n in range(8)], 0)
-    assert len(split.train) == 8
-    assert split.held_out == ()
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.sets(st.integers(0, 30), min_size=1, max_size=3), min_size=2, max_size=60), st.integers(0, 5))
-def test_no_passage_is_on_two_sides_and_no_question_is_lost(passages: list[set[int]], seed: int) -> None:
-    queries = [query(f"q{n}", *sorted(chunks)) for n, chunks in enumerate(passages)]
-    split = split_queries(queries, seed)
-    sides = [split.train, split.held_out, () if split.chosen_on_held_out else split.choose]
-    assert split.train
-    assert sorted(one.text for side in sides for one in side) == sorted(one.text for one in queries)
-    chunks = [{chunk for one in side for chunk, _ in one.relevant} for side in sides]
-    assert not chunks[0] & chunks[1]
-    assert not chunks[0] & chunks[2]
-    assert not chunks[1] & chunks[2]
+def test_rejected_passages_are_left_out_where_the_recipe_says_so() -> None:
+    judged = replace(query("q", 1), rejected=((5, "passage 5"),))
+    assert make_pairs([judged])[0].negatives == ("passage 5",)
+    assert make_pairs([judged], with_rejected=False)[0].negatives == ()

@@ -1,10 +1,11 @@
-"""The model a training starts from, with its vectors of all passages: what is near a query before it learns."""
+"""A model with its vectors of all passages: what is near a query, for it."""
 
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.settings import Settings
 from core.types import ChunkIds, EmbeddingMatrix, ModelVersion
@@ -20,7 +21,7 @@ _HITS_FOR_MINING = 100
 
 
 @dataclass(frozen=True, slots=True)
-class StartModel:
+class EmbeddedModel:
     """`vectors` are the passages', row for row those of `ids`; `texts` gives the texts of some of them."""
 
     encoder: Encoder
@@ -37,13 +38,18 @@ class StartModel:
     def nearest_to(self, query_vectors: EmbeddingMatrix, count: int) -> list[dict[int, Hit]]:
         """The same for queries that are embedded already."""
         scores = query_vectors @ self.vectors.T
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+        best = _best_rows(scores, count)
         texts = self.texts(sorted({int(self.ids[row]) for rows in best for row in rows}))
         found = []
         for number, rows in enumerate(best):
             ids = [(int(self.ids[row]), float(scores[number, row])) for row in rows]
             found.append({id_: Hit(texts[id_], score) for id_, score in ids if id_ in texts})
         return found
+
+    def best(self, query_vectors: EmbeddingMatrix, count: int) -> list[int]:
+        """The ids of the best passages for any of the queries, each once."""
+        rows = _best_rows(query_vectors @ self.vectors.T, count)
+        return [int(self.ids[row]) for row in dict.fromkeys(rows.ravel().tolist())]
 
     def mine(self, pairs: Sequence[TrainingPair], wanted: int) -> Mined:
         queries = list(dict.fromkeys(pair.query for pair in pairs))
@@ -56,13 +62,17 @@ class StartModel:
         return list(self.texts(random.Random(seed).sample(ids, min(count, len(ids)))).values())
 
 
-def open_start_model(settings: Settings, base: ModelVersion, encoder: Encoder) -> StartModel:
-    """The base model over the library's passages, as they are now."""
+def _best_rows(scores: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    return np.argsort(-scores, axis=1, kind="stable")[:, :count]
+
+
+def open_embedded_model(settings: Settings, version: ModelVersion, encoder: Encoder) -> EmbeddedModel:
+    """The model over the library's passages, as they are now."""
 
     def texts(ids: Sequence[int]) -> dict[int, str]:
         with open_database(settings.database) as db:
             return {chunk.id: chunk.text for chunk in chunks_by_id(db, ids).values()}
 
     with open_database(settings.database) as db:
-        passages = changes_since(db, base.id, base.dimension, ChangeMark())
-    return StartModel(encoder, passages.added, passages.vectors, texts)
+        passages = changes_since(db, version.id, version.dimension, ChangeMark())
+    return EmbeddedModel(encoder, passages.added, passages.vectors, texts)
