@@ -10,12 +10,14 @@ from training.settings import PRESETS, TrainingSettings
 class Recipe:
     """What to train, if anything.
 
-    `side` trains nothing but a linear map of the start model's vectors, of queries alone or of passages too.
+    `side` trains nothing but a linear map of the start model's vectors, of queries alone or of passages too; `lora`
+    low-rank updates of the linear layers (Hu et al. 2022) in place of the weights.
     """
 
     settings: TrainingSettings | None
     rejected: bool = False
     side: Side | None = None
+    lora: bool = False
 
 
 # What an ingredient is added to: batches as they come, no warm-up, last checkpoint, no averaging; as quick as ours.
@@ -45,6 +47,7 @@ RECIPES: dict[str, Recipe] = {
     "guard": Recipe(replace(_CLEAN, false_negative_guard=True)),
     "interpolation": Recipe(replace(_PLAIN, start_weights=(0.5,))),
     "distillation": Recipe(replace(_CLEAN, distillation=0.5)),
+    "lora": Recipe(replace(_CLEAN, learning_rate=5e-4, warmup_share=0.2), lora=True),
     "rotation": Recipe(replace(_PLAIN, rotate=True)),
     "linear-map": Recipe(_CLEAN, side=Side.BOTH),
     "query-adapter": Recipe(_CLEAN, side=Side.QUERY),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from peft import LoraConfig, TaskType
 
 from benchmarks.linear_map import Side, apply_map, fit_linear_map
 from benchmarks.recipe_list import RECIPES, Recipe
@@ -106,6 +107,9 @@ def train_recipe(
     # Last, because the start model's vectors are those of before the rotation.
     if settings.rotate:
         rotate_model(start.encoder.model, principal_rotation(start.vectors))
+    if recipe.lora:
+        config = LoraConfig(task_type=TaskType.FEATURE_EXTRACTION, r=16, lora_alpha=32, target_modules="all-linear")
+        start.encoder.model.add_adapter(config)
     return fine_tune(start.encoder, pairs, settings, pool.score if pool else None, lambda run: None)
 
 

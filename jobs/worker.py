@@ -4,11 +4,13 @@ The right to work is a lock on a file in the library, which the operating system
 So a job that is marked as running while we hold the lock was interrupted, and is done again.
 """
 
+import gc
 import logging
 import time
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
@@ -91,6 +93,10 @@ class Worker:
             fail_unfinished(self._settings, f"{reason} Retry it to go on.")
         with open_database(self._settings.database) as db:
             jobs.finish_job(db, job.id, state, reason, result)
+        if torch.cuda.is_available():
+            # What a training held is given back, for the searches of the web process.
+            gc.collect()
+            torch.cuda.empty_cache()
 
     def _run_ingest(self, settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
         progress.report("loading the model")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from sentence_transformers import SentenceTransformer
 
+from core.errors import TrainingError
+
 
 @dataclass(frozen=True, slots=True)
 class Texts:
@@ -54,6 +56,34 @@ def backward(model: SentenceTransformer, columns: Sequence[Texts], loss: Loss, g
             _set_random_state(model.device, states[number][index])
             (_embed(model, part) * gradient[part.rows]).sum().backward()
     return value.item()
+
+
+class Backward:
+    """`backward` in groups that fit into memory, which is measured by trying: without room a group is halved.
+
+    `group` 0 stands for the whole batch. The gradients are the same whatever the groups.
+    """
+
+    def __init__(self, model: SentenceTransformer, group: int, cached: bool) -> None:
+        self._model, self._group, self._cached = model, group, cached
+
+    def __call__(self, columns: Sequence[Texts], loss: Loss) -> float:
+        """As `backward`, on a model without gradients. Raises TrainingError where not even a single text fits."""
+        while True:
+            try:
+                return backward(self._model, columns, loss, self._group, self._cached)
+            except torch.OutOfMemoryError as error:
+                largest = max(len(column.texts) for column in columns)
+                size = min(self._group or largest, largest)
+                if size == 1 and self._cached:
+                    raise TrainingError(
+                        "The memory of the GPU is too small to train this model even with a single passage at a time. "
+                        "Choose a smaller model, or close what else uses the GPU."
+                    ) from error
+                # Only with the cache do smaller groups need less memory.
+                self._group, self._cached = max(size // 2, 1), True
+            self._model.zero_grad(set_to_none=True)
+            torch.cuda.empty_cache()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
+from core.errors import TrainingError
 from tests.models import make_seed_like_model
-from training.embedding import Texts, backward
+from training.embedding import Backward, Texts, backward
 from training.losses import Candidates, ranking_loss
 
 QUERIES = ["what is gravity?", "bread", "how do whales sing to one another"]
@@ -51,3 +52,39 @@ def test_a_window_for_training_cuts_passages_and_leaves_the_model_its_own(model:
     cut, _ = gradients(model, 0, False, window=8)
     assert cut != pytest.approx(full, abs=1e-4)
     assert model.max_seq_length == 512
+
+
+@pytest.mark.parametrize("room", [1, 2, 3])
+def test_a_batch_without_room_in_memory_is_taken_in_smaller_groups_with_the_same_gradients(
+    model: SentenceTransformer, room: int
+) -> None:
+    model.eval()
+    whole_loss, whole = gradients(model, 0, False)
+    model.zero_grad(set_to_none=True)
+    sizes: list[int] = []
+
+    def refuse(module: torch.nn.Module, inputs: tuple[dict[str, torch.Tensor]]) -> None:
+        sizes.append(len(inputs[0]["input_ids"]))
+        if sizes[-1] > room:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    model[0].register_forward_pre_hook(refuse)
+    columns = [Texts(QUERIES, "query"), Texts(PASSAGES, "document")]
+    step = Backward(model, 0, False)
+    loss = step(columns, lambda v: ranking_loss(v[0], v[1], CANDIDATES, [1024, 64]))
+    assert loss == pytest.approx(whole_loss, abs=1e-5)
+    parts = [weight.grad for weight in model.parameters() if weight.grad is not None]
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(parts, whole, strict=True))
+    refused = sum(size > room for size in sizes)
+    model.zero_grad(set_to_none=True)
+    step(columns, lambda v: ranking_loss(v[0], v[1], CANDIDATES, [1024, 64]))
+    assert refused == sum(size > room for size in sizes) > 0
+
+
+def test_a_model_too_large_for_the_memory_is_told_in_one_sentence(model: SentenceTransformer) -> None:
+    def refuse(module: torch.nn.Module, inputs: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    model[0].register_forward_pre_hook(refuse)
+    with pytest.raises(TrainingError, match="too small to train this model"):
+        Backward(model, 0, False)([Texts(QUERIES, "query")], lambda v: v[0].sum())
