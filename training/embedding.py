@@ -7,6 +7,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from core.errors import TrainingError
+from training.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,38 +25,61 @@ class Texts:
 Loss = Callable[[list[torch.Tensor]], torch.Tensor]
 
 
-def backward(model: SentenceTransformer, columns: Sequence[Texts], loss: Loss, group: int, cached: bool) -> float:
+def backward(
+    model: SentenceTransformer, columns: Sequence[Texts], loss: Loss, group: int, cached: bool, ranks: Ranks = ALONE
+) -> float:
     """Add the gradients of the loss over the columns' vectors to the model's, and return the loss.
 
     `group` is how many texts pass the model at once, 0 for all. With `cached` only one group's activations are kept
-    at a time, for a second pass through the model (Gao et al. 2021, gradient caching): the same gradients.
+    at a time, for a second pass through the model (Gao et al. 2021, gradient caching): the same gradients. Of several
+    `ranks` each embeds its share of the groups, and all get the gradients of the whole.
     """
-    groups = [_group(model, column, group) for column in columns]
-    if not cached:
-        vectors = [_in_order([(part, _embed(model, part)) for part in column]) for column in groups]
-        value = loss(vectors)
-        value.backward()
-        return value.item()
-    states = [[_random_state(model.device) for _ in column] for column in groups]
-    embedded: list[torch.Tensor] = []
-    with torch.no_grad():
-        for number, column in enumerate(groups):
-            parts = []
-            for index, part in enumerate(column):
-                states[number][index] = _random_state(model.device)
-                parts.append((part, _embed(model, part)))
-            embedded.append(_in_order(parts))
-    leaves = [vectors.detach().requires_grad_() for vectors in embedded]
+    shares = [ranks.share_of(_group(model, column, group)) for column in columns]
+    passes = ranks.do_together(lambda: [[_Pass(model, part, cached) for part in share] for share in shares])
+    leaves = []
+    for column, share in zip(columns, passes, strict=True):
+        vectors = torch.zeros(len(column.texts), model.get_embedding_dimension() or 0, device=model.device)
+        for one in share:
+            vectors[one.rows] = one.vectors
+        leaves.append(ranks.sum(vectors).requires_grad_())
     value = loss(leaves)
     value.backward()
-    for number, column in enumerate(groups):
-        gradient = leaves[number].grad
-        assert gradient is not None
-        for index, part in enumerate(column):
-            # Dropout must fall on the same units as in the first pass.
-            _set_random_state(model.device, states[number][index])
-            (_embed(model, part) * gradient[part.rows]).sum().backward()
+
+    def give_gradients() -> None:
+        for leaf, share in zip(leaves, passes, strict=True):
+            for one in share:
+                one.add_gradients(leaf)
+
+    ranks.do_together(give_gradients)
+    ranks.sum_gradients(model)
     return value.item()
+
+
+class _Pass:
+    """A group's vectors, and the way back from their gradients to the model's."""
+
+    def __init__(self, model: SentenceTransformer, group: "_Group", cached: bool) -> None:
+        self._model, self._group, self._cached = model, group, cached
+        self._state = _random_state(model.device) if cached else None
+        with torch.set_grad_enabled(not cached):
+            self._embedded = _embed(model, group)
+
+    @property
+    def rows(self) -> torch.Tensor:
+        return self._group.rows
+
+    @property
+    def vectors(self) -> torch.Tensor:
+        return self._embedded.detach()
+
+    def add_gradients(self, leaf: torch.Tensor) -> None:
+        assert leaf.grad is not None
+        embedded = self._embedded
+        if self._state is not None:
+            # Dropout must fall on the same units as in the first pass.
+            _set_random_state(self._model.device, self._state)
+            embedded = _embed(self._model, self._group)
+        embedded.backward(leaf.grad[self.rows])
 
 
 class Backward:
@@ -64,14 +88,14 @@ class Backward:
     `group` 0 stands for the whole batch. The gradients are the same whatever the groups.
     """
 
-    def __init__(self, model: SentenceTransformer, group: int, cached: bool) -> None:
-        self._model, self._group, self._cached = model, group, cached
+    def __init__(self, model: SentenceTransformer, group: int, cached: bool, ranks: Ranks = ALONE) -> None:
+        self._model, self._group, self._cached, self._ranks = model, group, cached, ranks
 
     def __call__(self, columns: Sequence[Texts], loss: Loss) -> float:
         """As `backward`, on a model without gradients. Raises TrainingError where not even a single text fits."""
         while True:
             try:
-                return backward(self._model, columns, loss, self._group, self._cached)
+                return backward(self._model, columns, loss, self._group, self._cached, self._ranks)
             except torch.OutOfMemoryError as error:
                 largest = max(len(column.texts) for column in columns)
                 size = min(self._group or largest, largest)
@@ -118,11 +142,6 @@ def _preprocess(model: SentenceTransformer, column: Texts, texts: list[str]) -> 
 def _embed(model: SentenceTransformer, group: _Group) -> torch.Tensor:
     with autocast(model.device):
         return model(dict(group.features))["sentence_embedding"].float()
-
-
-def _in_order(parts: Sequence[tuple[_Group, torch.Tensor]]) -> torch.Tensor:
-    rows = torch.cat([group.rows for group, _ in parts])
-    return torch.cat([vectors for _, vectors in parts])[torch.argsort(rows)]
 
 
 def autocast(device: torch.device) -> torch.autocast:

@@ -17,6 +17,7 @@ from training.batches import make_batches, make_plain_batches
 from training.embedding import Backward, Texts
 from training.losses import Candidates, guard_against_false_negatives, ranking_loss
 from training.pairs import TrainingPair
+from training.ranks import Ranks, count_ranks, joined_ranks
 from training.settings import TrainingSettings
 
 # The gradient's norm is cut here, as sentence-transformers' own trainer does by default.
@@ -69,36 +70,46 @@ def fine_tune(
     settings: TrainingSettings,
     score: Callable[[Encoder], float] | None,
     on_step: Callable[[TrainingRun], None],
+    ranks: int | None = None,
 ) -> TrainingRun:
     """Train the encoder's model in place; at the end it has the best weights seen, averaged with those at the start.
 
     `score` tells how good the present weights are, higher is better. The best are those of the highest score where the
     settings choose by it, else the last, with the first share of the start model's. `on_step` sees the run after every
     step; what it raises ends the training, the weights then being anything. Raises TrainingError where no batch can be
-    made, or the loss is no number any more.
+    made, or the loss is no number any more. `ranks` is how many processes train together, None for one on each GPU.
     """
     torch.manual_seed(settings.seed)
     # A model may come in half precision, in which steps as small as these are mostly rounded away.
     model = encoder.model.float()
     epochs = plan_epochs(pairs, settings)
     run = TrainingRun(steps=sum(len(epoch) for epoch in epochs))
-    needs_start = settings.false_negative_guard or settings.distillation
-    start_vectors = _embed_start(encoder, pairs) if needs_start else None
+    start_vectors = _start_vectors(encoder, pairs, settings)
     keeper = _Keeper(encoder, settings, score, run)
     run.curve.append(CurvePoint(0, None, score(encoder) if score else None))
     on_step(run)
-    for step, loss, is_epoch_end in _train(model, epochs, settings, start_vectors):
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"After step {step} the loss is no number any more: a learning rate of {settings.learning_rate:g} "
-                "is too high for this model. Use a smaller one."
-            )
-        run.curve.append(CurvePoint(step, loss, keeper.look(step) if is_epoch_end else None))
-        on_step(run)
-        if settings.patience and keeper.without_gain >= settings.patience:
-            break
+    with joined_ranks(model, pairs, settings, ranks or count_ranks()) as team:
+        for step, loss, is_epoch_end in _train(model, epochs, settings, start_vectors, team):
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"After step {step} the loss is no number any more: a learning rate of {settings.learning_rate:g} "
+                    "is too high for this model. Use a smaller one."
+                )
+            run.curve.append(CurvePoint(step, loss, keeper.look(step) if is_epoch_end else None))
+            on_step(run)
+            if settings.patience and keeper.without_gain >= settings.patience:
+                break
     keeper.finish()
     return run
+
+
+def train_beside(encoder: Encoder, pairs: Sequence[TrainingPair], settings: TrainingSettings, ranks: Ranks) -> None:
+    """Take the steps of another process' `fine_tune` with it, as one of its ranks."""
+    torch.manual_seed(settings.seed)
+    model = encoder.model.float()
+    epochs = plan_epochs(pairs, settings)
+    for _ in _train(model, epochs, settings, _start_vectors(encoder, pairs, settings), ranks):
+        pass
 
 
 class _Keeper:
@@ -173,6 +184,7 @@ def _train(
     epochs: Sequence[Sequence[Batch]],
     settings: TrainingSettings,
     start_vectors: StartVectors | None,
+    ranks: Ranks,
 ) -> Iterator[tuple[int, float, bool]]:
     """Take the steps; after each its number from 1, its loss, and whether it ends an epoch."""
     steps = sum(len(epoch) for epoch in epochs)
@@ -181,7 +193,7 @@ def _train(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_up_then_fall(steps, settings.warmup_share))
     # A GPU is quickest with the whole batch at once, a processor with groups that stay in its cache.
     group = 0 if model.device.type == "cuda" else settings.group_size
-    backward = Backward(model, group, settings.gradient_cache)
+    backward = Backward(model, group, settings.gradient_cache, ranks)
     step = 0
     for epoch in epochs:
         for number, batch in enumerate(epoch, start=1):
@@ -244,8 +256,10 @@ def make_candidates(
     return guard_against_false_negatives(candidates) if settings.false_negative_guard else candidates
 
 
-def _embed_start(encoder: Encoder, pairs: Batch) -> StartVectors:
-    """The start model's vectors of all queries and passages of the pairs."""
+def _start_vectors(encoder: Encoder, pairs: Batch, settings: TrainingSettings) -> StartVectors | None:
+    """The start model's vectors of all queries and passages of the pairs; None where the settings need none."""
+    if not (settings.false_negative_guard or settings.distillation):
+        return None
     queries = list(dict.fromkeys(pair.query for pair in pairs))
     texts = list(dict.fromkeys(text for pair in pairs for text in (pair.positive, *pair.negatives)))
     vectors = dict(zip(texts, encoder.encode_truncated_passages(texts), strict=True))
