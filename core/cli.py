@@ -64,10 +64,29 @@ def run_command(
 
 def whole_id(text: str) -> int:
     """An id of a row, for argparse. Raises ArgumentTypeError where SQLite could not hold it."""
-    number = int(text)
-    if not 0 <= number < 1 << 63:
-        raise argparse.ArgumentTypeError(f"{text} is no id")
+    number = _whole_number(text)
+    if number is None or not 0 <= number < 1 << 63:
+        raise argparse.ArgumentTypeError(f"'{text}' is not an id; an id is a whole number, as 'list' shows it")
     return number
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """A whole number within these bounds, for argparse."""
+
+    def within(text: str) -> int:
+        number = _whole_number(text)
+        if number is None or not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {least} to {most}")
+        return number
+
+    return within
+
+
+def _whole_number(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
 
 
 def unicode_text(text: str) -> str:

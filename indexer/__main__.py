@@ -62,7 +62,8 @@ def list_papers(settings: Settings, args: argparse.Namespace) -> int:
         print_json({"documents": [_as_json(document) for document in documents]})
         return DONE
     for document in documents:
-        authors = f", {document.authors[0]}" if document.authors else ""
+        others = " et al." if len(document.authors) > 1 else ""
+        authors = f", {document.authors[0]}{others}" if document.authors else ""
         year = f", {document.year}" if document.year else ""
         size = f"{count(document.pages, 'page')}, {count(document.chunks, 'passage')}"
         print(f"{document.id:>5}  {document.state:<9}  {document.title}{authors}{year} ({size})")

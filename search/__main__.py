@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from core.cli import DONE, add_home_argument, print_json, run_command, say, unicode_text, whole_id
+from core.cli import DONE, add_home_argument, print_json, run_command, say, unicode_text, whole_id, whole_number
 from core.settings import Settings
 from core.types import SearchResult
 from storage import library
@@ -23,7 +23,7 @@ def build_search_parser() -> argparse.ArgumentParser:
     )
     add_home_argument(parser)
     parser.add_argument("question", type=unicode_text)
-    parser.add_argument("-k", type=_count, default=10, metavar="N", help="how many passages, 1 to 50 (10)")
+    parser.add_argument("-k", type=whole_number(1, 50), default=10, metavar="N", help="how many passages, 1 to 50 (10)")
     parser.add_argument("--paper", type=whole_id, action="append", default=[], metavar="ID", help="only of this paper")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
@@ -55,12 +55,21 @@ def search(args: argparse.Namespace) -> int:
     elif not args.question.strip():
         print("The question is empty. Ask in your own words, for example: how is attention computed?")
     elif not result.hits and papers:
-        print("The papers named by --paper have no passage yet. 'python -m indexer list' shows why.")
+        print("The papers named by --paper can't be searched yet. 'python -m indexer list' shows why.")
     elif not result.hits:
-        print("There is no passage to search. Add papers with 'python -m indexer add FILE_OR_FOLDER'.")
+        print(_explain_nothing(settings))
     else:
         _print_hits(result)
     return DONE
+
+
+def _explain_nothing(settings: Settings) -> str:
+    with open_database(settings.database) as db:
+        if library.has_unfinished_documents(db):
+            return "The papers are still being read and embedded. 'python -m indexer list' shows how far they are."
+        if library.list_documents(db):
+            return "None of the papers can be searched. 'python -m indexer list' shows why."
+    return "There is no passage to search. Add papers with 'python -m indexer add FILE_OR_FOLDER'."
 
 
 def evaluate(args: argparse.Namespace) -> int:
@@ -125,13 +134,6 @@ def _print_hits(result: SearchResult) -> None:
         section = f", {hit.chunk.section}" if hit.chunk.section else ""
         print(f"{hit.rank:>2}. {hit.score:.3f}  {hit.chunk.document}, page {hit.chunk.page}{section}")
         print(f"    {hit.chunk.text}\n")
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 50:
-        raise argparse.ArgumentTypeError(f"{text} is not from 1 to 50")
-    return number
 
 
 def run(argv: list[str]) -> int:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,7 @@ class Searcher:
             return _answer(db, request, live.version, live.nearest)
 
     def search_blind(self, request: SearchRequest) -> SearchResult:
-        """The best passages of the active model and of its rival, each one's in equal share, shuffled.
+        """The `k` best passages of the active model and of its rival, taken from both in turn, shuffled.
 
         Nothing in it tells which model found a passage, so a verdict favours neither: every score is 0. The same
         question has the same order. Raises NotFoundError where there is no second model.
@@ -98,9 +99,13 @@ class Searcher:
             live, rival = self.live_model(db), self._rival_model(db)
 
             def shuffled(db: Database, query: str, k: int, among: Sequence[int] | None) -> ScoredChunks:
-                found = [one.nearest(db, query, max(k // 2, 1), among).ids.tolist() for one in (live, rival)]
-                ids = sorted({chunk_id for one in found for chunk_id in one})
-                random.Random(query).shuffle(ids)
+                chance = random.Random(query)
+                found = [one.nearest(db, query, k, among).ids.tolist() for one in (live, rival)]
+                # Who comes first matters only where the last place is one model's.
+                chance.shuffle(found)
+                in_turn = dict.fromkeys(chunk_id for both in zip_longest(*found) for chunk_id in both)
+                ids = sorted([chunk_id for chunk_id in in_turn if chunk_id is not None][:k])
+                chance.shuffle(ids)
                 return ScoredChunks(np.array(ids, np.int64), np.zeros(len(ids), np.float32))
 
             return _answer(db, request, live.version, shuffled)

@@ -204,8 +204,8 @@ def page_size(db: Database, document_id: int, number: int) -> tuple[float, float
 
 
 def count_searchable(db: Database) -> int:
-    """How many documents have passages."""
-    return db.conn.execute("SELECT count(DISTINCT document_id) FROM chunks").fetchone()[0]
+    """How many documents are found in full: those of which no vector is missing."""
+    return db["documents"].count_where("state = ?", [DocumentState.READY])
 
 
 def count_chunks(db: Database) -> int:

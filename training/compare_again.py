@@ -49,6 +49,8 @@ def run_comparison(settings: Settings, job: Job, progress: Progress) -> dict[str
         touched = learnt_by(db, version) | learnt_by(db, base) | chosen_by(db, version)
     collected = collect_queries(judged).queries
     queries = untouched_queries(collected, touched)
+    if not collected:
+        raise TrainingError("No question is judged in this library yet. Approve passages, then compare again.")
     if not queries:
         raise TrainingError(
             f"'{version.name}' or '{base.name}' has learnt from every question that is judged. "

@@ -8,7 +8,7 @@ import gradio as gr
 from sqlite_utils import Database
 
 from core.errors import ReadError
-from core.types import DocumentState, Job, JobKind
+from core.types import UNFINISHED, DocumentState, Job, JobKind
 from indexer.ingest import add_file, remove_documents
 from jobs.terminal import describe_job
 from storage import jobs, judgements, library
@@ -66,9 +66,10 @@ def render_library(services: Services) -> str:
         "library.html",
         documents=documents,
         judged=judged,
-        searchable=sum(document.chunks > 0 for document in documents),
+        searchable=sum(document.state is DocumentState.READY for document in documents),
+        waiting=sum(document.state in UNFINISHED for document in documents),
         failed=sum(document.state is DocumentState.FAILED for document in documents),
-        chunks=sum(document.chunks for document in documents),
+        chunks=sum(document.chunks for document in documents if document.state is DocumentState.READY),
         home=services.settings.home,
         job=render_job(job),
     )

@@ -170,7 +170,7 @@ def render_hint(services: Services) -> str:
 def _desk_without_hits(services: Services, question: str) -> str:
     title, text = _hint_before_search(services) or (
         "No passage found",
-        "None of the papers chosen above has a passage yet. Choose others, or none.",
+        "The papers chosen above are not ready yet; the Library tab shows how far they are. Choose others, or none.",
     )
     return _bare_desk(question, title, text)
 
@@ -188,10 +188,10 @@ def _hint_before_search(services: Services) -> tuple[str, str] | None:
             "Begin with your papers",
             "Open the Library tab and drop in some PDFs. Then ask here, and approve the passages that answer you.",
         )
-    if any(document.chunks for document in documents):
+    if any(document.state is DocumentState.READY for document in documents):
         return None
     if any(document.state is not DocumentState.FAILED for document in documents):
-        return "Your papers are being read", "The Library tab shows how far they are."
+        return "Your papers are being read and embedded", "The Library tab shows how far they are."
     return "None of your papers could be read", "The Library tab tells why, paper by paper."
 
 

@@ -18,7 +18,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from core.errors import NotFoundError, WhetstoneError
 from indexer.pdf import render_page
-from storage import library
+from storage import library, models
 from storage.database import open_database
 from training.archive import export_version
 from ui.interface import build_page
@@ -129,6 +129,8 @@ def _add_routes(app: FastAPI, services: Services) -> None:
 
     @app.get("/api/models/{model_id}/archive.zip")
     def archive(model_id: RowId) -> FileResponse:
+        with open_database(services.settings.database) as db:
+            name = models.get_model(db, model_id).name
         folder = Path(mkdtemp(dir=services.settings.uploads))
         try:
             export_version(services.settings, model_id, folder / "version.zip")
@@ -136,9 +138,13 @@ def _add_routes(app: FastAPI, services: Services) -> None:
             shutil.rmtree(folder)
             raise
         done = BackgroundTask(shutil.rmtree, folder)
-        return FileResponse(folder / "version.zip", filename=f"whetstone-model-{model_id}.zip", background=done)
+        return FileResponse(folder / "version.zip", filename=f"whetstone-{_file_name(name)}.zip", background=done)
 
     @app.get("/api/documents/{document_id}/original.pdf")
     def original(document_id: RowId) -> FileResponse:
         path, name = original_of(document_id)
         return FileResponse(path, media_type="application/pdf", filename=name, content_disposition_type="inline")
+
+
+def _file_name(name: str) -> str:
+    return "".join(character if character.isalnum() or character in "-_." else "-" for character in name)

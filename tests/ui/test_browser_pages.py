@@ -33,7 +33,14 @@ def test_papers_are_removed_after_a_confirmation_and_found_no_more(page: Page, a
     page.get_by_role("button", name="Remove 1 chosen").click()
     expect(page.locator("#library")).not_to_contain_text(title)
     open_tab(page, "Search")
+    # At once, without another search: what is gone can be neither read nor judged.
+    expect(page.locator(".hit", has_text=title)).to_have_count(0)
+    expect(page.locator(".summary")).to_contain_text("left after a removal")
+    first = page.locator(".hit").first
+    expect(first).to_have_attribute("aria-current", "true")
+    expect(page.locator(".pageview")).to_have_attribute("data-chunk", first.get_attribute("data-chunk") or "none")
     page.get_by_label("Question", exact=True).press("Enter")
+    expect(page.locator(".summary")).not_to_contain_text("removal")
     expect(hit(page, 1).locator(".paper")).not_to_have_text(title)
 
 
@@ -110,6 +117,10 @@ def test_at_400_pixels_nothing_runs_off_to_the_side(page: Page, app: App) -> Non
             page.locator({"search": "#desk", "library": "#library table", "training": "#training .card >> nth=0"}[tab])
         ).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, tab
+    assert (
+        page.evaluate("[...document.querySelectorAll('.card')].filter(one => one.scrollWidth > one.clientWidth).length")
+        == 0
+    )
 
 
 # How light the page is, and texts whose contrast with what is behind them is below WCAG AA; disabled controls excepted.

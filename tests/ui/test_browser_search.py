@@ -43,12 +43,18 @@ def test_a_session_by_keyboard_alone(page: Page, app: App) -> None:
     expect(page.locator(f'.desk[data-query="{question}"] .hit').first).to_be_visible()
     expect(page.locator(".pageview figure img")).to_be_visible()
     ids = chunk_ids(page, 1, 2, 3)
-    hit(page, 1).focus()
+    expect(hit(page, 1)).to_be_focused()
     for key in "ajrja":
         page.keyboard.press(key)
     wait_for(lambda: verdicts(app, question) == {ids[0]: 1, ids[1]: 0, ids[2]: 1})
     expect(hit(page, 3)).to_have_attribute("aria-current", "true")
     expect(page.locator(".pageview")).to_have_attribute("data-chunk", str(ids[2]))
+    page.keyboard.press("/")
+    page.keyboard.type("?")
+    page.keyboard.press("Escape")
+    expect(hit(page, 3)).to_be_focused()
+    page.keyboard.press("k")
+    expect(hit(page, 2)).to_have_attribute("aria-current", "true")
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.file_name)

@@ -53,6 +53,24 @@ function showSheet(shown) {   // on a narrow screen the page lies over the passa
   pane().classList.toggle('over', shown && narrow());
   document.body.classList.toggle('page-over', shown && narrow());
 }
+function leaveQuestion(field) {   // so that the keys that judge are not typed into the question
+  field.blur();
+  hits().find(hit => hit.dataset.chunk === current)?.focus({ preventScroll: true });
+}
+function dropPapers(ids) {
+  for (const hit of hits()) if (ids.includes(Number(hit.dataset.document))) hit.remove();
+  const left = hits();
+  const summary = element.querySelector('.summary');
+  if (!summary) return;
+  summary.firstChild.textContent = `${left.length === 1 ? '1 passage' : `${left.length} passages`} left after a removal `;
+  if (left.some(hit => hit.dataset.chunk === current)) return;
+  opening++;
+  pane().replaceChildren();
+  pane().removeAttribute('aria-busy');
+  current = null;
+  choose(left[0]);
+}
+addEventListener('papers-removed', event => dropPapers(event.detail));
 function fitSheet() {   // the page ends where the window does, so that the marked passage can be scrolled into it
   const sheet = pane() && pane().querySelector('.paper-desk');
   if (!sheet || narrow()) return;
@@ -94,6 +112,7 @@ element.addEventListener('click', event => {
 });
 document.addEventListener('keydown', event => {
   const typing = event.target.closest('input, textarea, select, [contenteditable="true"]');
+  if (event.key === 'Escape' && event.target.closest('#question')) return leaveQuestion(event.target);
   if (typing || event.ctrlKey || event.metaKey || event.altKey || !element.offsetParent) return;
   if (event.key === '/') {
     document.querySelector('#question textarea, #question input')?.focus();   // not there in the page's first moment
@@ -118,6 +137,10 @@ document.addEventListener('keydown', event => {
 watch('value', () => {
   current = null;
   showSheet(false);
-  if (hits().length) choose(hits()[0]);
+  if (!hits().length) return;
+  choose(hits()[0]);
+  // Not where more was typed while the search went on.
+  const field = document.activeElement;
+  if (field && field.closest('#question') && field.value === desk().dataset.query) leaveQuestion(field);
 });
 if (firstAddress.get('q')) setTimeout(() => trigger('restore'));

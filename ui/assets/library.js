@@ -21,7 +21,7 @@ element.addEventListener('click', async event => {
     const judged = rows.reduce((sum, row) => sum + Number(row.dataset.judged), 0);
     const lost = judged ? ` ${judged === 1 ? '1 judgement on a passage goes' : `${judged} judgements on passages go`} too.` : '';
     if (!confirm(`Remove ${named}${others}?${lost}`)) return;
-    await ask(server.remove_papers(ids));
+    if (await ask(server.remove_papers(ids)) !== null) dispatchEvent(new CustomEvent('papers-removed', { detail: ids }));
     trigger('changed');
   } else if (target.matches('[data-retry]')) {
     await ask(server.retry_paper([target.dataset.retry]));
