@@ -221,7 +221,9 @@ def _read_line(text_page: pdfium.PdfTextPage, text: str, start: int, end: int) -
     visible = [index for index in range(start, end) if not text[index].isspace()]
     sampled = visible[:: max(len(visible) // _SAMPLED_CHARACTERS, 1)] or [start]
     heights = sorted(_height(text_page, index) for index in sampled)
-    bold = all(_is_bold(text_page, index) for index in (sampled[0], sampled[-1]))
+    # A sign such as "§" may come from another font than the words do.
+    lettered = [index for index in sampled if text[index].isalnum()] or sampled
+    bold = all(_is_bold(text_page, index) for index in (lettered[0], lettered[-1]))
     return Line(start, end, left, bottom, right, top, font_size=heights[len(heights) // 2], bold=bold)
 
 
