@@ -2,10 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.types import Line, Page
+
+_SAME_SIZE = 0.02
+_MOST_SIZES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +24,22 @@ class PlacedLine:
 
 
 def body_size(lines: Sequence[PlacedLine]) -> float:
-    """The font size of most characters; 0 where there are none."""
-    sizes = Counter(round(placed.line.font_size, 1) for placed in lines for _ in range(len(placed.text)))
-    return sizes.most_common(1)[0][0] if sizes else 0.0
+    """The font size of most characters, near ones counted together; 0 where there are none."""
+    sizes = count_sizes(lines)
+    if not sizes:
+        return 0.0
+    # A scan's pages differ a little, which must not divide the body among several sizes.
+    common = sizes.most_common(_MOST_SIZES)
+    near = {size: [(n, other) for other, n in common if abs(other - size) <= _SAME_SIZE * size] for size, _ in common}
+    return max(max(near.values(), key=lambda group: sum(n for n, _ in group)))[1]
+
+
+def count_sizes(lines: Iterable[PlacedLine]) -> Counter[float]:
+    """How many characters are set in each font size."""
+    sizes: Counter[float] = Counter()
+    for placed in lines:
+        sizes[round(placed.line.font_size, 1)] += placed.line.end - placed.line.start
+    return sizes
 
 
 def stands_apart(line: Line, body: float) -> bool:

@@ -7,6 +7,7 @@ the file and say nothing of when the paper appeared, so they are not used.
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise, takewhile
 from statistics import median
 
@@ -18,6 +19,7 @@ _SHORTEST_TITLE = 6
 _MOST_TITLE_LINES = 5
 # In heights of a line: what PDFium took for two lines, though it is one word.
 _NO_GAP = 0.1
+_SAME_SIZE = 0.02
 
 # What programs write where a title should be.
 _NO_TITLE = re.compile(
@@ -42,11 +44,15 @@ _NO_AUTHOR = re.compile(
 _FOOTNOTE_MARKS = re.compile(
     r"[\d*\u2217\u2020\u2021§¶\u2660\u2663\u2665\u2666\u22c6\u2709#]+(?:\s*,\s*[\d*\u2217\u2020\u2021§¶]+)*"
 )
+_ADDRESS = re.compile(r"[<(\[]\S+@\S+[>)\]]")
+# Initials that stand right before the name, as in "A.K.Bakarov".
+_INITIALS = re.compile(r"(?<![^\W\d_]{3})\.(?=[^\W\d_]{2})")
 _INSTITUTION = re.compile(
     r"@|\b(?:universi\w*|institut\w*|department|dept|laborator\w*|labs?|research|college|school|cent(?:er|re)|inc|ltd|gmbh|"
     r"corporation|corp|company|academy|faculty|hospital|systems|google|microsoft|facebook|ibm|bell)\b",
     re.IGNORECASE,
 )
+_WORD_AT_END = re.compile(r"[^\W\d_]{3}\W*$")
 _NAME = re.compile(
     r"^[^\W\d_a-z][\w'’.-]*(?:\s+(?:van|von|der|den|de|del|della|di|da|dos|du|la|le|el|al|bin|ibn|ter|ten|[^\W\d_a-z][\w'’.-]*)){0,3}"
     r"\s+[^\W\d_a-z][\w'’-]*\.?$"
@@ -56,6 +62,11 @@ _NO_NAME = re.compile(
     r"united|states|kingdom|korea|china|germany|france|japan|canada|australia|italy|spain|india|usa?|u\.s\.a)\b)"
 )
 _MOST_WORDS_OF_A_NAME = 3
+# TeX's old fonts have accents as signs of their own. Before an "s" the acute one is an apostrophe.
+_ACCENTS = {"\u00b4": "\u0301", "\u00a8": "\u0308", "\u02c6": "\u0302", "\u02dc": "\u0303", "\u02c7": "\u030c"}
+_ACCENT_BEFORE = re.compile("(?P<accent>[\u00b4\u00a8\u02c6\u02dc\u02c7])(?P<letter>[aceinouyzACEINOUYZ\u0131])")
+_ACCENT_BEHIND = re.compile("\u0131(?P<accent>[\u00b4\u00a8\u02c6])")
+_CEDILLA_BEHIND = re.compile("(?P<letter>[csCS])\u00b8")
 _MOST_FRONT_LINES = 60
 _ABSTRACT = re.compile(r"abstract\b|summary$", re.IGNORECASE)
 _ARXIV_STAMP = re.compile(r"arXiv:(?P<id>(?:[a-z-]+(?:\.[A-Z]{2})?/)?\d{4}\.?\d{3,5})(?:v\d+)?\b", re.IGNORECASE)
@@ -91,24 +102,32 @@ _NOT_AN_APPEARANCE = re.compile(
 )
 
 
-def find_title(declared: str | None, first_page: Page, file_name: str) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Front:
+    """The first page, and which of its characters are raised signs, such as the marks of footnotes."""
+
+    page: Page
+    raised: frozenset[int] = frozenset()
+
+
+def find_title(declared: str | None, front: Front, file_name: str) -> str | None:
     """The declared title where it is plausible, else the largest text near the top of the first page, else None."""
     title = tidy(declared or "")
     stem = file_name.rsplit(".", 1)[0].lower()
     if _SHORTEST_TITLE <= len(title) <= _LONGEST_TITLE and not _NO_TITLE.match(title) and title.lower() != stem:
         return title
-    title = _join_lines(first_page, _title_lines(first_page))
+    title = _join_lines(front.page, _without_mark(front, _title_lines(front.page)))
     title = re.sub(r"^[^\w(\"“¿¡]+", "", title).strip(" *∗†‡§:,;")
     return title if _SHORTEST_TITLE <= len(title) <= _LONGEST_TITLE else None
 
 
-def find_authors(declared: str | None, first_page: Page) -> tuple[str, ...]:
+def find_authors(declared: str | None, front: Front) -> tuple[str, ...]:
     """The names in the PDF's author field, else those right below the title where they are surely names."""
     text = tidy(declared or "")
     separator = r";|\band\b|&|\n" if ";" in text else r",|\band\b|&|\n"
     names = [name.strip(" .,;") for name in re.split(separator, text)]
     found = tuple(name for name in names if 2 < len(name) < 80 and not _NO_AUTHOR.match(name))
-    return found or _authors_below_title(first_page)
+    return found or _authors_below_title(_without_marks(front))
 
 
 def find_year(first_page: Page) -> int | None:
@@ -136,10 +155,15 @@ def find_identifiers(first_page: Page) -> tuple[str | None, str | None]:
 
 
 def tidy(text: str) -> str:
-    """The text on one line, without what can't be seen."""
-    text = unicodedata.normalize("NFKC", text.replace("\x02", "-").replace("\ufffe", "-").replace("\u200b", ""))
-    text = text.replace("\ufffd", " ")
+    """The text on one line, without what can't be seen, accents on their letters."""
+    text = unicodedata.normalize("NFKC", _join_accents(text).replace("\x02", "-").replace("\ufffe", "-"))
+    text = text.replace("\ufffd", " ").replace("\u200b", "")
     return " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in text).split())
+
+
+def _join_accents(text: str) -> str:
+    text = _CEDILLA_BEHIND.sub("\\g<letter>\u0327", _ACCENT_BEHIND.sub("\\g<accent>\u0131", text))
+    return _ACCENT_BEFORE.sub(lambda match: match["letter"].replace("\u0131", "i") + _ACCENTS[match["accent"]], text)
 
 
 # --- title -------------------------------------------------------------------------------------
@@ -159,6 +183,18 @@ def _title_lines(page: Page) -> list[Line]:
         if largest >= body * 1.1 or all(line.bold for line in block):
             return block
     return []
+
+
+def _without_mark(front: Front, lines: Sequence[Line]) -> list[Line]:
+    """The title's lines without the mark of a footnote at its end; a raised letter, or the 2 of "mc2", is none."""
+    if not lines:
+        return []
+    end = lines[-1].end
+    while end > lines[-1].start and (front.page.text[end - 1].isspace() or end - 1 in front.raised):
+        end -= 1
+    mark = front.page.text[end : lines[-1].end]
+    is_mark = not any(map(str.isalpha, mark)) and _WORD_AT_END.search(front.page.text[lines[-1].start : end])
+    return [*lines[:-1], replace(lines[-1], end=end) if is_mark else lines[-1]]
 
 
 def _ends_front(page: Page, line: Line) -> bool:
@@ -204,24 +240,42 @@ def _no_gap(first: Line, second: Line) -> bool:
 # --- authors -----------------------------------------------------------------------------------
 
 
+def _without_marks(front: Front) -> Page:
+    """The first page with separators in place of its raised signs."""
+    text = "".join("\x1f" if index in front.raised else character for index, character in enumerate(front.page.text))
+    return replace(front.page, text=text)
+
+
 def _authors_below_title(page: Page) -> tuple[str, ...]:
     """The names in the rows below the title: lists in one type, or names above their institutions."""
     title = _title_lines(page)
     if not title:
         return ()
-    below = page.lines[page.lines.index(title[-1]) + 1 :]
+    below = [line for line in page.lines[page.lines.index(title[-1]) + 1 :] if _is_below(line, title, page)]
     rows = _rows(list(takewhile(lambda line: not _ABSTRACT.match(_text(page, line)), below))[:_MOST_FRONT_LINES])
     names: list[str] = []
     for number, row in enumerate(rows):
-        found = _names_in(_row_text(page, row))
+        text = _row_text(page, row)
+        found = _names_in(text) or (_names_before_institution(text) if number == 0 else [])
         if number == 0 and not found:
             return ()
-        same_type = (row[0].font_size, row[0].bold) == (rows[0][0].font_size, rows[0][0].bold)
-        goes_on = len(found) > 1 and len(names) > 1
+        same_type = _same_type(row[0], rows[0][0])
+        goes_on = (len(found) > 1 and len(names) > 1) or _ADDRESS.search(text)
         above = number + 1 < len(rows) and _INSTITUTION.search(_row_text(page, rows[number + 1]))
         if number == 0 or (same_type and (goes_on or above)):
             names += found
     return tuple(dict.fromkeys(names))
+
+
+def _is_below(line: Line, title: Sequence[Line], page: Page) -> bool:
+    """Whether the line is lower than the title, and in its column where the title stands in one."""
+    left, right = min(line.left for line in title), max(line.right for line in title)
+    in_column = right < page.width / 2 or left > page.width / 2
+    return line.top < title[0].top and (not in_column or (line.left < right and line.right > left))
+
+
+def _same_type(line: Line, other: Line) -> bool:
+    return line.bold == other.bold and abs(line.font_size - other.font_size) <= _SAME_SIZE * other.font_size
 
 
 def _rows(lines: Sequence[Line]) -> list[list[Line]]:
@@ -245,10 +299,31 @@ def _row_text(page: Page, row: Sequence[Line]) -> str:
 
 def _names_in(text: str) -> list[str]:
     """The names of which the text consists; none if any part of it is something else."""
-    parts = re.split(r"\s*(?:,|;|&|\band\b|[\x1f\t])\s*", _FOOTNOTE_MARKS.sub("\x1f", text))
-    names = [re.sub(r"^(?:by|prof\.|dr\.)\s", "", tidy(part), flags=re.IGNORECASE) for part in parts]
-    names = [name for name in names if name]
+    if ";" in text and (names := _names_with_family_first(text)):
+        return names
+    names = _parts(text)
     return names if all(map(_is_name, names)) else []
+
+
+def _names_with_family_first(text: str) -> list[str]:
+    """The names in a list as "Lovelace, Ada; Babbage, Charles"; none where it is another."""
+    pairs = [[tidy(part) for part in name.split(",")] for name in text.split(";")]
+    names = [f"{pair[1]} {pair[0]}" for pair in pairs if len(pair) == 2]
+    return names if len(names) == len(pairs) and all(map(_is_name, names)) else []
+
+
+def _names_before_institution(text: str) -> list[str]:
+    """The names in a row that goes on with their institution, as "Ada Lovelace, University of Tests"."""
+    parts = _parts(text)
+    names = list(takewhile(_is_name, parts))
+    return names if len(names) < len(parts) and _INSTITUTION.search(parts[len(names)]) else []
+
+
+def _parts(text: str) -> list[str]:
+    """What stands between commas, marks and columns, without titles and addresses."""
+    parts = re.split(r"\s*(?:,|;|&|\band\b|[\x1f\t])\s*", _FOOTNOTE_MARKS.sub("\x1f", _ADDRESS.sub("\x1f", text)))
+    names = (re.sub(r"^(?:by|prof\.|dr\.)\s", "", tidy(part), flags=re.IGNORECASE).rstrip("'\"") for part in parts)
+    return [_INITIALS.sub(r"\g<0> ", name) for name in names if name]
 
 
 def _is_name(text: str) -> bool:

@@ -21,7 +21,7 @@ import pypdfium2.raw as pdfium_c
 
 from core.errors import ReadError
 from core.types import Box, Line, Metadata, OutlineEntry, Page, PaperText
-from indexer.metadata import find_authors, find_identifiers, find_title, find_year
+from indexer.metadata import Front, find_authors, find_identifiers, find_title, find_year
 from indexer.quality import has_usable_text
 
 logger = logging.getLogger(__name__)
@@ -46,6 +46,8 @@ _KERNED_GAP = 0.55
 _FEWEST_GAPS = 3
 # In heights of a line.
 _COLUMN_GAP = 1.0
+_SMALL_SIGN = 0.85
+_RAISED = 0.15
 _MOST_FRONT_LINES = 30
 
 
@@ -55,7 +57,7 @@ def read_paper(path: Path, name: str | None = None) -> PaperText:
     _require_pdf(path, name)
     with _PDFIUM, _open(path, name) as document:
         pages = tuple(_read_page(document, number) for number in range(1, len(document) + 1))
-        front = _mark_gaps(document, pages[0]) if pages[0].lines else pages[0]
+        front = _read_front(document, pages[0]) if pages[0].lines else Front(pages[0])
         outline = tuple(_read_outline(document))
         declared = document.get_metadata_dict()
     if not any(page.text.strip() for page in pages):
@@ -159,29 +161,55 @@ def _read_page(document: pdfium.PdfDocument, number: int) -> Page:
     return Page(number, text, width, height, lines)
 
 
-def _mark_gaps(document: pdfium.PdfDocument, page: Page) -> Page:
-    """The first page with its front's spaces by their width: a tab between columns, an invisible one within a word.
+def _read_front(document: pdfium.PdfDocument, page: Page) -> Front:
+    """The first page with the gaps between its words marked, and where signs are raised."""
+    pdf_page = document[page.number - 1]
+    text_page = pdf_page.get_textpage()
+    characters = list(page.text)
+    raised: set[int] = set()
+    for line in page.lines[:_MOST_FRONT_LINES]:
+        _mark_gaps(text_page, page, line, characters)
+        raised.update(_raised_signs(text_page, page, line))
+    text_page.close()
+    pdf_page.close()
+    return Front(replace(page, text="".join(characters)), frozenset(raised))
+
+
+def _mark_gaps(text_page: pdfium.PdfTextPage, page: Page, line: Line, characters: list[str]) -> None:
+    """Mark the line's spaces by their width: a tab between columns, an invisible one within a word.
 
     PDFium sees a space in wide-set words, as in "REAC T", and but one between two authors side by side.
     """
-    characters = list(page.text)
-    pdf_page = document[page.number - 1]
-    text_page = pdf_page.get_textpage()
-    for line in page.lines[:_MOST_FRONT_LINES]:
-        gaps = {
-            index: text_page.get_charbox(index + 1)[0] - text_page.get_charbox(index - 1)[2]
-            for index in range(line.start + 1, line.end - 1)
-            if page.text[index] == " " and pdfium_c.FPDFText_IsGenerated(text_page, index) == 1
-        }
-        narrow = _KERNED_GAP * median(gaps.values()) if len(gaps) >= _FEWEST_GAPS else 0.0
-        for index, gap in gaps.items():
-            if gap < narrow:
-                characters[index] = "\u200b"
-            elif gap > _COLUMN_GAP * line.font_size:
-                characters[index] = "\t"
-    text_page.close()
-    pdf_page.close()
-    return replace(page, text="".join(characters))
+    gaps = {
+        index: text_page.get_charbox(index + 1)[0] - text_page.get_charbox(index - 1)[2]
+        for index in range(line.start + 1, line.end - 1)
+        if page.text[index] == " " and pdfium_c.FPDFText_IsGenerated(text_page, index) == 1
+    }
+    narrow = _KERNED_GAP * median(gaps.values()) if len(gaps) >= _FEWEST_GAPS else 0.0
+    for index, gap in gaps.items():
+        if gap < narrow:
+            characters[index] = "\u200b"
+        elif gap > _COLUMN_GAP * line.font_size:
+            characters[index] = "\t"
+
+
+def _raised_signs(text_page: pdfium.PdfTextPage, page: Page, line: Line) -> list[int]:
+    """Characters that are smaller than the line's and stand higher, as the marks of footnotes and institutions do."""
+    boxes = {
+        index: text_page.get_charbox(index, loose=True)
+        for index in range(line.start, line.end)
+        if not page.text[index].isspace()
+    }
+    if not boxes:
+        return []
+    # A line with many marks may have been measured by one of them.
+    height = median(top - bottom for _, bottom, _, top in boxes.values())
+    base = median(bottom for _, bottom, _, top in boxes.values() if top - bottom >= height)
+    return [
+        index
+        for index, (_, bottom, _, top) in boxes.items()
+        if top - bottom < _SMALL_SIGN * height and bottom > base + _RAISED * height
+    ]
 
 
 def _read_text(text_page: pdfium.PdfTextPage) -> str:
@@ -221,7 +249,9 @@ def _read_line(text_page: pdfium.PdfTextPage, text: str, start: int, end: int) -
     visible = [index for index in range(start, end) if not text[index].isspace()]
     sampled = visible[:: max(len(visible) // _SAMPLED_CHARACTERS, 1)] or [start]
     heights = sorted(_height(text_page, index) for index in sampled)
-    bold = all(_is_bold(text_page, index) for index in (sampled[0], sampled[-1]))
+    # A sign such as "§" may come from another font than the words do.
+    lettered = [index for index in sampled if text[index].isalnum()] or sampled
+    bold = all(_is_bold(text_page, index) for index in (lettered[0], lettered[-1]))
     return Line(start, end, left, bottom, right, top, font_size=heights[len(heights) // 2], bold=bold)
 
 
@@ -282,12 +312,12 @@ def _read_outline(document: pdfium.PdfDocument) -> Iterator[OutlineEntry]:
             yield OutlineEntry(title.strip(), index + 1, bookmark.level + 1)
 
 
-def _find_metadata(front: Page, declared: dict[str, str], name: str) -> Metadata:
-    doi, arxiv_id = find_identifiers(front)
+def _find_metadata(front: Front, declared: dict[str, str], name: str) -> Metadata:
+    doi, arxiv_id = find_identifiers(front.page)
     return Metadata(
         title=find_title(declared.get("Title"), front, name),
         authors=find_authors(declared.get("Author"), front),
-        year=find_year(front),
+        year=find_year(front.page),
         doi=doi,
         arxiv_id=arxiv_id,
     )

@@ -191,14 +191,29 @@ class _RegionFinder:
         here = self._lines[index]
         if _CAPTION.match(here.text.strip()):
             return False
-        if _beside(last, here) and here.line.left >= last.line.right - 1:
+        row = self._row_at_end(caption)
+        if any(_is_right_of(here, self._lines[before]) for before in row):
             return True  # a symbol, or another font, in the same line
-        if not self._follows(caption[-1], index) or _width(last) < 0.8 * _width(here):
+        if not any(self._follows(before, index) for before in row):
             return False
-        indented = here.line.left > last.line.left + here.line.font_size
+        left = min(self._lines[before].line.left for before in row)
+        right = max(self._lines[before].line.right for before in row)
+        if right - left < 0.8 * _width(here):
+            return False
+        indented = here.line.left > left + here.line.font_size
         if last.text.rstrip().endswith(".") and indented:
             return False
-        return abs(here.line.left - last.line.left) < _HANGING * here.line.font_size or _same_middle(last, here)
+        same_middle = abs(left + right - here.line.left - here.line.right) < 2 * here.line.font_size
+        return abs(here.line.left - left) < _HANGING * here.line.font_size or same_middle
+
+    def _row_at_end(self, caption: Sequence[int]) -> list[int]:
+        """The caption's last row; a formula cuts what is one row into several lines."""
+        row = [caption[-1]]
+        for index in reversed(caption[:-1]):
+            if not _beside(self._lines[index], self._lines[row[-1]]):
+                break
+            row.append(index)
+        return row
 
     # --- figures and tables ---
 
@@ -301,11 +316,6 @@ def _same_size(first: PlacedLine, second: PlacedLine) -> bool:
     return abs(first.line.font_size - second.line.font_size) <= _SAME_SIZE * second.line.font_size
 
 
-def _same_middle(first: PlacedLine, second: PlacedLine) -> bool:
-    middles = [placed.line.left + placed.line.right for placed in (first, second)]
-    return abs(middles[0] - middles[1]) < 2 * second.line.font_size
-
-
 def _overlap(first: PlacedLine, second: PlacedLine) -> bool:
     return first.line.left < second.line.right and second.line.left < first.line.right
 
@@ -313,3 +323,7 @@ def _overlap(first: PlacedLine, second: PlacedLine) -> bool:
 def _beside(first: PlacedLine, second: PlacedLine) -> bool:
     common = min(first.line.top, second.line.top) - max(first.line.bottom, second.line.bottom)
     return common > 0.3 * min(first.line.top - first.line.bottom, second.line.top - second.line.bottom)
+
+
+def _is_right_of(placed: PlacedLine, other: PlacedLine) -> bool:
+    return _beside(placed, other) and placed.line.left >= other.line.right - 1

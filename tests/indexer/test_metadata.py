@@ -68,6 +68,12 @@ def test_real_titles_come_without_gaps_in_their_words(shared_data: Path, name: s
         ([["Ada Lovelace", "Charles Babbage"]], ("Ada Lovelace", "Charles Babbage")),
         ([["Ada Lovelace"], ["ada@example.org"], ["Charles Babbage"], ["Bell Laboratories"]], None),
         ([["Ada Lovelace"], ["Palo Alto"]], ("Ada Lovelace",)),
+        ([["Ada Lovelace, University of Tests, London"]], ("Ada Lovelace",)),
+        ([["Lovelace, Ada; Babbage, Charles"]], None),
+        ([["A.K.Lovelace, and C.Babbage"]], ("A.K. Lovelace", "C. Babbage")),
+        ([["Ada Lovelace <ada@example.org>"], ["Charles Babbage <c@example.org>"], ["The Engine Project"]], None),
+        ([["Gr\u00b4egory Franc\u00b8ois and Ada Lovelace''"]], ("Grégory François", "Ada Lovelace")),
+        ([["Notes on Engines, University of Tests"]], ()),
         ([["Ada Lovelace Charles Babbage"]], ()),
         ([["University of Tests"], ["Ada Lovelace"]], ()),
         ([["A subtitle of the paper"]], ()),
@@ -80,6 +86,32 @@ def test_authors_are_taken_from_below_the_title_if_they_are_surely_names(
 ) -> None:
     expected = ("Ada Lovelace", "Charles Babbage") if authors is None else authors
     assert metadata_of(tmp_path, [TITLE, *below_title(*rows)]).authors == expected
+
+
+def raised(text: str, x: float, y: float, size: float) -> Text:
+    return Text(text, x=x, y=y + 0.35 * size, size=0.6 * size)
+
+
+def test_a_raised_mark_is_no_part_of_a_title_or_a_name(tmp_path: Path) -> None:
+    title = [Text("Hints for Computer System Design", size=18), raised("1", x=356, y=720, size=18)]
+    names = [Text("Ada Lovelace", y=690, size=11), raised("W", x=137, y=690, size=11)]
+    names += [Text(", Charles Babbage", x=144, y=690, size=11), raised("i$", x=232, y=690, size=11)]
+    metadata = metadata_of(tmp_path, [*title, *names])
+    assert metadata.title == "Hints for Computer System Design"
+    assert metadata.authors == ("Ada Lovelace", "Charles Babbage")
+
+
+def test_a_raised_letter_and_an_exponent_are_parts_of_a_title(tmp_path: Path) -> None:
+    power = metadata_of(tmp_path, [TITLE, raised("n", x=241, y=720, size=18)]).title
+    assert power == "The Bending of Light n"
+    exponent = [Text("Masses as in mc", size=18), raised("2", x=208, y=720, size=18)]
+    assert metadata_of(tmp_path, exponent).title == "Masses as in mc 2"
+
+
+def test_authors_below_a_title_in_one_column_do_not_come_from_the_other(tmp_path: Path) -> None:
+    other = lines_down(["computer can only request", "one message at a time", "for this is not trivial"], x=330, y=727)
+    left = [Text("Ada Lovelace", y=697), Text("University of Tests", y=684)]
+    assert metadata_of(tmp_path, [TITLE, *left, *other]).authors == ("Ada Lovelace",)
 
 
 # --- year and identifiers ---

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,26 @@ def test_a_sentence_goes_on_over_a_table_on_the_next_page(tmp_path: Path) -> Non
     assert WHOLE in texts(chunks, ChunkKind.BODY)
     assert texts(chunks, ChunkKind.CAPTION).endswith("over ten runs of the whole benchmark.")
     assert texts(chunks, ChunkKind.TABLE) == "system median p95 ours 3 7 theirs 4 9"
+
+
+def test_a_caption_goes_on_below_a_row_that_a_formula_cuts_into_pieces(tmp_path: Path) -> None:
+    figure = labels(["Document 1", "Document 2", "BOS", "The Sun"], 720, x=LEFT)
+    row = [
+        Text("Figure 2: The posterior p(z", x=LEFT, y=680),
+        Text("i", x=199, y=677, size=6),
+        Text("| x, y", x=203, y=680),
+        Text("i", x=229, y=677, size=6),
+        Text(") for each token generated for the input Hem-", x=233, y=680),
+    ]
+    tail = lines_down(["ingway, with five documents. The posterior is high for the first of all those documents, and"])
+    tail += lines_down(["lower for the second."], y=706)
+    caption = [*row, *(replace(line, y=line.y - 54) for line in tail)]
+    body = lines_down([f"{sentence} {sentence.lower()}" for sentence in BODY], y=600)
+    chunks = read(tmp_path, [[*figure, *caption, *body]])
+    assert texts(chunks, ChunkKind.CAPTION).startswith("Figure 2: The posterior p(z")
+    assert "input Hemingway, with" in texts(chunks, ChunkKind.CAPTION)
+    assert texts(chunks, ChunkKind.CAPTION).endswith("lower for the second.")
+    assert texts(chunks, ChunkKind.BODY).startswith("The client waits")
 
 
 @pytest.mark.parametrize(
