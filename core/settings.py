@@ -37,6 +37,7 @@ VARIABLES = (
     ),
     Variable("WHETSTONE_READ_SECONDS", "60", "the longest time one PDF may take to be read"),
     Variable("WHETSTONE_READ_MEGABYTES", "1500", "the most memory the reading of one PDF may take"),
+    Variable("WHETSTONE_OCR", "on", "whether the text of pages that are pictures is recognised: on or off"),
     Variable("WHETSTONE_UPLOAD_MEGABYTES", "200", "the largest file the page takes"),
 )
 
@@ -51,6 +52,7 @@ class Settings:
     read_seconds: int
     read_megabytes: int
     upload_megabytes: int
+    ocr: bool = True
 
     @property
     def database(self) -> Path:
@@ -112,6 +114,7 @@ def load_settings(**overrides: str | int | Path | None) -> Settings:
         read_seconds=_whole_number("WHETSTONE_READ_SECONDS", values["read_seconds"], 1, 3600),
         read_megabytes=_whole_number("WHETSTONE_READ_MEGABYTES", values["read_megabytes"], 256, 1_000_000),
         upload_megabytes=_whole_number("WHETSTONE_UPLOAD_MEGABYTES", values["upload_megabytes"], 1, 100_000),
+        ocr=_switch("WHETSTONE_OCR", values["ocr"]),
     )
 
 
@@ -130,3 +133,9 @@ def _whole_number(name: str, value: str, least: int, most: int) -> int:
     if not least <= number <= most:
         raise SettingsError(f"{name} is '{value}'; it must be a whole number from {least} to {most}.")
     return number
+
+
+def _switch(name: str, value: str) -> bool:
+    if value not in ("on", "off"):
+        raise SettingsError(f"{name} is '{value}'; it must be on or off.")
+    return value == "on"

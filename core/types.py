@@ -35,14 +35,51 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle on a page picture, as shares of its width and height, from the top left."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word recognised on a page's picture: `text[start:end]`, and where it stands there."""
+
+    start: int
+    end: int
+    box: Box
+
+
+class PageSource(StrEnum):
+    """Where a page's text comes from: its text layer, or recognition; empty has none, failed could not be read."""
+
+    TEXT = "text"
+    OCR = "ocr"
+    EMPTY = "empty"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """One page as read. `text[i]` is PDFium's character `i`, so an offset is also a glyph index."""
+    """One page as read.
+
+    Of a text layer, `text[i]` is PDFium's character `i`, so an offset is also a glyph index; a recognised page has
+    `words` in place of glyphs. `reason` tells why a page is empty or failed; `needs_ocr` is set where its picture
+    shows what its text layer does not tell.
+    """
 
     number: int
     text: str
     width: float
     height: float
     lines: tuple[Line, ...] = ()
+    source: PageSource = PageSource.TEXT
+    reason: str | None = None
+    needs_ocr: bool = False
+    words: tuple[Word, ...] = ()
 
     def text_of(self, line: Line) -> str:
         return self.text[line.start : line.end]
@@ -73,16 +110,6 @@ class PaperText:
     pages: tuple[Page, ...]
     outline: tuple[OutlineEntry, ...]
     metadata: Metadata
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle on a page picture, as shares of its width and height, from the top left."""
-
-    left: float
-    top: float
-    width: float
-    height: float
 
 
 # --- chunks ------------------------------------------------------------------------------------
@@ -165,6 +192,8 @@ UNFINISHED = (DocumentState.QUEUED, DocumentState.READING, DocumentState.EMBEDDI
 
 @dataclass(frozen=True, slots=True)
 class Document:
+    """A paper of the library; of its `pages`, some are `recognised` on their pictures, some `without_text`."""
+
     id: int
     sha256: str
     names: tuple[str, ...]
@@ -172,6 +201,8 @@ class Document:
     authors: tuple[str, ...]
     year: int | None
     pages: int
+    recognised: int
+    without_text: int
     chunks: int
     state: DocumentState
     reason: str | None

@@ -1,4 +1,4 @@
-"""`python -m indexer`: add papers to the library, list them, remove them."""
+"""`python -m indexer`: add papers to the library, list them, tell how they were read, remove them."""
 
 import argparse
 import sys
@@ -16,7 +16,9 @@ from storage.database import open_database
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m indexer", description="Add papers, list them, remove them.")
+    parser = argparse.ArgumentParser(
+        prog="python -m indexer", description="Add papers, list them, tell how they were read, remove them."
+    )
     add_home_argument(parser)
     commands = parser.add_subparsers(dest="command", required=True)
 
@@ -25,7 +27,9 @@ def build_parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("list", help="show the papers of the library")
     remove = commands.add_parser("remove", help="remove papers, with the judgements on them")
     remove.add_argument("ids", nargs="+", type=whole_id, metavar="ID")
-    for command in (add, listing, remove):
+    report = commands.add_parser("report", help="show how each page of a paper was read")
+    report.add_argument("id", type=whole_id, metavar="ID")
+    for command in (add, listing, remove, report):
         add_home_argument(command)
         command.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
@@ -33,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> int:
     settings = settings_from(args)
-    return {"add": add, "list": list_papers, "remove": remove}[args.command](settings, args)
+    return {"add": add, "list": list_papers, "remove": remove, "report": report}[args.command](settings, args)
 
 
 def add(settings: Settings, args: argparse.Namespace) -> int:
@@ -87,6 +91,27 @@ def remove(settings: Settings, args: argparse.Namespace) -> int:
     return DONE
 
 
+def report(settings: Settings, args: argparse.Namespace) -> int:
+    from indexer.encoder import load_version
+    from indexer.report import make_report
+    from indexer.start import ensure_active_model
+
+    encoder = load_version(ensure_active_model(settings).version, settings.home)
+    with open_database(settings.database) as db:
+        found = make_report(db, args.id, encoder.count_tokens, encoder.passage_tokens)
+    if args.json:
+        print_json(asdict(found) | {"document": _as_json(found.document)})
+        return DONE
+    print(f"{found.document.title}: {count(len(found.pages), 'page')}, {count(found.document.chunks, 'passage')}")
+    if found.document.reason:
+        print(found.document.reason)
+    for page in found.pages:
+        said = "; ".join([*([page.reason] if page.reason else []), *page.problems])
+        print(f"{page.number:>5}  {page.source:<6}  {page.characters:>6} characters{'  ' if said else ''}{said}")
+    print(f"{count(found.tokens_past_window, 'token')} of its passages are past the window of the model in use.")
+    return DONE
+
+
 def _add_files(settings: Settings, paths: Sequence[Path]) -> tuple[list[Document], set[int], int]:
     """The documents of all files that could be copied, each once; which were there already; how many could not be."""
     from indexer.ingest import add_file
@@ -135,7 +160,9 @@ def _wait_until_finished(settings: Settings, document_ids: Sequence[int]) -> Non
 
 
 def _as_json(document: Document) -> dict[str, object]:
-    return asdict(document)
+    values = asdict(document)
+    # How its pages were read is for the report.
+    return {name: value for name, value in values.items() if name not in ("recognised", "without_text")}
 
 
 if __name__ == "__main__":

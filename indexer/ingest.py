@@ -12,12 +12,14 @@ from typing import IO, BinaryIO
 
 from sqlite_utils import Database
 
-from core.errors import ReadError
+from core.errors import Cancelled, ReadError
 from core.files import remove_stale
 from core.settings import Settings
-from core.types import Document, DocumentState, ModelVersion
+from core.types import Document, DocumentState, ModelVersion, PaperText
 from indexer.chunking import ChunkingSettings, chunk_pages
 from indexer.encoder import Encoder
+from indexer.ocr import complete_paper, recognise_pages
+from indexer.pdf import require_text
 from indexer.reader import ReadLimits, read_paper_isolated
 from storage import library, models, vectors
 from storage.database import open_database, transaction
@@ -35,6 +37,7 @@ _COPYING = "copying-"
 # No copy takes as long as this without writing.
 _COPY_SECONDS = 3600
 _NAME_CHARACTERS = 200
+_RECOGNISING = ", recognising page "
 
 
 def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[Document, bool]:
@@ -190,7 +193,7 @@ class _IngestRun:
         limits = ReadLimits(seconds=self._settings.read_seconds, megabytes=self._settings.read_megabytes)
         with open_database(self._settings.database) as db:
             try:
-                paper = read_paper_isolated(self._settings.original(document.sha256), limits, name=document.names[0])
+                paper = self._read_paper(document, limits)
             except ReadError as error:
                 library.set_document_state(db, document.id, DocumentState.FAILED, str(error))
                 return False
@@ -200,6 +203,23 @@ class _IngestRun:
             )
             self._to_embed += len(chunks)
             return library.store_reading(db, document.id, paper.metadata, paper.pages, chunks)
+
+    def _read_paper(self, document: Document, limits: ReadLimits) -> PaperText:
+        """What the file says, and its pictures where that is needed. Raises ReadError where neither tells anything."""
+        path, name = self._settings.original(document.sha256), document.names[0]
+        paper = read_paper_isolated(path, limits, name=name)
+        pictures = [page for page in paper.pages if page.needs_ocr]
+        if pictures and self._settings.ocr:
+            paper = complete_paper(paper, recognise_pages(path, pictures, limits, self._tell_recognised), name)
+        require_text(paper.pages, name)
+        return paper
+
+    def _tell_recognised(self, done: int, total: int) -> None:
+        name = self._reading.split(_RECOGNISING)[0]
+        self._reading = f"{name}{_RECOGNISING}{min(done + 1, total)} of {total}"
+        if self._stop_reading.is_set():
+            raise Cancelled("The reading was stopped.")
+        self._tell()
 
     # --- in the embedding thread ---
 

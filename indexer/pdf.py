@@ -9,7 +9,8 @@ import logging
 import math
 import re
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -18,11 +19,12 @@ from statistics import median
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
+from PIL.Image import Image
 
 from core.errors import ReadError
-from core.types import Box, Line, Metadata, OutlineEntry, Page, PaperText
+from core.types import Box, Line, Metadata, OutlineEntry, Page, PageSource, PaperText
 from indexer.metadata import Front, find_authors, find_identifiers, find_title, find_year
-from indexer.quality import has_usable_text
+from indexer.quality import has_usable_text, page_quality
 
 logger = logging.getLogger(__name__)
 
@@ -58,17 +60,29 @@ def read_paper(path: Path, name: str | None = None) -> PaperText:
     with _PDFIUM, _open(path, name) as document:
         pages = tuple(_read_page(document, number) for number in range(1, len(document) + 1))
         front = _read_front(document, pages[0]) if pages[0].lines else Front(pages[0])
+        if pages[0].needs_ocr:
+            front = Front(replace(pages[0], text="", lines=()))
         outline = tuple(_read_outline(document))
         declared = document.get_metadata_dict()
+    return PaperText(pages, outline, find_metadata(front, declared, name))
+
+
+def require_text(pages: Sequence[Page], name: str) -> None:
+    """Raise ReadError, in one sentence that names `name`, where nothing of the pages can be read."""
+    cure = "Add a better scan, or one with a text layer."
+    if any(page.needs_ocr for page in pages):
+        cure = "Set WHETSTONE_OCR to on, so that the text of its pictures is recognised, then retry it."
     if not any(page.text.strip() for page in pages):
         of_pages = "its only page" if len(pages) == 1 else f"any of its {len(pages)} pages"
-        raise ReadError(f"'{name}' has no text layer on {of_pages}. Run OCR on it first.")
+        raise ReadError(f"'{name}' has no text on {of_pages}{_why(pages)}. {cure}")
     if not has_usable_text(pages):
-        raise ReadError(
-            f"The text layer of '{name}' is unreadable, because its fonts give codes in place of letters, so its pages "
-            "need OCR. Run OCR on it first, with the text layer replaced."
-        )
-    return PaperText(pages, outline, _find_metadata(front, declared, name))
+        raise ReadError(f"The text of '{name}' is unreadable{_why(pages)}. {cure}")
+
+
+def _why(pages: Sequence[Page]) -> str:
+    """The commonest reason, where there is one."""
+    reasons = Counter(page.reason for page in pages if page.reason)
+    return f": {reasons.most_common(1)[0][0]}" if reasons else ""
 
 
 def count_pages(path: Path) -> int:
@@ -91,6 +105,15 @@ def render_page(path: Path, number: int, width_px: int) -> bytes:
     target = io.BytesIO()
     picture.save(target, "JPEG", quality=_JPEG_QUALITY)
     return target.getvalue()
+
+
+def render_picture(path: Path, number: int, scale: float, most_pixels: int) -> tuple[Image, float, float]:
+    """A page's picture in colour, of at most so many pixels, and its size in points."""
+    with _PDFIUM, _open(path, path.name) as document:
+        page = _get_page(document, number, path.name)
+        width, height = page.get_size()
+        scale = min(scale, math.sqrt(most_pixels / (width * height)))
+        return page.render(scale=scale).to_pil().convert("RGB"), width, height
 
 
 def passage_boxes(path: Path, number: int, start: int, end: int) -> list[Box]:
@@ -153,12 +176,25 @@ def _read_page(document: pdfium.PdfDocument, number: int) -> Page:
         text_page = page.get_textpage()
     except pdfium.PdfiumError as error:
         logger.warning("page %d: %s", number, error)
-        return Page(number, "", 0.0, 0.0)
+        return Page(number, "", 0.0, 0.0, source=PageSource.FAILED, reason="the page is broken")
     text = _read_text(text_page)
     lines = tuple(_read_line(text_page, text, start, end) for start, end in _line_ranges(text))
+    drawn = bool(text.strip()) or pdfium_c.FPDFPage_CountObjects(page) > 0
     text_page.close()
     page.close()
-    return Page(number, text, width, height, lines)
+    return _judge_text(Page(number, text, width, height, lines), drawn)
+
+
+def _judge_text(page: Page, drawn: bool) -> Page:
+    """The page with its source, and whether its picture may show more than its text layer tells."""
+    if not drawn:
+        return replace(page, source=PageSource.EMPTY, reason="the page is blank")
+    if not page.text.strip():
+        return replace(page, source=PageSource.EMPTY, reason="it is a picture without a text layer", needs_ocr=True)
+    if not page_quality(page).usable:
+        reason = "its fonts give codes in place of letters"
+        return replace(page, source=PageSource.FAILED, reason=reason, needs_ocr=True)
+    return page
 
 
 def _read_front(document: pdfium.PdfDocument, page: Page) -> Front:
@@ -312,7 +348,8 @@ def _read_outline(document: pdfium.PdfDocument) -> Iterator[OutlineEntry]:
             yield OutlineEntry(title.strip(), index + 1, bookmark.level + 1)
 
 
-def _find_metadata(front: Front, declared: dict[str, str], name: str) -> Metadata:
+def find_metadata(front: Front, declared: dict[str, str], name: str) -> Metadata:
+    """Title, authors, year and identifiers by what the file declares and by its first page."""
     doi, arxiv_id = find_identifiers(front.page)
     return Metadata(
         title=find_title(declared.get("Title"), front, name),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ReadError
-from core.types import Line, Metadata, OutlineEntry, Page, PaperText
+from core.types import Line, Metadata, OutlineEntry, Page, PageSource, PaperText
 from indexer.pdf import read_paper
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -52,7 +52,7 @@ def read_paper_isolated(path: Path, limits: ReadLimits, name: str | None = None)
 
 def main(path: str, name: str, megabytes: str, seconds: str) -> int:
     """In the child: the paper as JSON on stdout, or one sentence and its own exit code."""
-    _limit_memory(int(megabytes))
+    limit_memory(int(megabytes))
     if hasattr(signal, "alarm"):
         # For the case that the parent, which measures the time, is gone.
         signal.alarm(int(seconds) + 2)
@@ -67,7 +67,8 @@ def main(path: str, name: str, megabytes: str, seconds: str) -> int:
     return 0
 
 
-def _limit_memory(megabytes: int) -> None:
+def limit_memory(megabytes: int) -> None:
+    """Let this process have so much address space and no more."""
     if sys.platform == "win32":
         return  # it has no such limit; the one on time still holds
     import resource
@@ -78,10 +79,15 @@ def _limit_memory(megabytes: int) -> None:
 
 
 def _from_json(value: dict[str, Any]) -> PaperText:
-    pages = tuple(Page(**page | {"lines": tuple(Line(**line) for line in page["lines"])}) for page in value["pages"])
+    pages = tuple(_page_from_json(page) for page in value["pages"])
     outline = tuple(OutlineEntry(**entry) for entry in value["outline"])
     metadata = value["metadata"] | {"authors": tuple(value["metadata"]["authors"])}
     return PaperText(pages, outline, Metadata(**metadata))
+
+
+def _page_from_json(value: dict[str, Any]) -> Page:
+    lines = tuple(Line(**line) for line in value["lines"])
+    return Page(**value | {"lines": lines, "source": PageSource(value["source"]), "words": ()})
 
 
 if __name__ == "__main__":

@@ -9,14 +9,17 @@ from sqlite_utils import Database
 from core.errors import NotFoundError
 from core.types import (
     UNFINISHED,
+    Box,
     Chunk,
     ChunkKind,
     Document,
     DocumentState,
     Metadata,
     Page,
+    PageSource,
     Span,
     StoredChunk,
+    Word,
     content_hash,
 )
 from storage.database import now, transaction
@@ -26,6 +29,8 @@ _DOCUMENTS = """
         (SELECT json_group_array(name) FROM (
             SELECT name FROM document_names WHERE document_id = d.id ORDER BY rowid)) AS names,
         (SELECT count(*) FROM pages WHERE document_id = d.id) AS pages,
+        (SELECT count(*) FROM pages WHERE document_id = d.id AND source = 'ocr') AS recognised,
+        (SELECT count(*) FROM pages WHERE document_id = d.id AND source IN ('empty', 'failed')) AS without_text,
         (SELECT count(*) FROM chunks WHERE document_id = d.id) AS chunks
     FROM documents d
 """
@@ -125,8 +130,23 @@ def store_reading(
         db.conn.execute("DELETE FROM chunks WHERE document_id = ?", [document_id])
         db.conn.execute("DELETE FROM pages WHERE document_id = ?", [document_id])
         db.conn.executemany(
-            "INSERT INTO pages (document_id, number, text, width, height) VALUES (?, ?, ?, ?, ?)",
-            [(document_id, page.number, page.text, page.width, page.height) for page in pages],
+            """
+            INSERT INTO pages (document_id, number, text, width, height, source, reason, words)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                (
+                    document_id,
+                    page.number,
+                    page.text,
+                    page.width,
+                    page.height,
+                    page.source,
+                    page.reason,
+                    _words_json(page.words),
+                )
+                for page in pages
+            ],
         )
         db.conn.executemany(
             "INSERT INTO chunks (document_id, text, spans, section, kind, content_hash) VALUES (?, ?, ?, ?, ?, ?)",
@@ -203,6 +223,32 @@ def page_size(db: Database, document_id: int, number: int) -> tuple[float, float
     return row[0], row[1]
 
 
+def words_of_page(db: Database, document_id: int, number: int) -> tuple[Word, ...]:
+    """The words of a recognised page and their places; none of another."""
+    row = db.conn.execute(
+        "SELECT words FROM pages WHERE document_id = ? AND number = ?", [document_id, number]
+    ).fetchone()
+    if row is None or row[0] is None:
+        return ()
+    return tuple(Word(start, end, Box(*box)) for start, end, *box in json.loads(row[0]))
+
+
+def pages_of_document(db: Database, document_id: int) -> list[Page]:
+    """The document's pages as they were read, in order, without the places of their lines and words."""
+    rows = db.query("SELECT * FROM pages WHERE document_id = ? ORDER BY number", [document_id])
+    return [
+        Page(
+            row["number"],
+            row["text"],
+            row["width"],
+            row["height"],
+            source=PageSource(row["source"]),
+            reason=row["reason"],
+        )
+        for row in rows
+    ]
+
+
 def count_searchable(db: Database) -> int:
     """How many documents are found in full: those of which no vector is missing."""
     return db["documents"].count_where("state = ?", [DocumentState.READY])
@@ -210,6 +256,16 @@ def count_searchable(db: Database) -> int:
 
 def count_chunks(db: Database) -> int:
     return db["chunks"].count
+
+
+def _words_json(words: Sequence[Word]) -> str | None:
+    if not words:
+        return None
+    places = ((word.box.left, word.box.top, word.box.width, word.box.height) for word in words)
+    rows = [
+        [word.start, word.end, *(round(share, 4) for share in place)] for word, place in zip(words, places, strict=True)
+    ]
+    return json.dumps(rows, separators=(",", ":"))
 
 
 def _spans_json(spans: Sequence[Span]) -> str:
@@ -242,6 +298,8 @@ def _document(row: dict[str, Any]) -> Document:
         authors=tuple(json.loads(row["authors"])),
         year=row["year"],
         pages=row["pages"],
+        recognised=row["recognised"],
+        without_text=row["without_text"],
         chunks=row["chunks"],
         state=DocumentState(row["state"]),
         reason=row["reason"],

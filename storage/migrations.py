@@ -159,6 +159,14 @@ def m007_kinds_of_chunks(db: Database) -> None:
     db.conn.execute("ALTER TABLE chunks ADD COLUMN kind TEXT NOT NULL DEFAULT 'body'")
 
 
+@migrations()
+def m008_how_pages_were_read(db: Database) -> None:
+    db.conn.execute("ALTER TABLE pages ADD COLUMN source TEXT NOT NULL DEFAULT 'text'")
+    db.conn.execute("ALTER TABLE pages ADD COLUMN reason TEXT")
+    # Of recognised pages only: [start, end, left, top, width, height] of each word.
+    db.conn.execute("ALTER TABLE pages ADD COLUMN words TEXT")
+
+
 def _execute_all(db: Database, script: str) -> None:
     """Run the statements inside the migration's transaction, which `executescript` would commit."""
     statement = ""

@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pypdf
+import pypdfium2 as pdfium
 
 WIDTH, HEIGHT = 612, 792
 LEFT, TOP = 72, 720
@@ -22,6 +23,7 @@ class Text:
     size: float = 10
     bold: bool = False
     upright: bool = False
+    invisible: bool = False
 
 
 def make_pdf(pages: Sequence[Sequence[Text]], info: dict[str, str] | None = None, page_attributes: str = "") -> bytes:
@@ -87,6 +89,32 @@ def with_outline(pdf: bytes, entries: Sequence[tuple[str, int]]) -> bytes:
     return target.getvalue()
 
 
+def scan(pdf: bytes, text_layer: bytes | None = None, dots: int = 150) -> bytes:
+    """The PDF's pages as pictures, under the (invisible) text of another PDF where one is given."""
+    with pdfium.PdfDocument(pdf) as document:
+        pictures = [page.render(scale=dots / 72).to_pil().convert("L") for page in document]
+    target = BytesIO()
+    pictures[0].save(target, "PDF", save_all=True, append_images=pictures[1:], resolution=dots)
+    if text_layer is None:
+        return target.getvalue()
+    writer = pypdf.PdfWriter(clone_from=BytesIO(target.getvalue()))
+    for page, layer in zip(writer.pages, pypdf.PdfReader(BytesIO(text_layer)).pages, strict=True):
+        page.merge_page(layer)
+    target = BytesIO()
+    writer.write(target)
+    return target.getvalue()
+
+
+def join(*pdfs: bytes) -> bytes:
+    """One PDF with the pages of all."""
+    writer = pypdf.PdfWriter()
+    for pdf in pdfs:
+        writer.append(BytesIO(pdf))
+    target = BytesIO()
+    writer.write(target)
+    return target.getvalue()
+
+
 def write(folder: Path, name: str, content: bytes) -> Path:
     path = folder / name
     path.write_bytes(content)
@@ -96,7 +124,8 @@ def write(folder: Path, name: str, content: bytes) -> Path:
 def _show(line: Text) -> str:
     font = "F2" if line.bold else "F1"
     turn = "0 1 -1 0" if line.upright else "1 0 0 1"
-    return f"BT /{font} {line.size} Tf {turn} {line.x} {line.y} Tm ({_escape(line.text)}) Tj ET"
+    mode = " 3 Tr" if line.invisible else ""
+    return f"BT /{font} {line.size} Tf{mode} {turn} {line.x} {line.y} Tm ({_escape(line.text)}) Tj ET"
 
 
 def _escape(text: str) -> str:

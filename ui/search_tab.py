@@ -10,6 +10,7 @@ from sqlite_utils import Database
 
 from core.errors import NotFoundError
 from core.types import Box, Document, DocumentState, SearchResult, StoredChunk
+from indexer.ocr import boxes_of_words
 from indexer.pdf import passage_boxes
 from search.searcher import SearchRequest
 from storage import judgements, library
@@ -236,7 +237,7 @@ def render_page_view(
     chunk = library.get_chunk(db, chunk_id)
     document = library.get_document(db, chunk.document_id)
     number = min(max(page or chunk.page, 1), document.pages)
-    boxes = _boxes_on_page(services, document, chunk, number)
+    boxes = _boxes_on_page(services, db, document, chunk, number)
     width, height = library.page_size(db, document.id, number)
     return render(
         "page_view.html",
@@ -254,9 +255,12 @@ def render_page_view(
     )
 
 
-def _boxes_on_page(services: Services, document: Document, chunk: StoredChunk, page: int) -> list[Box]:
+def _boxes_on_page(services: Services, db: Database, document: Document, chunk: StoredChunk, page: int) -> list[Box]:
+    spans = [span for span in chunk.spans if span.page == page]
+    if words := library.words_of_page(db, document.id, page):
+        return [box for span in spans for box in boxes_of_words(words, span.start, span.end)]
     path = services.settings.original(document.sha256)
-    return [box for span in chunk.spans if span.page == page for box in passage_boxes(path, page, span.start, span.end)]
+    return [box for span in spans for box in passage_boxes(path, page, span.start, span.end)]
 
 
 def _page_note(chunk: StoredChunk, page: int, boxes: Sequence[Box]) -> str:

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from core.errors import ReadError
-from indexer.pdf import passage_boxes, read_paper, render_page
+from core.types import PageSource
+from indexer.pdf import passage_boxes, read_paper, render_page, require_text
 from tests.papers import Text, encrypt, lines_down, make_paper, make_pdf, with_outline, write
 
 SENTENCES = ["Gravity bends the path of light.", "A photon has no mass."]
@@ -82,19 +83,19 @@ def test_a_pdf_with_an_owner_password_only_is_read(tmp_path: Path) -> None:
         (b"<html>Please log in</html>", "'a.pdf' is not a PDF"),
         (b"", "'a.pdf' is empty"),
         (make_pdf([]), "'a.pdf' has no pages|is broken"),
-        (make_pdf([[], []]), "'a.pdf' has no text layer on any of its 2 pages"),
+        (make_pdf([[], []]), "'a.pdf' has no text on any of its 2 pages: the page is blank. Add a better scan"),
         (b"%PDF-1.7\nnothing that follows is a PDF", "'a.pdf' is broken"),
     ],
 )
 def test_what_can_not_be_read_is_one_sentence_with_a_cure(tmp_path: Path, content: bytes, message: str) -> None:
     with pytest.raises(ReadError, match=message) as caught:
-        read_paper(write(tmp_path, "a.pdf", content))
+        require_text(read_paper(write(tmp_path, "a.pdf", content)).pages, "a.pdf")
     assert "\n" not in str(caught.value)
 
 
 def test_one_empty_page_does_not_drop_the_document(tmp_path: Path) -> None:
     paper = read_paper(write(tmp_path, "a.pdf", make_pdf([lines_down(SENTENCES), [], lines_down(SENTENCES)])))
-    assert [bool(page.text.strip()) for page in paper.pages] == [True, False, True]
+    assert [page.source for page in paper.pages] == [PageSource.TEXT, PageSource.EMPTY, PageSource.TEXT]
 
 
 def test_a_page_that_is_not_there_is_named(tmp_path: Path) -> None:

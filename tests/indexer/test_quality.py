@@ -5,7 +5,7 @@ import pytest
 from core.errors import ReadError
 from core.types import Line, Page
 from indexer.chunking import ChunkingSettings, chunk_pages
-from indexer.pdf import read_paper
+from indexer.pdf import read_paper, require_text
 from indexer.quality import has_usable_text, page_quality
 from tests.papers import Text, lines_down, make_paper, make_pdf, write
 
@@ -77,8 +77,8 @@ def test_a_figure_of_glyph_codes_is_left_out_and_the_prose_around_it_is_kept(tmp
 def test_a_document_of_glyph_codes_fails_with_a_sentence_that_asks_for_ocr(tmp_path: Path) -> None:
     readable_label = Text("Figure 7: The console", y=100)
     path = write(tmp_path, "soup.pdf", make_pdf([[*lines_down(OWN_ENCODING * 15), readable_label]] * 2))
-    with pytest.raises(ReadError, match=r"The text layer of 'soup.pdf' is unreadable.* its pages need OCR"):
-        read_paper(path)
+    with pytest.raises(ReadError, match=r"'soup.pdf' is unreadable: its fonts give codes .* Set WHETSTONE_OCR to on"):
+        require_text(read_paper(path).pages, path.name)
 
 
 def test_one_page_of_glyph_codes_takes_no_other_page_with_it(tmp_path: Path) -> None:
@@ -96,8 +96,10 @@ def test_an_empty_page_is_not_called_unreadable(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["therac.pdf", "a-response-to-cheriton-and-skeens-criticism"])
 def test_real_papers_with_a_broken_text_layer_ask_for_ocr(shared_data: Path, name: str) -> None:
     (path,) = (shared_data / "pdfs" / "papers").rglob(f"{name}*")
-    with pytest.raises(ReadError, match="need OCR"):
-        read_paper(path)
+    pages = read_paper(path).pages
+    assert sum(page.needs_ocr for page in pages) > 0.8 * len(pages)
+    with pytest.raises(ReadError, match="Set WHETSTONE_OCR to on"):
+        require_text(pages, path.name)
 
 
 def test_of_the_real_papers_nothing_is_left_out_but_figures_of_glyph_codes(shared_data: Path) -> None:

@@ -1,0 +1,276 @@
+"""Recognise the text of pages that are pictures, in a child process: pages in, pages with text, lines and words out.
+
+The engine's memory and time are limited as those of the reader are, page by page: a page that is too much for it fails
+alone, with a reason.
+"""
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from core.types import Box, Line, Metadata, Page, PageSource, PaperText, Word
+from indexer.metadata import Front
+from indexer.pdf import find_metadata, render_picture
+from indexer.reader import ReadLimits, limit_memory
+
+_ROOT = Path(__file__).resolve().parent.parent
+# The engine and its models, beside what reading takes.
+_ENGINE_MEGABYTES = 1500
+# 144 dots an inch: larger pictures were no better on typewritten and printed scans, and slower by their area.
+_SCALE = 2.0
+_MOST_PIXELS = 12_000_000
+# A picture of one grey, but for so much noise, shows nothing.
+_BLANK_DEVIATION = 4.0
+# Lines of a scan differ in height by their letters; only what is so much larger or smaller is set in another size.
+_OTHER_SIZE = (0.7, 1.4)
+_FEWEST_LINES_OF_A_COLUMN = 4
+_MOST_LINES_ACROSS = 0.3
+
+
+def recognise_pages(
+    path: Path, pages: Sequence[Page], limits: ReadLimits, on_page: Callable[[int, int], None]
+) -> dict[int, Page]:
+    """The pages by number, recognised; `limits.seconds` hold for each page. `on_page` hears how many of how many.
+
+    A page in which nothing is found is empty, and one that crashes the engine or takes too long has failed, with the
+    reason. What `on_page` raises ends it.
+    """
+    done: dict[int, Page] = {}
+    waiting = list(pages)
+    while waiting:
+        on_page(len(done), len(pages))
+        with _Child(path, [page.number for page in waiting], limits) as child:
+            while waiting:
+                page = waiting.pop(0)
+                found = child.next_page(limits.seconds)
+                if isinstance(found, str):
+                    done[page.number] = replace(page, source=PageSource.FAILED, reason=found, needs_ocr=False)
+                    break
+                done[page.number] = _page_of(page, found)
+                on_page(len(done), len(pages))
+    return done
+
+
+def complete_paper(paper: PaperText, recognised: Mapping[int, Page], name: str) -> PaperText:
+    """The paper with the recognised pages in their places, and what they tell of it where its file does not."""
+    pages = tuple(recognised.get(page.number, page) for page in paper.pages)
+    if pages[0].source is not PageSource.OCR:
+        return replace(paper, pages=pages)
+    seen, known = find_metadata(Front(pages[0]), {}, name), paper.metadata
+    metadata = Metadata(
+        title=known.title or seen.title,
+        authors=known.authors or seen.authors,
+        year=known.year or seen.year,
+        doi=known.doi or seen.doi,
+        arxiv_id=known.arxiv_id or seen.arxiv_id,
+    )
+    return PaperText(pages, paper.outline, metadata)
+
+
+def boxes_of_words(words: Sequence[Word], start: int, end: int) -> list[Box]:
+    """Where characters `start` to `end` of a recognised page stand on its picture: a box for the words of a line."""
+    boxes: list[Box] = []
+    for word in words:
+        if word.end <= start or word.start >= end:
+            continue
+        if boxes and _on_one_line(boxes[-1], word.box):
+            boxes[-1] = _around(boxes[-1], word.box)
+        else:
+            boxes.append(word.box)
+    return boxes
+
+
+def _on_one_line(one: Box, other: Box) -> bool:
+    overlap = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
+    return other.left >= one.left and overlap > 0.5 * min(one.height, other.height)
+
+
+def _around(one: Box, other: Box) -> Box:
+    left, top = min(one.left, other.left), min(one.top, other.top)
+    right = max(one.left + one.width, other.left + other.width)
+    bottom = max(one.top + one.height, other.top + other.height)
+    return Box(left, top, right - left, bottom - top)
+
+
+class _Child:
+    """The process that recognises pages, and the lines it prints, one a page."""
+
+    def __init__(self, path: Path, numbers: Sequence[int], limits: ReadLimits) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "indexer.ocr",
+            str(path.absolute()),
+            str(limits.megabytes),
+            json.dumps(numbers),
+        ]
+        self._process = subprocess.Popen(
+            command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        self._lines: queue.Queue[bytes] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> "_Child":
+        self._reader.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+
+    def next_page(self, seconds: float) -> dict[str, Any] | str:
+        """What was found on the next page, or why nothing was."""
+        try:
+            line = self._lines.get(timeout=seconds)
+        except queue.Empty:
+            return f"its text was not recognised within {seconds} seconds; raise WHETSTONE_READ_SECONDS to allow more"
+        if not line:
+            return "its picture made the recognition of text crash"
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as output:
+            for line in output:
+                self._lines.put(line)
+        self._lines.put(b"")
+
+
+def _page_of(page: Page, found: dict[str, Any]) -> Page:
+    if not found["text"]:
+        return replace(page, text="", lines=(), source=PageSource.EMPTY, reason=found["reason"], needs_ocr=False)
+    words = tuple(Word(word["start"], word["end"], Box(**word["box"])) for word in found["words"])
+    lines = tuple(Line(**line) for line in found["lines"])
+    return replace(
+        page, text=found["text"], lines=lines, words=words, source=PageSource.OCR, reason=None, needs_ocr=False
+    )
+
+
+Found = tuple[str, Box, Sequence[tuple[str, Box]]]
+"""A line's text, its place, and its words with theirs."""
+
+# --- in the child ------------------------------------------------------------------------------
+
+
+def main(path: str, megabytes: str, numbers: str) -> int:
+    """Print one JSON object a page."""
+    limit_memory(int(megabytes) + _ENGINE_MEGABYTES)
+    for found in _recognise(Path(path), json.loads(numbers)):
+        print(json.dumps(found), flush=True)
+    return 0
+
+
+def _recognise(path: Path, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
+    # Delayed: the process that starts the child needs neither.
+    import numpy as np
+    from rapidocr import RapidOCR
+    from rapidocr.utils.output import RapidOCROutput
+
+    engine = RapidOCR(params={"Global.log_level": "critical"})
+    for number in numbers:
+        picture, width, height = render_picture(path, number, _SCALE, _MOST_PIXELS)
+        pixels = np.asarray(picture)
+        if pixels.std() < _BLANK_DEVIATION:
+            yield {"text": "", "reason": "the page is blank"}
+            continue
+        result = engine(pixels, return_word_box=True)
+        assert isinstance(result, RapidOCROutput)
+        if result.txts is None or result.boxes is None:
+            yield {"text": "", "reason": "no text was found on its picture"}
+            continue
+        shares = (pixels.shape[1], pixels.shape[0])
+        # Its type has optional parts that are there when words are asked for.
+        words_of_lines: Any = result.word_results
+        found: list[Found] = [
+            (text, _box_of(corners, shares), [(str(word[0]), _box_of(word[2], shares)) for word in words])
+            for text, corners, words in zip(result.txts, result.boxes, words_of_lines, strict=True)
+        ]
+        yield lay_out(found, width, height)
+
+
+def _box_of(corners: Any, shares: tuple[int, int]) -> Box:
+    xs = sorted(min(max(float(x) / shares[0], 0.0), 1.0) for x, _ in corners)
+    ys = sorted(min(max(float(y) / shares[1], 0.0), 1.0) for _, y in corners)
+    return Box(xs[0], ys[0], xs[-1] - xs[0], ys[-1] - ys[0])
+
+
+def lay_out(found: Sequence[Found], width: float, height: float) -> dict[str, Any]:
+    """Lines in reading order as a page's text, its lines in points and its words' places."""
+    heights = sorted(box.height for _, box, _ in found)
+    usual = heights[len(heights) // 2]
+    text = ""
+    lines: list[Line] = []
+    words: list[Word] = []
+    for line_text, box, line_words in reading_order(found):
+        start = len(text)
+        text += line_text
+        relative = box.height / usual if usual else 1.0
+        size = (usual if _OTHER_SIZE[0] <= relative <= _OTHER_SIZE[1] else box.height) * height
+        left, top = box.left * width, (1 - box.top) * height
+        right, bottom = left + box.width * width, top - box.height * height
+        lines.append(Line(start, len(text), left, bottom, right, top, font_size=round(size, 2), bold=False))
+        words += _place_words(line_text, start, line_words)
+        text += "\r\n"
+    return {
+        "text": text.removesuffix("\r\n"),
+        "lines": [asdict(one) for one in lines],
+        "words": [asdict(w) for w in words],
+    }
+
+
+def reading_order(found: Sequence[Found]) -> list[Found]:
+    """Top down; where the page has two columns, the left before the right, between what goes across both."""
+    by_top = sorted(found, key=lambda one: one[1].top + one[1].height / 2)
+    gutter = _find_gutter([box for _, box, _ in found])
+    if gutter is None:
+        return by_top
+    ordered: list[Found] = []
+    left: list[Found] = []
+    right: list[Found] = []
+    for one in by_top:
+        if one[1].left + one[1].width <= gutter:
+            left.append(one)
+        elif one[1].left >= gutter:
+            right.append(one)
+        else:
+            ordered += [*left, *right, one]
+            left, right = [], []
+    return [*ordered, *left, *right]
+
+
+def _find_gutter(boxes: Sequence[Box]) -> float | None:
+    """Where, in the middle of the page, fewest lines cross; None where that are many, or a side has few lines."""
+    candidates = [0.35 + 0.01 * step for step in range(31)]
+
+    def crossing(x: float) -> int:
+        return sum(box.left < x < box.left + box.width for box in boxes)
+
+    fewest = min(map(crossing, candidates))
+    best = [x for x in candidates if crossing(x) == fewest]
+    x = best[len(best) // 2]
+    left = sum(box.left + box.width <= x for box in boxes)
+    right = sum(box.left >= x for box in boxes)
+    if min(left, right) < _FEWEST_LINES_OF_A_COLUMN or fewest > _MOST_LINES_ACROSS * len(boxes):
+        return None
+    return x
+
+
+def _place_words(line: str, start: int, words: Sequence[tuple[str, Box]]) -> Iterator[Word]:
+    position = 0
+    for text, box in words:
+        found = line.find(text, position)
+        if text and found >= 0:
+            position = found + len(text)
+            yield Word(start + found, start + position, box)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

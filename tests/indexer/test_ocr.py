@@ -1,0 +1,129 @@
+"""Pages that are pictures: recognised, placed, put in order; what can't be recognised fails alone."""
+
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from core.settings import Settings, load_settings
+from core.types import Box, DocumentState, JobKind, Line, Page, PageSource
+from indexer.ingest import add_file
+from indexer.ocr import boxes_of_words, complete_paper, lay_out, recognise_pages
+from indexer.pdf import passage_boxes, read_paper
+from indexer.reader import ReadLimits
+from indexer.start import ensure_active_model
+from jobs.worker import run_or_wait
+from storage import jobs, library
+from tests.papers import Text, join, lines_down, make_pdf, scan, write
+
+LINES = ["Gravity bends the path of light near a star.", "A photon has no mass and yet it is deflected."]
+LEFT_COLUMN = [f"The left column has its line {word}" for word in ("one", "two", "three", "four", "five", "six")]
+RIGHT_COLUMN = [f"The right column has a line {word}" for word in ("one", "two", "three", "four", "five", "six")]
+LIMITS = ReadLimits()
+
+
+def recognise(path: Path, limits: ReadLimits = LIMITS) -> dict[int, Page]:
+    pages = [page for page in read_paper(path).pages if page.needs_ocr]
+    return recognise_pages(path, pages, limits, lambda done, total: None)
+
+
+@pytest.mark.slow
+def test_a_scan_is_read_and_its_words_stand_where_their_ink_is(tmp_path: Path) -> None:
+    printed = make_pdf([[*lines_down(LINES, y=700), Text("On the Bending of Light", y=740, size=22)]])
+    original, path = write(tmp_path, "a.pdf", printed), write(tmp_path, "scan.pdf", scan(printed))
+    (page,) = recognise(path).values()
+    assert (page.source, page.needs_ocr, page.reason) == (PageSource.OCR, False, None)
+    assert page.text.splitlines() == ["On the Bending of Light", *LINES]
+    start = page.text.index(LINES[1])
+    (box,) = boxes_of_words(page.words, start, start + len(LINES[1]))
+    text = read_paper(original).pages[0].text
+    (true,) = passage_boxes(original, 1, text.index(LINES[1]), text.index(LINES[1]) + len(LINES[1]))
+    assert box.left == pytest.approx(true.left, abs=0.01)
+    assert box.left + box.width == pytest.approx(true.left + true.width, abs=0.01)
+    assert box.top < true.top + true.height / 2 < box.top + box.height
+    paper = complete_paper(read_paper(path), {1: page}, "scan.pdf")
+    assert paper.metadata.title == "On the Bending of Light"
+
+
+@pytest.mark.slow
+def test_of_several_pages_only_those_that_need_it_are_recognised(tmp_path: Path) -> None:
+    soup = make_pdf(
+        [[Text("qYY Hw ?HjYQ~ Hw7 ?!Y qQ~ jHYw !QHw~ 7YQ " * 3, y=700 - 20 * n, invisible=True) for n in range(9)]]
+    )
+    printed = make_pdf([lines_down(LINES)])
+    path = write(
+        tmp_path, "a.pdf", join(printed, scan(printed), make_pdf([[]]), scan(printed, soup), scan(make_pdf([[]])))
+    )
+    paper = read_paper(path)
+    assert [page.needs_ocr for page in paper.pages] == [False, True, False, True, True]
+    pages = complete_paper(paper, recognise(path), "a.pdf").pages
+    sources = [PageSource.TEXT, PageSource.OCR, PageSource.EMPTY, PageSource.OCR, PageSource.EMPTY]
+    assert [page.source for page in pages] == sources
+    assert pages[3].text.splitlines() == LINES
+    assert pages[4].reason == "the page is blank"
+
+
+@pytest.mark.slow
+def test_two_columns_of_a_scan_are_not_read_across(tmp_path: Path) -> None:
+    title = Text("A title that goes across both of the columns of this page", y=740, size=16)
+    page = [title, *lines_down(LEFT_COLUMN, x=60), *lines_down(RIGHT_COLUMN, x=330)]
+    (found,) = recognise(write(tmp_path, "a.pdf", scan(make_pdf([page])))).values()
+    assert found.text.splitlines() == [title.text, *LEFT_COLUMN, *RIGHT_COLUMN]
+
+
+@pytest.mark.slow
+def test_a_page_that_takes_too_long_fails_alone_with_a_reason(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.pdf", scan(make_pdf([lines_down(LINES)] * 2)))
+    pages = recognise(path, ReadLimits(seconds=0))
+    assert [page.source for page in pages.values()] == [PageSource.FAILED] * 2
+    assert "not recognised within 0 seconds" in (pages[1].reason or "")
+
+
+def test_a_page_that_crashes_the_engine_fails_alone_with_a_reason(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.pdf", scan(make_pdf([lines_down(LINES)])))
+    missing = Page(7, "", 612, 792, needs_ocr=True)
+    (page,) = recognise_pages(path, [missing], LIMITS, lambda done, total: None).values()
+    assert (page.source, page.reason) == (PageSource.FAILED, "its picture made the recognition of text crash")
+
+
+def test_what_raises_meanwhile_ends_the_recognition(tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    path = write(tmp_path, "a.pdf", scan(make_pdf([lines_down(LINES)])))
+    with pytest.raises(KeyboardInterrupt):
+        recognise_pages(path, [Page(1, "", 612, 792)], LIMITS, stop)
+
+
+def test_lines_of_nearly_one_height_have_one_size_and_a_title_has_its_own() -> None:
+    boxes = [Box(0.1, 0.1, 0.6, 0.05), *(Box(0.1, 0.2 + 0.03 * n, 0.8, 0.02 + 0.002 * (n % 3)) for n in range(9))]
+    page = lay_out([(f"line {n}", box, [("line", box)]) for n, box in enumerate(boxes)], 600, 800)
+    sizes = [Line(**line).font_size for line in page["lines"]]
+    assert sizes[0] == 40
+    assert len(set(sizes[1:])) == 1
+    assert page["text"].startswith("line 0\r\nline 1")
+    assert [(word["start"], word["end"]) for word in page["words"]][:2] == [(0, 4), (8, 12)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ocr", ["on", "off"])
+def test_a_scan_in_the_library_is_ready_where_recognition_is_on_and_fails_with_the_cure_where_it_is_off(
+    settings: Settings, db: Database, tmp_path: Path, ocr: str
+) -> None:
+    settings = load_settings(home=settings.home, ocr=ocr)
+    ensure_active_model(settings)
+    document, _ = add_file(settings, write(tmp_path, "scan.pdf", scan(make_pdf([lines_down(LINES)]))))
+    run_or_wait(settings, jobs.add_job(db, JobKind.INGEST))
+    document = library.get_document(db, document.id)
+    pages = library.pages_of_document(db, document.id)
+    if ocr == "off":
+        assert document.state is DocumentState.FAILED
+        assert "Set WHETSTONE_OCR to on" in (document.reason or "")
+        return
+    assert document.state is DocumentState.READY
+    assert [(page.source, page.reason) for page in pages] == [(PageSource.OCR, None)]
+    assert (document.recognised, document.without_text) == (1, 0)
+    (chunk,) = library.chunks_of_document(db, document.id)
+    assert chunk.text == " ".join(LINES)
+    words = library.words_of_page(db, document.id, 1)
+    assert len(boxes_of_words(words, chunk.start, chunk.end)) == len(LINES)
