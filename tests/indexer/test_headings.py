@@ -97,6 +97,21 @@ def test_the_outline_names_a_heading_over_three_lines(tmp_path: Path) -> None:
     assert headings_of(tmp_path, [page], outline) == ["on the transformation", "of co-ordinates and", "times"]
 
 
+@pytest.mark.parametrize(
+    ("name", "headings"),
+    [
+        ("papers-we-love/solution-of-a-problem*", {"The Problem", "The Solution", "The Proof"}),
+        ("papers-we-love/on-the-electro*", {"of the Pressure of Radiation Exerted on Perfect Reflectors"}),
+        ("texlive-docs/tlmgr*", {"2 例子"}),
+    ],
+)
+def test_headings_of_real_papers_are_found(shared_data: Path, name: str, headings: set[str]) -> None:
+    (path,) = (shared_data / "pdfs" / "papers").glob(name)
+    paper = read_paper(path)
+    lines = [PlacedLine(page, line) for page in paper.pages for line in page.lines if page.text_of(line).strip()]
+    assert headings <= {lines[index].text.strip() for index in find_headings(lines, paper.outline)}
+
+
 def chinese_page(lines: Sequence[str]) -> Page:
     text, placed = "", []
     for index, line in enumerate(lines):

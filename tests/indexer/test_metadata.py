@@ -114,6 +114,20 @@ def test_authors_below_a_title_in_one_column_do_not_come_from_the_other(tmp_path
     assert metadata_of(tmp_path, [TITLE, *left, *other]).authors == ("Ada Lovelace",)
 
 
+@pytest.mark.parametrize(
+    ("name", "number", "last"),
+    [
+        ("AI-research-assistant/1706.03762.pdf", 8, "Illia Polosukhin"),
+        ("AI-research-assistant/2005.11401.pdf", 12, "Douwe Kiela"),
+        ("grobid/ZFN-A-054-0304-0272.pdf", 2, "Young-Dae Jung"),
+        ("papers-we-love/self-stabilizing-systems-in-spite-of-distributed-control.pdf", 1, "Edsger W. Dijkstra"),
+    ],
+)
+def test_all_authors_of_real_papers_are_found(shared_data: Path, name: str, number: int, last: str) -> None:
+    authors = read_paper(shared_data / "pdfs" / "papers" / name).metadata.authors
+    assert (len(authors), authors[-1]) == (number, last)
+
+
 # --- year and identifiers ---
 
 
