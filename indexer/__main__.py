@@ -106,7 +106,7 @@ def report(settings: Settings, args: argparse.Namespace) -> int:
     if found.document.reason:
         print(found.document.reason)
     for page in found.pages:
-        said = "; ".join([*([page.reason] if page.reason else []), *page.problems])
+        said = "; ".join(page.remarks)
         print(f"{page.number:>5}  {page.source:<6}  {page.characters:>6} characters{'  ' if said else ''}{said}")
     print(f"{count(found.tokens_past_window, 'token')} of its passages are past the window of the model in use.")
     return DONE

@@ -145,6 +145,8 @@ class _Child:
 
 
 def _page_of(page: Page, found: dict[str, Any]) -> Page:
+    if not found["text"] and page.text.strip() and page.source is PageSource.TEXT:
+        return replace(page, needs_ocr=False)
     if not found["text"]:
         return replace(page, text="", lines=(), source=PageSource.EMPTY, reason=found["reason"], needs_ocr=False)
     words = tuple(Word(word["start"], word["end"], Box(**word["box"])) for word in found["words"])

@@ -51,6 +51,8 @@ _COLUMN_GAP = 1.0
 _SMALL_SIGN = 0.85
 _RAISED = 0.15
 _MOST_FRONT_LINES = 30
+# A scan may have a stamp or a page number as its text layer.
+_FEWEST_LETTERS = 20
 
 
 def read_paper(path: Path, name: str | None = None) -> PaperText:
@@ -179,18 +181,26 @@ def _read_page(document: pdfium.PdfDocument, number: int) -> Page:
         return Page(number, "", 0.0, 0.0, source=PageSource.FAILED, reason="the page is broken")
     text = _read_text(text_page)
     lines = tuple(_read_line(text_page, text, start, end) for start, end in _line_ranges(text))
-    drawn = bool(text.strip()) or pdfium_c.FPDFPage_CountObjects(page) > 0
+    objects = range(pdfium_c.FPDFPage_CountObjects(page))
+    # Where there is text enough, there is no need to look for pictures.
+    has_picture = sum(map(str.isalnum, text)) < _FEWEST_LETTERS and any(
+        pdfium_c.FPDFPageObj_GetType(pdfium_c.FPDFPage_GetObject(page, index)) == pdfium_c.FPDF_PAGEOBJ_IMAGE
+        for index in objects
+    )
+    drawn = bool(text.strip() or objects)
     text_page.close()
     page.close()
-    return _judge_text(Page(number, text, width, height, lines), drawn)
+    return _judge_text(Page(number, text, width, height, lines), drawn, has_picture)
 
 
-def _judge_text(page: Page, drawn: bool) -> Page:
+def _judge_text(page: Page, drawn: bool, has_picture: bool) -> Page:
     """The page with its source, and whether its picture may show more than its text layer tells."""
     if not drawn:
         return replace(page, source=PageSource.EMPTY, reason="the page is blank")
     if not page.text.strip():
         return replace(page, source=PageSource.EMPTY, reason="it is a picture without a text layer", needs_ocr=True)
+    if has_picture and sum(map(str.isalnum, page.text)) < _FEWEST_LETTERS:
+        return replace(page, needs_ocr=True)
     if not page_quality(page).usable:
         reason = "its fonts give codes in place of letters"
         return replace(page, source=PageSource.FAILED, reason=reason, needs_ocr=True)

@@ -24,6 +24,11 @@ class PageReport:
     covered: float | None
     problems: tuple[str, ...]
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Why it is empty or failed, and what may be wrong with it."""
+        return ((self.reason,) if self.reason else ()) + self.problems
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentReport:
@@ -33,8 +38,9 @@ class DocumentReport:
     pages: tuple[PageReport, ...]
     tokens_past_window: int
 
-    def count(self, source: PageSource) -> int:
-        return sum(page.source is source for page in self.pages)
+    def count(self, source: str) -> int:
+        """How many of its pages were read so."""
+        return sum(page.source == source for page in self.pages)
 
 
 def make_report(

@@ -8,8 +8,9 @@ import gradio as gr
 from sqlite_utils import Database
 
 from core.errors import ReadError
-from core.types import UNFINISHED, DocumentState, Job, JobKind
+from core.types import UNFINISHED, DocumentState, Job, JobKind, PageSource
 from indexer.ingest import add_file, remove_documents
+from indexer.report import make_report
 from jobs.terminal import describe_job
 from storage import jobs, judgements, library
 from storage.database import open_database
@@ -45,7 +46,13 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
         render_library(services),
         elem_id="library",
         js_on_load=read_asset("common.js") + read_asset("library.js"),
-        server_functions=[_make_remove(services), _make_retry(services), make_cancel(services), make_dismiss(services)],
+        server_functions=[
+            _make_remove(services),
+            _make_retry(services),
+            _make_report(services),
+            make_cancel(services),
+            make_dismiss(services),
+        ],
     )
 
     @warn_user(outputs=3)
@@ -135,6 +142,18 @@ def _make_remove(services: Services) -> Any:
         return {}
 
     return remove_papers
+
+
+def _make_report(services: Services) -> Any:
+    @answer_script
+    def report_reading(arguments: list) -> dict:
+        with open_database(services.settings.database) as db:
+            encoder = services.searcher.live_model(db).encoder
+            report = make_report(db, int(arguments[0]), encoder.count_tokens, encoder.passage_tokens)
+        told = [page for page in report.pages if page.source is not PageSource.TEXT or page.problems]
+        return {"html": render("report.html", report=report, told=told)}
+
+    return report_reading
 
 
 def _make_retry(services: Services) -> Any:

@@ -64,6 +64,18 @@ def test_of_several_pages_only_those_that_need_it_are_recognised(tmp_path: Path)
 
 
 @pytest.mark.slow
+def test_a_stamp_in_the_text_layer_of_a_scan_is_not_taken_for_its_text(tmp_path: Path) -> None:
+    stamp = make_pdf([[Text("copy 7", y=20, invisible=True)]])
+    picture = scan(make_pdf([[Text("seal", y=700, size=4)]]), stamp)
+    path = write(tmp_path, "a.pdf", join(scan(make_pdf([lines_down(LINES)]), stamp), picture))
+    paper = read_paper(path)
+    assert [page.needs_ocr for page in paper.pages] == [True, True]
+    pages = complete_paper(paper, recognise(path), "a.pdf").pages
+    assert pages[0].text.splitlines() == LINES
+    assert pages[1].text.strip()
+
+
+@pytest.mark.slow
 def test_two_columns_of_a_scan_are_not_read_across(tmp_path: Path) -> None:
     title = Text("A title that goes across both of the columns of this page", y=740, size=16)
     page = [title, *lines_down(LEFT_COLUMN, x=60), *lines_down(RIGHT_COLUMN, x=330)]

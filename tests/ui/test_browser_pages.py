@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.papers import make_paper, write
+from tests.papers import Text, lines_down, make_paper, make_pdf, scan, write
 from tests.ui.conftest import App, add_papers, run_app
 from tests.ui.steps import hit, open_page, open_tab, search, verdicts, wait_for
 from tests.ui.topics import TOPICS
 
 pytestmark = pytest.mark.slow
+
+EELS = ["European eels swim to the Sargasso Sea to spawn.", "Their larvae drift back with the Gulf Stream."]
 
 
 def test_papers_are_removed_after_a_confirmation_and_found_no_more(page: Page, app: App, tmp_path: Path) -> None:
@@ -52,6 +54,26 @@ def test_a_choice_of_papers_stays_with_its_papers_when_others_come_in(page: Page
     expect(page.locator("#library")).to_contain_text("How Owls Hear")
     expect(chosen).to_be_checked()
     expect(page.locator("#library tbody input:checked")).to_have_count(1)
+
+
+def test_a_scan_is_searched_marked_and_reported(page: Page, app: App, tmp_path: Path) -> None:
+    printed = make_pdf([[Text("On the Migration of Eels", y=740, size=20), *lines_down(EELS, y=690)], []])
+    add_papers(app, [write(tmp_path, "eels.pdf", scan(printed))])
+    open_page(page, app)
+    search(page, "where do eels spawn?")
+    expect(hit(page, 1).locator(".paper")).to_have_text("On the Migration of Eels")
+    marks = page.locator(".pageview figure mark")
+    # The title's line belongs to the passage too.
+    expect(marks).to_have_count(1 + len(EELS))
+    open_tab(page, "Library")
+    row = page.locator("#library tbody tr", has_text="On the Migration of Eels")
+    expect(row).to_contain_text("1 page recognised on its picture · 1 page without text")
+    row.get_by_role("button", name="How On the Migration of Eels was read").click()
+    report = page.locator("#library .report")
+    expect(report).to_contain_text("2 pages: 0 read from the text layer, 1 recognised on pictures, 1 empty, 0 failed.")
+    expect(report).to_contain_text("the page is blank")
+    row.get_by_role("button", name="How On the Migration of Eels was read").click()
+    expect(report).to_have_count(0)
 
 
 def test_what_can_not_be_read_says_why_and_can_be_tried_again(page: Page, app: App) -> None:

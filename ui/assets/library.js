@@ -1,5 +1,17 @@
 const boxes = () => [...element.querySelectorAll('tbody input[type=checkbox]')];
 const chosen = () => boxes().filter(box => box.checked).map(box => Number(box.value));
+const reports = new Map();   // how papers were read, as long as they are shown, by id: rows are made anew
+function placeReports() {
+  for (const row of element.querySelectorAll('tr.reading')) row.remove();
+  for (const [id, html] of reports) {
+    const button = element.querySelector(`[data-report="${id}"]`);
+    if (!button) continue;
+    button.setAttribute('aria-expanded', 'true');
+    const row = button.closest('tr').insertAdjacentElement('afterend', document.createElement('tr'));
+    row.className = 'reading';
+    row.innerHTML = `<td colspan="7">${html}</td>`;
+  }
+}
 let kept = new Set();    // rows move when papers come and go, and a tick would stay with the row's place
 function count() {
   kept = new Set(chosen());
@@ -26,9 +38,18 @@ element.addEventListener('click', async event => {
   } else if (target.matches('[data-retry]')) {
     await ask(server.retry_paper([target.dataset.retry]));
     trigger('changed');
+  } else if (target.matches('[data-report]')) {
+    const id = target.dataset.report;
+    target.setAttribute('aria-expanded', 'false');
+    if (!reports.delete(id)) {
+      const answer = await ask(server.report_reading([id]));
+      if (answer !== null) reports.set(id, answer.html);
+    }
+    placeReports();
   } else await pressedOfJob(target, server, trigger);
 });
 watch('value', () => {
+  placeReports();
   for (const box of boxes()) box.checked = kept.has(Number(box.value));
   const all = element.querySelector('[data-all]');
   if (all) all.checked = boxes().length > 0 && kept.size === boxes().length;
