@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.types import Box, Line, Metadata, Page, PageSource, PaperText, Word
+from indexer.boxes import join_on_lines
 from indexer.metadata import Front
 from indexer.pdf import find_metadata, render_picture
 from indexer.reader import ReadLimits, limit_memory
@@ -75,27 +76,7 @@ def complete_paper(paper: PaperText, recognised: Mapping[int, Page], name: str) 
 
 def boxes_of_words(words: Sequence[Word], start: int, end: int) -> list[Box]:
     """Where characters `start` to `end` of a recognised page stand on its picture: a box for the words of a line."""
-    boxes: list[Box] = []
-    for word in words:
-        if word.end <= start or word.start >= end:
-            continue
-        if boxes and _on_one_line(boxes[-1], word.box):
-            boxes[-1] = _around(boxes[-1], word.box)
-        else:
-            boxes.append(word.box)
-    return boxes
-
-
-def _on_one_line(one: Box, other: Box) -> bool:
-    overlap = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
-    return other.left >= one.left and overlap > 0.5 * min(one.height, other.height)
-
-
-def _around(one: Box, other: Box) -> Box:
-    left, top = min(one.left, other.left), min(one.top, other.top)
-    right = max(one.left + one.width, other.left + other.width)
-    bottom = max(one.top + one.height, other.top + other.height)
-    return Box(left, top, right - left, bottom - top)
+    return join_on_lines((word.box for word in words if word.end > start and word.start < end), tight=False)
 
 
 class _Child:

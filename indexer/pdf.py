@@ -23,6 +23,7 @@ from PIL.Image import Image
 
 from core.errors import ReadError
 from core.types import Box, Line, Metadata, OutlineEntry, Page, PageSource, PaperText
+from indexer.boxes import join_on_lines
 from indexer.metadata import Front, find_authors, find_identifiers, find_title, find_year
 from indexer.quality import has_usable_text, page_quality
 
@@ -125,7 +126,7 @@ def passage_boxes(path: Path, number: int, start: int, end: int) -> list[Box]:
         text = page.get_textpage()
         corners = [text.get_rect(index) for index in range(text.count_rects(start, end - start))]
         boxes = (_to_box(page, *corner) for corner in corners)
-        return [box for box in boxes if box is not None]
+        return join_on_lines(box for box in boxes if box is not None)
 
 
 def _require_pdf(path: Path, name: str) -> None:
