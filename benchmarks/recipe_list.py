@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from benchmarks.linear_map import Side
+from training.linear_map import Side
 from training.settings import PRESETS, TrainingSettings
 
 
@@ -30,6 +30,7 @@ _PLAIN = replace(
     group_size=8,
     window=128,
     start_weights=(0.0,),
+    share_by_score=0.0,
 )
 _CLEAN = replace(_PLAIN, no_duplicates=True)
 
@@ -49,6 +50,7 @@ RECIPES: dict[str, Recipe] = {
     "distillation": Recipe(replace(_CLEAN, distillation=0.5)),
     "lora": Recipe(replace(_CLEAN, learning_rate=5e-4, warmup_share=0.2), lora=True),
     "rotation": Recipe(replace(_PLAIN, rotate=True)),
+    "begun-with-a-map": Recipe(replace(_CLEAN, rotate=True, linear_map=True)),
     "linear-map": Recipe(_CLEAN, side=Side.BOTH),
     "query-adapter": Recipe(_CLEAN, side=Side.QUERY),
 }

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from peft import LoraConfig, TaskType
 
-from benchmarks.linear_map import Side, apply_map, fit_linear_map
 from benchmarks.recipe_list import RECIPES, Recipe
 from core.types import EmbeddingMatrix
 from indexer.encoder import load_encoder
@@ -23,12 +22,14 @@ from search.evaluation import score_run
 from search.vector_index import Device, VectorIndex, cut_vectors
 from training.connected import Learnt
 from training.embedded_model import EmbeddedModel
+from training.linear_map import MapLearner, Side, apply_map
 from training.live_curve import make_pool
 from training.pairs import JudgedQuery, TrainingPair, make_pairs
-from training.rotation import principal_rotation, rotate_model
+from training.rotation import principal_rotation
 from training.settings import TrainingSettings, make_settings
 from training.split import split_for_choosing, untouched_queries
 from training.train import TrainingRun, fine_tune
+from training.warm_start import prepare_warm_start
 
 _HITS = 100
 _REJECTED = 2
@@ -63,10 +64,12 @@ def run_recipe(args: argparse.Namespace, name: str, seed: int) -> dict[str, Any]
     elif recipe.side is not None:
         watch = Watch()
         rotation = principal_rotation(start.vectors)
-        fitted = fit_linear_map(queries, start, rotation, recipe.settings.dimensions(len(rotation)), recipe.side, seed)
+        dimensions = recipe.settings.dimensions(len(rotation))
+        fitted = MapLearner(start, queries, rotation, dimensions, recipe.side, seed).learn()
         outcome |= watch.read() | {"rate": fitted.rate, "share": fitted.share, "cross_validated": fitted.after}
-        asked = apply_map(start.encoder.encode_queries(query_texts), fitted.matrix)
-        passages = apply_map(passages, fitted.matrix if recipe.side is Side.BOTH else rotation)
+        matrix = fitted.matrix @ rotation
+        asked = apply_map(start.encoder.encode_queries(query_texts), matrix)
+        passages = apply_map(passages, matrix if recipe.side is Side.BOTH else rotation)
     else:
         watch = Watch()
         run = train_recipe(recipe, replace(recipe.settings, seed=seed), start, queries)
@@ -105,12 +108,12 @@ def train_recipe(
     if settings.mined_negatives:
         pairs = start.mine(pairs, settings.mined_negatives).pairs
     # Last, because the start model's vectors are those of before the rotation.
-    if settings.rotate:
-        rotate_model(start.encoder.model, principal_rotation(start.vectors))
+    warm = prepare_warm_start(start, trained, settings)
+    warm.begin(start.encoder)
     if recipe.lora:
         config = LoraConfig(task_type=TaskType.FEATURE_EXTRACTION, r=16, lora_alpha=32, target_modules="all-linear")
         start.encoder.model.add_adapter(config)
-    return fine_tune(start.encoder, pairs, settings, pool.score if pool else None, lambda run: None)
+    return fine_tune(start.encoder, pairs, warm.recipe, pool.score if pool else None, lambda run: None, warm.weights)
 
 
 def score_vectors(

@@ -16,7 +16,8 @@ from training.embedded_model import EmbeddedModel
 from training.pairs import JudgedQuery, TrainingPair
 from training.settings import TrainingSettings
 from training.split import Split
-from training.train import TrainingRun, Weights, fine_tune
+from training.train import TrainingRun, fine_tune
+from training.warm_start import WarmStart
 
 # A fold's models rank so many passages, all there are in a small library: to embed a large one for each fold would
 # take longer than to train. Among them are the answers, and what the start model and the version found best for each
@@ -60,26 +61,26 @@ def prepare_folds(start: EmbeddedModel, split: Split) -> list[Fold]:
 def cross_validate(
     settings: Settings,
     contest: Contest,
-    weights: Weights,
+    warm: WarmStart,
     pairs: Sequence[TrainingPair],
     recipe: TrainingSettings,
     progress: Progress,
 ) -> CrossValidated | None:
-    """Train from the weights on all but a fold, and score that fold, for each fold; None where no answer is left.
+    """Train from the warm start on all but a fold, and score that fold, for each fold; None where no answer is left.
 
     The start model's encoder is what is trained; at the end it is not itself.
     """
     encoder, folds = contest.start.encoder, contest.folds
     parts: list[_Scored] = []
     for number, fold in enumerate(folds, start=1):
-        encoder.model.load_state_dict(weights)
         what = f"part {number} of {len(folds)}"
 
         def tell(run: TrainingRun, what: str = what) -> None:
             progress.report("cross-validating", item=what, done=run.curve[-1].step, total=run.steps)
 
         unseen = {query.text for query in fold.queries}
-        fine_tune(encoder, [pair for pair in pairs if pair.query not in unseen], recipe, None, tell)
+        warm.begin(encoder, without=unseen)
+        fine_tune(encoder, [pair for pair in pairs if pair.query not in unseen], recipe, None, tell, warm.weights)
         if (scored := _score_fold(settings, contest, fold, recipe)) is not None:
             parts.append(scored)
     if not parts:

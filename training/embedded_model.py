@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from core.settings import Settings
 from core.types import ChunkIds, EmbeddingMatrix, ModelVersion
 from indexer.encoder import Encoder
+from search.evaluation import ndcg_at_k
 from storage.database import open_database
 from storage.library import chunks_by_id
 from storage.vectors import ChangeMark, changes_since
 from training.mining import Hit, Mined, mine_negatives
-from training.pairs import TrainingPair
+from training.pairs import JudgedQuery, TrainingPair
 
 # Deep enough that hits remain when answers, and what is too near to them, are left out.
 _HITS_FOR_MINING = 100
@@ -50,6 +51,16 @@ class EmbeddedModel:
         """The ids of the best passages for any of the queries, each once."""
         rows = _best_rows(query_vectors @ self.vectors.T, count)
         return [int(self.ids[row]) for row in dict.fromkeys(rows.ravel().tolist())]
+
+    def score(self, queries: Sequence[JudgedQuery]) -> float:
+        """Mean nDCG@10 of the queries over all passages; 0 without queries."""
+        asked = self.encoder.encode_queries([query.text for query in queries])
+        rows = _best_rows(asked @ self.vectors.T, 10) if len(self.ids) else np.zeros((len(queries), 0), np.intp)
+        scores = [
+            ndcg_at_k(self.ids[ranked].tolist(), {chunk: 1 for chunk, _ in query.relevant}, 10)
+            for query, ranked in zip(queries, rows, strict=True)
+        ]
+        return float(np.mean(scores)) if scores else 0.0
 
     def mine(self, pairs: Sequence[TrainingPair], wanted: int) -> Mined:
         queries = list(dict.fromkeys(pair.query for pair in pairs))

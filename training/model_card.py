@@ -101,6 +101,7 @@ def _describe_options(recipe: Mapping[str, Any], report: Mapping[str, Any]) -> s
     """What else was done, each part after a comma."""
     options = {
         "rotate": "principal axes first" if report.get("rotated", True) else "",
+        "linear_map": "begun with a linear map of the vectors" if report.get("mapped") else "",
         "no_duplicates": "no passage twice in a batch",
         "rejected_negatives": "rejected passages as hard negatives",
         "mined_negatives": f"{recipe.get('mined_negatives')} mined negatives",

@@ -19,7 +19,8 @@ from training.lineage import describe_learnt
 from training.material import Material
 from training.pairs import TrainingPair, fold_query
 from training.settings import TrainingSettings
-from training.train import TrainingRun, Weights
+from training.train import TrainingRun
+from training.warm_start import WarmStart
 
 # What made a version, for its card.
 _LIBRARIES = ("sentence-transformers", "transformers", "torch")
@@ -32,17 +33,17 @@ Candidate = tuple[ModelVersion, Encoder]
 class Trained:
     """How a training went, and what it began with, for its proof.
 
-    `mining` says what was mined, None where nothing was; `weights` are those the training began with, after the
-    rotation where there was one, and `start` the model before it.
+    `mining` says what was mined, None where nothing was; `mapped` whether it began with a linear map; `start` is the
+    model before anything was done to it, `warm` what the training began with.
     """
 
     recipe: TrainingSettings
     run: TrainingRun
     guard: GuardResult
     mining: str | None
-    rotated: bool
+    mapped: bool
     start: EmbeddedModel
-    weights: Weights
+    warm: WarmStart
     pairs: Sequence[TrainingPair]
     folds: Sequence[Fold]
 
@@ -58,7 +59,8 @@ def prove_version(
         "curve": trained.run.thin_curve(),
         "best_step": trained.run.best_step,
         "start_weight": trained.guard.start_weight,
-        "rotated": trained.rotated,
+        "rotated": trained.warm.rotated,
+        "mapped": trained.mapped,
         "mining": trained.mining,
         "libraries": {name: metadata.version(name) for name in _LIBRARIES},
         "dimensions": list(recipe.dimensions(version.dimension)),
@@ -80,7 +82,7 @@ def _compare(
         contest = Contest(trained.start, trained.folds, open_embedded_model(settings, *candidate))
         # The folds' models are averaged with the start as the version is, after the guard's remedy too.
         recipe = replace(trained.recipe, start_weights=(trained.guard.start_weight,))
-        proof = cross_validate(settings, contest, trained.weights, trained.pairs, recipe, progress)
+        proof = cross_validate(settings, contest, trained.warm, trained.pairs, recipe, progress)
         if proof is not None:
             report = judge_versions(proof.queries, proof.before, proof.after, material.shortage, guard)
             return report | {"ranked_passages": proof.passages}

@@ -24,10 +24,10 @@ from training.material import Material, gather_material
 from training.model_card import write_model_card
 from training.pairs import JudgedQuery, TrainingPair, make_pairs
 from training.proof import Trained, prove_version
-from training.rotation import MINIMUM_PASSAGES, principal_rotation, rotate_model
 from training.settings import TrainingSettings, make_settings
 from training.split import Split
-from training.train import copy_weights, fine_tune
+from training.train import fine_tune
+from training.warm_start import prepare_warm_start
 
 _HALF_DONE = ".training"
 # A curve that nothing is chosen by need not be exact: each point takes as long as embedding some passages a query.
@@ -99,18 +99,14 @@ def _train(
     guard = build_guard_set(start.sample(GUARD_PASSAGES, recipe.seed), recipe.seed)
     before = guard.score(encoder)
     folds = prepare_folds(start, material.split)
-    # A model may come in half precision, in which neither steps nor a rotation are exact.
-    encoder.model.float()
     # Last, because the start model's vectors are those of before the rotation.
-    rotated = recipe.rotate and len(start.ids) >= MINIMUM_PASSAGES
-    if rotated:
-        rotate_model(encoder.model, principal_rotation(start.vectors))
-    weights = copy_weights(encoder.model)
+    warm = prepare_warm_start(start, material.split.train, recipe)
+    mapped = warm.begin(encoder)
     tell = make_teller(progress, material.describe_split())
-    run = fine_tune(encoder, pairs, recipe, pool.score if pool else None, tell)
+    run = fine_tune(encoder, pairs, warm.recipe, pool.score if pool else None, tell, warm.weights)
     progress.report("checking what it has forgotten")
-    result = hold_guard(encoder, weights, run.start_weight, guard, before)
-    return Trained(recipe, run, result, mined.sentence if mined else None, rotated, start, weights, pairs, folds)
+    result = hold_guard(encoder, warm.weights, run.start_weight, guard, before)
+    return Trained(warm.recipe, run, result, mined.sentence if mined else None, mapped, start, warm, pairs, folds)
 
 
 def _queries_of_the_curve(split: Split) -> Sequence[JudgedQuery]:

@@ -37,9 +37,9 @@ def principal_rotation(vectors: EmbeddingMatrix) -> Rotation:
     return np.ascontiguousarray(axes.T[::-1]).astype(np.float32)
 
 
-def rotate_model(model: SentenceTransformer, rotation: Rotation) -> None:
-    """Put the rotation behind the model's pooling, or into the linear layer that is there; in place."""
-    matrix = torch.from_numpy(rotation).to(model.device)
+def apply_matrix(model: SentenceTransformer, values: Rotation) -> None:
+    """Put a linear map (d, d) behind the model's pooling, or into the linear layer that is there; in place."""
+    matrix = torch.from_numpy(values).to(model.device)
     modules = list(model)
     end = len(modules) - 1 if isinstance(modules[-1], Normalize) else len(modules)
     last = modules[end - 1]
@@ -49,7 +49,7 @@ def rotate_model(model: SentenceTransformer, rotation: Rotation) -> None:
             if last.linear.bias is not None:
                 last.linear.bias.copy_(matrix @ last.linear.bias)
         return
-    dense = Dense(len(rotation), len(rotation), bias=False, activation_function=None)
+    dense = Dense(len(values), len(values), bias=False, activation_function=None)
     with torch.no_grad():
         dense.linear.weight.copy_(matrix)
     _insert(model, end, dense.to(model.device))

@@ -1,7 +1,7 @@
 """How a model is fine-tuned, and the ready recipes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from core.errors import TrainingError
@@ -15,7 +15,9 @@ class TrainingSettings:
     `base_model_id` None stands for the active model. `start_weights` are the shares of the start model's weights in the
     result that are tried (Wortsman et al. 2022, robust fine-tuning): 0 keeps what training made of them, 0.5 is the
     mean of both. With `choose`, checkpoint and share are the best on the choosing queries; without it, and where there
-    are no such queries, they are the last checkpoint and the first share. `promote` makes the version active by itself
+    are no such queries, they are the last checkpoint and the first share. `share_by_score` above 0 takes the share in
+    their place that is so many times the square of the start model's nDCG@10 on the training queries: the less it has
+    to learn, the more of it is kept. `promote` makes the version active by itself
     if its comparison recommends it. The defaults are measured: see benchmarks/recipes.md.
     """
 
@@ -27,6 +29,7 @@ class TrainingSettings:
     warmup_share: float = 0.1
     matryoshka_dims: tuple[int, ...] = (768, 512, 256, 128, 64)
     start_weights: tuple[float, ...] = (0.35,)
+    share_by_score: float = 0.5
     seed: int = 0
     promote: bool = False
     choose: bool = False
@@ -47,6 +50,8 @@ class TrainingSettings:
     distillation: float = 0.5
     # Turn the space first, so that the leading dimensions carry most.
     rotate: bool = True
+    # Then begin with a linear map learnt from the start model's vectors, where cross-validation finds it better.
+    linear_map: bool = True
     # Stop after so many scores without a better one; 0 for never.
     patience: int = 0
 
@@ -54,6 +59,12 @@ class TrainingSettings:
         """The model's own dimension, then the Matryoshka dimensions below it, largest first."""
         smaller = {dimension for dimension in self.matryoshka_dims if dimension < model_dimension}
         return (model_dimension, *sorted(smaller, reverse=True))
+
+    def settle_share(self, start_score: float) -> "TrainingSettings":
+        """With the start model's share that this nDCG@10 of its own asks for."""
+        if not self.share_by_score or self.choose:
+            return self
+        return replace(self, start_weights=(round(self.share_by_score * start_score**2, 3),))
 
 
 PRESETS: dict[str, TrainingSettings] = {
@@ -65,12 +76,14 @@ PRESETS: dict[str, TrainingSettings] = {
         learning_rate=5e-5,
         warmup_share=0.0,
         start_weights=(0.0,),
+        share_by_score=0.0,
         no_duplicates=False,
         group_size=0,
         window=0,
         rejected_negatives=False,
         distillation=0.0,
         rotate=False,
+        linear_map=False,
     ),
 }
 
@@ -80,6 +93,7 @@ _BOUNDS: dict[str, tuple[str, float, float]] = {
     "warmup_share": ("the share of warm-up", 0, 0.9),
     "group_size": ("the number of texts that pass the model at once", 0, 512),
     "window": ("the window in training", 0, 8192),
+    "share_by_score": ("the start model's share by its score", 0, 0.99),
     "mined_negatives": ("the number of mined negatives", 0, 16),
     "distillation": ("the share of distillation", 0, 1),
     "patience": ("the patience", 0, 100),

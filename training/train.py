@@ -70,6 +70,7 @@ def fine_tune(
     settings: TrainingSettings,
     score: Callable[[Encoder], float] | None,
     on_step: Callable[[TrainingRun], None],
+    anchor: Weights | None = None,
     ranks: int | None = None,
 ) -> TrainingRun:
     """Train the encoder's model in place; at the end it has the best weights seen, averaged with those at the start.
@@ -77,7 +78,8 @@ def fine_tune(
     `score` tells how good the present weights are, higher is better. The best are those of the highest score where the
     settings choose by it, else the last, with the first share of the start model's. `on_step` sees the run after every
     step; what it raises ends the training, the weights then being anything. Raises TrainingError where no batch can be
-    made, or the loss is no number any more. `ranks` is how many processes train together, None for one on each GPU.
+    made, or the loss is no number any more. `anchor` are the start model's weights where the present ones are no
+    longer those; `ranks` is how many processes train together, None for one on each GPU.
     """
     torch.manual_seed(settings.seed)
     # A model may come in half precision, in which steps as small as these are mostly rounded away.
@@ -85,7 +87,7 @@ def fine_tune(
     epochs = plan_epochs(pairs, settings)
     run = TrainingRun(steps=sum(len(epoch) for epoch in epochs))
     start_vectors = _start_vectors(encoder, pairs, settings)
-    keeper = _Keeper(encoder, settings, score, run)
+    keeper = _Keeper(encoder, settings, score, run, anchor or copy_weights(encoder.model))
     run.curve.append(CurvePoint(0, None, score(encoder) if score else None))
     on_step(run)
     with joined_ranks(model, pairs, settings, ranks or count_ranks()) as team:
@@ -121,10 +123,11 @@ class _Keeper:
         settings: TrainingSettings,
         score: Callable[[Encoder], float] | None,
         run: TrainingRun,
+        anchor: Weights,
     ) -> None:
         self.without_gain = 0
         self._encoder, self._settings, self._score, self._run = encoder, settings, score, run
-        self._start = copy_weights(encoder.model)
+        self._start = anchor
         self._best: Weights | None = None
         self._best_score = -math.inf
 

@@ -28,7 +28,7 @@ from training.model_card import make_model_card
 from training.pairs import JudgedQuery, collect_queries, fold_query, make_pairs
 from training.promotion import switch_now_or_later
 from training.retrain import run_retrain
-from training.rotation import rotate_model
+from training.rotation import apply_matrix
 from training.settings import PRESETS, TrainingSettings
 from training.split import split_queries
 from training.train import CurvePoint, TrainingRun, fine_tune
@@ -141,7 +141,7 @@ def test_a_base_in_half_precision_is_trained_in_full(
     make_seed_like_model(tmp_path / "full")
     model = load_encoder(str(tmp_path / "full"), tmp_path).model
     # Its linear head takes the rotation in.
-    rotate_model(model, np.eye(DIMENSION, dtype=np.float32))
+    apply_matrix(model, np.eye(DIMENSION, dtype=np.float32))
     model.to(torch.bfloat16)
     model.save_pretrained(str(tmp_path / "half"))
     ensure_active_model(replace(settings, model=str(tmp_path / "half")))

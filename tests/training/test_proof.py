@@ -140,7 +140,7 @@ def test_a_version_that_the_guard_brought_back_is_cross_validated_as_it_is(
     judge_two_dozen(db, others=200)
     # No model can lose less than that: so every remedy is tried, and the version is nearly its start.
     monkeypatch.setattr(guard, "ALLOWED_FALL", -2.0)
-    recipe = replace(PRESETS["default"], batch_size=8, matryoshka_dims=(64,), learning_rate=1e-3)
+    recipe = replace(PRESETS["default"], batch_size=8, matryoshka_dims=(64,), learning_rate=1e-3, share_by_score=0.0)
     job = run_or_wait(settings, jobs.add_job(db, JobKind.RETRAIN, asdict(recipe)))
     assert (job.state, job.reason) == (JobState.DONE, None)
     report = models.get_model(db, job.result["model_id"]).report

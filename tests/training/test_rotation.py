@@ -8,7 +8,7 @@ from sentence_transformers import SentenceTransformer
 from core.types import EmbeddingMatrix
 from indexer.encoder import Encoder, load_encoder
 from tests.models import make_seed_like_model
-from training.rotation import principal_rotation, rotate_model
+from training.rotation import apply_matrix, principal_rotation
 
 TEXTS = [f"fixed text number {n} about {s}" for n, s in enumerate(["gravity", "bread", "whales", "glass", "music"] * 2)]
 
@@ -60,9 +60,9 @@ def random_rotation(dimension: int, seed: int) -> np.ndarray:
 def test_a_rotated_model_gives_rotated_vectors_and_loads_anywhere(encoder: Encoder, tmp_path: Path) -> None:
     passages, queries = encoder.encode_passages(TEXTS), encoder.encode_queries(TEXTS)
     first, second = (random_rotation(encoder.dimension, seed) for seed in (0, 1))
-    rotate_model(encoder.model, first)
+    apply_matrix(encoder.model, first)
     np.testing.assert_allclose(encoder.encode_passages(TEXTS), passages @ first.T, atol=1e-5)
-    rotate_model(encoder.model, second)
+    apply_matrix(encoder.model, second)
     assert sum(isinstance(module, torch.nn.Linear) for module in encoder.model[2].modules()) == 1
     encoder.model.save_pretrained(str(tmp_path / "turned"), create_model_card=False)
     plain = SentenceTransformer(str(tmp_path / "turned"))
