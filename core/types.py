@@ -200,6 +200,8 @@ class Document:
     title: str
     authors: tuple[str, ...]
     year: int | None
+    doi: str | None
+    arxiv_id: str | None
     pages: int
     recognised: int
     without_text: int

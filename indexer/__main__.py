@@ -1,4 +1,4 @@
-"""`python -m indexer`: add papers to the library, list them, tell how they were read, remove them."""
+"""`python -m indexer`: add papers to the library, list and cite them, tell how they were read, remove them."""
 
 import argparse
 import sys
@@ -10,6 +10,7 @@ from core.cli import DONE, REFUSED, add_home_argument, count, print_json, run_co
 from core.errors import ReadError
 from core.settings import Settings
 from core.types import UNFINISHED, Document, DocumentState
+from indexer.citations import FORMATS
 from storage import library
 from storage.commands import settings_from
 from storage.database import open_database
@@ -17,7 +18,7 @@ from storage.database import open_database
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m indexer", description="Add papers, list them, tell how they were read, remove them."
+        prog="python -m indexer", description="Add papers, list and cite them, tell how they were read, remove them."
     )
     add_home_argument(parser)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -29,6 +30,10 @@ def build_parser() -> argparse.ArgumentParser:
     remove.add_argument("ids", nargs="+", type=whole_id, metavar="ID")
     report = commands.add_parser("report", help="show how each page of a paper was read")
     report.add_argument("id", type=whole_id, metavar="ID")
+    cite = commands.add_parser("cite", help="print papers as BibTeX, RIS or CSL-JSON")
+    cite.add_argument("ids", nargs="*", type=whole_id, metavar="ID", help="all papers, unless some are named")
+    cite.add_argument("--format", choices=sorted(FORMATS), default="bibtex", help="bibtex, ris or csl (bibtex)")
+    add_home_argument(cite)
     for command in (add, listing, remove, report):
         add_home_argument(command)
         command.add_argument("--json", action="store_true", help="print one JSON document")
@@ -37,7 +42,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> int:
     settings = settings_from(args)
-    return {"add": add, "list": list_papers, "remove": remove, "report": report}[args.command](settings, args)
+    return {"add": add, "list": list_papers, "remove": remove, "report": report, "cite": cite}[args.command](
+        settings, args
+    )
 
 
 def add(settings: Settings, args: argparse.Namespace) -> int:
@@ -112,6 +119,13 @@ def report(settings: Settings, args: argparse.Namespace) -> int:
     return DONE
 
 
+def cite(settings: Settings, args: argparse.Namespace) -> int:
+    with open_database(settings.database) as db:
+        documents = [library.get_document(db, number) for number in args.ids] or library.list_documents(db)[::-1]
+    sys.stdout.write(FORMATS[args.format](documents))
+    return DONE
+
+
 def _add_files(settings: Settings, paths: Sequence[Path]) -> tuple[list[Document], set[int], int]:
     """The documents of all files that could be copied, each once; which were there already; how many could not be."""
     from indexer.ingest import add_file
@@ -161,8 +175,9 @@ def _wait_until_finished(settings: Settings, document_ids: Sequence[int]) -> Non
 
 def _as_json(document: Document) -> dict[str, object]:
     values = asdict(document)
-    # How its pages were read is for the report.
-    return {name: value for name, value in values.items() if name not in ("recognised", "without_text")}
+    # How its pages were read is for the report, and its identifiers are for citing it.
+    left_out = ("recognised", "without_text", "doi", "arxiv_id")
+    return {name: value for name, value in values.items() if name not in left_out}
 
 
 if __name__ == "__main__":

@@ -156,11 +156,16 @@ def store_reading(
             ],
         )
         db.conn.execute(
-            "UPDATE documents SET title = coalesce(?, title), authors = ?, year = ?, state = ? WHERE id = ?",
+            """
+            UPDATE documents SET title = coalesce(?, title), authors = ?, year = ?, doi = ?, arxiv_id = ?, state = ?
+            WHERE id = ?
+            """,
             [
                 metadata.title,
                 json.dumps(metadata.authors, ensure_ascii=False),
                 metadata.year,
+                metadata.doi,
+                metadata.arxiv_id,
                 DocumentState.EMBEDDING,
                 document_id,
             ],
@@ -297,6 +302,8 @@ def _document(row: dict[str, Any]) -> Document:
         title=row["title"],
         authors=tuple(json.loads(row["authors"])),
         year=row["year"],
+        doi=row["doi"],
+        arxiv_id=row["arxiv_id"],
         pages=row["pages"],
         recognised=row["recognised"],
         without_text=row["without_text"],

@@ -167,6 +167,12 @@ def m008_how_pages_were_read(db: Database) -> None:
     db.conn.execute("ALTER TABLE pages ADD COLUMN words TEXT")
 
 
+@migrations()
+def m009_identifiers_of_papers(db: Database) -> None:
+    db.conn.execute("ALTER TABLE documents ADD COLUMN doi TEXT")
+    db.conn.execute("ALTER TABLE documents ADD COLUMN arxiv_id TEXT")
+
+
 def _execute_all(db: Database, script: str) -> None:
     """Run the statements inside the migration's transaction, which `executescript` would commit."""
     statement = ""

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 
 from core.errors import NotFoundError
 from core.types import Box, Document, DocumentState, SearchResult, StoredChunk
+from indexer.citations import cite_passage, to_bibtex
 from indexer.ocr import boxes_of_words
 from indexer.pdf import passage_boxes
 from search.searcher import SearchRequest
@@ -247,6 +248,8 @@ def render_page_view(
         width=width,
         height=height,
         note=_page_note(chunk, number, boxes),
+        citation=cite_passage(document, chunk),
+        bibtex=to_bibtex([document]),
         passages=[c for c in library.chunks_of_document(db, document.id) if any(s.page == number for s in c.spans)],
         chunk_id=chunk_id,
         query=query,

@@ -65,6 +65,12 @@ def test_a_scan_is_searched_marked_and_reported(page: Page, app: App, tmp_path: 
     marks = page.locator(".pageview figure mark")
     # The title's line belongs to the passage too.
     expect(marks).to_have_count(1 + len(EELS))
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Cite").click()
+    expect(page.locator("#said")).to_contain_text("Copied.")
+    assert page.evaluate("navigator.clipboard.readText()").endswith("(On the Migration of Eels, p. 1)")
+    page.get_by_role("button", name="BibTeX").click()
+    wait_for(lambda: "@misc{" in page.evaluate("navigator.clipboard.readText()"))
     open_tab(page, "Library")
     row = page.locator("#library tbody tr", has_text="On the Migration of Eels")
     expect(row).to_contain_text("1 page recognised on its picture · 1 page without text")

@@ -44,6 +44,8 @@ async function openPage(chunk, page) {
   pane().dataset.chunk = chunk;
   setZoom(zoom);
   fitSheet();
+  const picture = pane().querySelector('figure img');
+  if (picture.complete) fetchNeighbours(); else picture.addEventListener('load', fetchNeighbours, { once: true });
   const mark = pane().querySelector('figure mark'), sheet = pane().querySelector('.paper-desk');
   sheet.scrollTop = mark ? Math.max(0, mark.offsetTop - 80) : 0;
   sheet.scrollLeft = mark ? Math.max(0, mark.offsetLeft - 20) : 0;
@@ -71,6 +73,19 @@ function dropPapers(ids) {
   choose(left[0]);
 }
 addEventListener('papers-removed', event => dropPapers(event.detail));
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say('Copied.');
+  } catch (error) {   // the browser asks, and was refused
+    say('The browser did not let it be copied. Allow this page the clipboard, then try again.', 'error');
+  }
+}
+function fetchNeighbours() {   // so that the next page is there when it is asked for
+  const picture = pane().querySelector('figure img');
+  for (const go of pane().querySelectorAll('[data-go]:enabled'))
+    new Image().src = picture.getAttribute('src').replace(/\/pages\/\d+/, `/pages/${go.dataset.go}`);
+}
 function fitSheet() {   // the page ends where the window does, so that the marked passage can be scrolled into it
   const sheet = pane() && pane().querySelector('.paper-desk');
   if (!sheet || narrow()) return;
@@ -101,6 +116,8 @@ element.addEventListener('click', event => {
   if (go) return openPage(pane().dataset.chunk, Number(go.dataset.go));
   const zoomed = event.target.closest('[data-zoom]');
   if (zoomed) return setZoom(zoom + 20 * Number(zoomed.dataset.zoom));
+  const copied = event.target.closest('[data-copy]');
+  if (copied) return copy(copied.dataset.copy);
   if (event.target.closest('[data-back]')) return showSheet(false);
   const passage = event.target.closest('[data-passage]');
   if (passage && !String(getSelection())) return openPage(passage.dataset.passage, Number(passage.dataset.onPage));
