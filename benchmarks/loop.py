@@ -111,7 +111,7 @@ def _search(settings: Settings, questions: list[str]) -> dict[str, object]:
 def _retrain(settings: Settings, chunks: list[StoredChunk], epochs: int) -> dict[str, object]:
     from jobs.worker import run_or_wait
     from training.promotion import switch_now_or_later
-    from training.settings import PRESETS
+    from training.recipe.settings import PRESETS
 
     with open_database(settings.database) as db:
         for chunk in chunks:

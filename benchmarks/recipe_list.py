@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from training.linear_map import Side
-from training.settings import PRESETS, TrainingSettings
+from training.recipe.linear_map import Side
+from training.recipe.settings import PRESETS, TrainingSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,16 +20,16 @@ from indexer.encoder import load_encoder
 from search.beir import LabelledSet, load_labelled_set, rank_vectors
 from search.evaluation import score_run
 from search.vector_index import Device, VectorIndex, cut_vectors
-from training.connected import Learnt
-from training.embedded_model import EmbeddedModel
-from training.linear_map import MapLearner, Side, apply_map
-from training.live_curve import make_pool
-from training.pairs import JudgedQuery, TrainingPair, make_pairs
-from training.rotation import principal_rotation
-from training.settings import TrainingSettings, make_settings
-from training.split import split_for_choosing, untouched_queries
-from training.train import TrainingRun, fine_tune
-from training.warm_start import prepare_warm_start
+from training.data.connected import Learnt
+from training.data.pairs import JudgedQuery, TrainingPair, make_pairs
+from training.data.split import split_for_choosing, untouched_queries
+from training.recipe.embedded_model import EmbeddedModel
+from training.recipe.linear_map import MapLearner, Side, apply_map
+from training.recipe.live_curve import make_pool
+from training.recipe.rotation import principal_rotation
+from training.recipe.settings import TrainingSettings, make_settings
+from training.recipe.train import TrainingRun, fine_tune
+from training.recipe.warm_start import prepare_warm_start
 
 _HITS = 100
 _REJECTED = 2

@@ -23,8 +23,8 @@ from storage import jobs, models
 from storage.database import open_database
 from storage.library import has_unfinished_documents
 from storage.progress import JobProgress, Progress
-from training.compare_again import run_comparison
 from training.promotion import run_switch
+from training.proof.compare_again import run_comparison
 from training.retrain import run_retrain
 
 logger = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from storage import judgements, models
 from storage.commands import settings_from
 from storage.database import open_database
 from storage.jobs import add_job, request_cancel
-from training.exchange import export_judgements, import_judgements
-from training.settings import PRESETS, make_settings, require_fitting
+from training.data.exchange import export_judgements, import_judgements
+from training.recipe.settings import PRESETS, make_settings, require_fitting
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -163,7 +163,7 @@ def retrain(settings: Settings, args: argparse.Namespace) -> int:
 
 def compare(settings: Settings, args: argparse.Namespace) -> int:
     from indexer.start import ensure_active_model
-    from training.compare_again import queue_comparison
+    from training.proof.compare_again import queue_comparison
 
     ensure_active_model(settings)
     with open_database(settings.database) as db:

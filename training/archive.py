@@ -16,8 +16,8 @@ from core.types import ModelVersion
 from indexer.encoder import Encoder, find_model_folder, load_encoder
 from storage import models
 from storage.database import open_database, transaction
-from training.exchange import export_judgements
-from training.lineage import chosen_by, describe_learnt, learnt_by
+from training.data.exchange import export_judgements
+from training.data.lineage import chosen_by, describe_learnt, learnt_by
 
 _FORMAT = 1
 # What of its report a version brings along: what it has seen proves nothing about it, in any library.

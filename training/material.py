@@ -9,11 +9,11 @@ from core.settings import Settings
 from core.types import Judgement, ModelVersion
 from storage import judgements, models
 from storage.database import open_database
-from training.lineage import learnt_by
-from training.pairs import MINIMUM_PAIRS, JudgedQuery, collect_queries, queries_needed
-from training.settings import TrainingSettings
-from training.split import Split, split_queries
-from training.verdict import Shortage
+from training.data.lineage import learnt_by
+from training.data.pairs import MINIMUM_PAIRS, JudgedQuery, collect_queries, queries_needed
+from training.data.split import Split, split_queries
+from training.proof.verdict import Shortage
+from training.recipe.settings import TrainingSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,18 +16,18 @@ from storage import models
 from storage.database import open_database, transaction
 from storage.progress import Progress
 from storage.vectors import count_missing
-from training.cross_validation import prepare_folds
-from training.embedded_model import open_embedded_model
-from training.guard import GUARD_PASSAGES, build_guard_set, hold_guard
-from training.live_curve import make_pool, make_teller
+from training.data.pairs import JudgedQuery, TrainingPair, make_pairs
+from training.data.split import Split
 from training.material import Material, gather_material
 from training.model_card import write_model_card
-from training.pairs import JudgedQuery, TrainingPair, make_pairs
-from training.proof import Trained, prove_version
-from training.settings import TrainingSettings, make_settings
-from training.split import Split
-from training.train import fine_tune
-from training.warm_start import prepare_warm_start
+from training.proof.cross_validation import prepare_folds
+from training.proof.guard import GUARD_PASSAGES, build_guard_set, hold_guard
+from training.proof.report import Trained, prove_version
+from training.recipe.embedded_model import open_embedded_model
+from training.recipe.live_curve import make_pool, make_teller
+from training.recipe.settings import TrainingSettings, make_settings
+from training.recipe.train import fine_tune
+from training.recipe.warm_start import prepare_warm_start
 
 _HALF_DONE = ".training"
 # A curve that nothing is chosen by need not be exact: each point takes as long as embedding some passages a query.

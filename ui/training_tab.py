@@ -12,9 +12,9 @@ from core.types import Job, JobKind, ModelState
 from storage import jobs, judgements, models
 from storage.database import open_database
 from training.archive import import_version
-from training.compare_again import queue_comparison
 from training.promotion import switch_now_or_later
-from training.settings import PRESETS, TrainingSettings, make_settings, require_fitting
+from training.proof.compare_again import queue_comparison
+from training.recipe.settings import PRESETS, TrainingSettings, make_settings, require_fitting
 from ui.library_tab import make_cancel, make_dismiss
 from ui.messages import answer_script, tell, warn_user
 from ui.parts import DIRECT, SILENT, PlainHTML

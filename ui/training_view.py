@@ -11,8 +11,8 @@ from core.settings import MODELS_FOLDER
 from core.types import Job, JobKind, JobState, Judgement, ModelState, ModelVersion, StoredChunk
 from storage import jobs, judgements, library, models
 from storage.database import open_database
-from training.lineage import count_unseen_queries
-from training.pairs import find_contradictions, queries_needed
+from training.data.lineage import count_unseen_queries
+from training.data.pairs import find_contradictions, queries_needed
 from ui.charts import draw_curve
 from ui.library_tab import current_job, render_job
 from ui.render import render

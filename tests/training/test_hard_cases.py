@@ -22,16 +22,16 @@ from storage.judgements import list_judgements, store_judgement
 from storage.progress import JobProgress
 from tests.makers import store_paper
 from tests.models import DIMENSION, QUERY_PROMPT, make_seed_like_model
-from training import retrain as retrain_module
-from training.connected import Learnt
+from training.data.connected import Learnt
+from training.data.pairs import JudgedQuery, collect_queries, fold_query, make_pairs
+from training.data.split import split_queries
 from training.model_card import make_model_card
-from training.pairs import JudgedQuery, collect_queries, fold_query, make_pairs
 from training.promotion import switch_now_or_later
+from training.recipe import warm_start
+from training.recipe.rotation import apply_matrix
+from training.recipe.settings import PRESETS, TrainingSettings
+from training.recipe.train import CurvePoint, TrainingRun, fine_tune
 from training.retrain import run_retrain
-from training.rotation import apply_matrix
-from training.settings import PRESETS, TrainingSettings
-from training.split import split_queries
-from training.train import CurvePoint, TrainingRun, fine_tune
 
 RECIPE = replace(PRESETS["default"], epochs=1, batch_size=4, matryoshka_dims=(64,))
 SUBJECTS = ["gravity", "bread", "whales", "glass", "music", "iron", "maps", "tides"]
@@ -137,7 +137,7 @@ def test_a_base_whose_files_changed_is_not_compared_by_its_old_vectors(
 def test_a_base_in_half_precision_is_trained_in_full(
     settings: Settings, db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrain_module, "MINIMUM_PASSAGES", len(SUBJECTS))
+    monkeypatch.setattr(warm_start, "MINIMUM_PASSAGES", len(SUBJECTS))
     make_seed_like_model(tmp_path / "full")
     model = load_encoder(str(tmp_path / "full"), tmp_path).model
     # Its linear head takes the rotation in.

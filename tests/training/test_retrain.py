@@ -23,8 +23,8 @@ from storage.progress import JobProgress
 from tests.makers import store_paper
 from tests.models import make_seed_like_model
 from training.promotion import switch_now_or_later
-from training.settings import PRESETS
-from training.train import average_weights
+from training.recipe.settings import PRESETS
+from training.recipe.train import average_weights
 
 SUBJECTS = ["gravity", "bread", "whales", "glass", "music", "iron", "maps", "tides"]
 RECIPE = replace(PRESETS["default"], epochs=1, batch_size=4, matryoshka_dims=(64,))

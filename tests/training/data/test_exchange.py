@@ -1,0 +1,101 @@
+import json
+
+import pytest
+from sqlite_utils import Database
+
+from storage import judgements, library
+from tests.makers import store_paper
+from training.data.exchange import export_judgements, import_judgements
+
+
+@pytest.fixture
+def chunk_ids(db: Database) -> list[int]:
+    papers = [store_paper(db, "aa", ["alpha one", "alpha two"]), store_paper(db, "bb", ["beta one"])]
+    return [chunk.id for paper in papers for chunk in library.chunks_of_document(db, paper.id)]
+
+
+def pairs(db: Database) -> list[tuple[str, int, int]]:
+    return [(j.query, j.chunk_id, j.relevance) for j in judgements.list_judgements(db)]
+
+
+def test_what_is_exported_can_be_imported_again_and_nothing_is_stored_twice(db: Database, chunk_ids: list[int]) -> None:
+    judgements.store_judgement(db, "first?", chunk_ids[0], 1)
+    judgements.store_judgement(db, "second?", chunk_ids[2], 0)
+    before, lines = pairs(db), list(export_judgements(db))
+    again = import_judgements(db, lines)
+    assert (again.stored, again.known, again.refused) == (0, 2, ())
+    judgements.delete_judgements(db, [j.id for j in judgements.list_judgements(db)])
+    back = import_judgements(db, [*lines, *lines])
+    assert (back.stored, back.known) == (2, 2)
+    assert pairs(db) == before
+
+
+def test_an_export_has_a_record_a_line_with_the_documented_fields(db: Database, chunk_ids: list[int]) -> None:
+    judgements.store_judgement(db, "wo steht das, Müller?", chunk_ids[1], 1)
+    (line,) = export_judgements(db)
+    assert json.loads(line) == {
+        "query": "wo steht das, Müller?",
+        "document": "aa",
+        "sha256": "aa",
+        "page": 1,
+        "start": 11,
+        "end": 20,
+        "text": "alpha two",
+        "relevance": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"document": "aa", "page": 1, "start": 12, "end": 15},
+        {"document": "aa.pdf", "text": "alpha two"},
+        {"document": 1, "text": "alpha   two"},
+        {"sha256": "aa", "page": 1, "start": 11, "end": 20, "text": "the place counts, not this"},
+        {"document": "aa", "page": 1, "start": 0, "end": 9, "text": "alpha two"},
+    ],
+)
+def test_a_passage_is_found_by_place_or_by_text(db: Database, chunk_ids: list[int], record: dict) -> None:
+    done = import_judgements(db, [json.dumps(record | {"query": "q", "relevance": 1})])
+    assert done.refused == ()
+    assert pairs(db) == [("q", chunk_ids[1], 1)]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{oops", "Line 1: it is not JSON"),
+        ("[1]", "it is not an object"),
+        ("[" * 200_000, "it is not JSON that can be read"),
+        ('{"query": "q", "document": "aa", "relevance": 1, "page": 1' + "0" * 5000 + "}", "it is not JSON that can"),
+        ('{"query": "half \\ud800", "document": "aa", "relevance": 1, "text": "alpha one"}', "lone surrogate"),
+        ('{"query": " ", "document": "aa", "relevance": 1}', "'query' is missing or empty"),
+        ('{"query": "q", "document": "aa", "relevance": 2}', "'relevance' is 2; it must be 1 or 0"),
+        ('{"query": "q", "document": "zz", "relevance": 1}', "no paper 'zz'"),
+        ('{"query": "q", "document": "aa", "relevance": 1, "text": "gamma"}', "no passage of 'aa'"),
+        ('{"query": "q", "document": "aa", "relevance": 1, "page": 9, "start": 0, "end": 5}', "no passage of 'aa'"),
+    ],
+)
+def test_a_bad_line_is_named_and_the_good_ones_go_in(
+    db: Database, chunk_ids: list[int], line: str, reason: str
+) -> None:
+    good = json.dumps({"query": "q", "document": "bb", "text": "beta one", "relevance": 1})
+    done = import_judgements(db, [line, "", good])
+    assert done.stored == 1
+    assert len(done.refused) == 1
+    assert reason in done.refused[0]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"document": "aa", "page": 1, "start": 0, "end": 9, "text": "quite something else"},
+        {"document": "aa", "text": "a"},
+    ],
+)
+def test_a_place_with_another_text_and_letters_of_many_passages_name_none(
+    db: Database, chunk_ids: list[int], record: dict
+) -> None:
+    done = import_judgements(db, [json.dumps(record | {"query": "q", "relevance": 1})])
+    assert len(done.refused) == 1
+    assert pairs(db) == []
