@@ -6,6 +6,7 @@ alone, with a reason.
 
 import json
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -83,14 +84,8 @@ class _Child:
     """The process that recognises pages, and the lines it prints, one a page."""
 
     def __init__(self, path: Path, numbers: Sequence[int], limits: ReadLimits) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "indexer.ocr",
-            str(path.absolute()),
-            str(limits.megabytes),
-            json.dumps(numbers),
-        ]
+        arguments = (path.absolute(), limits.megabytes, limits.seconds, json.dumps(numbers))
+        command = [sys.executable, "-m", "indexer.ocr", *map(str, arguments)]
         self._process = subprocess.Popen(
             command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
@@ -143,12 +138,20 @@ Found = tuple[str, Box, Sequence[tuple[str, Box]]]
 # --- in the child ------------------------------------------------------------------------------
 
 
-def main(path: str, megabytes: str, numbers: str) -> int:
+def main(path: str, megabytes: str, seconds: str, numbers: str) -> int:
     """Print one JSON object a page."""
     limit_memory(int(megabytes) + _ENGINE_MEGABYTES)
+    _limit_time(int(seconds))
     for found in _recognise(Path(path), json.loads(numbers)):
         print(json.dumps(found), flush=True)
+        _limit_time(int(seconds))
     return 0
+
+
+def _limit_time(seconds: int) -> None:
+    """For the case that the parent, which measures the time of each page, is gone."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(seconds + 2)
 
 
 def _recognise(path: Path, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
