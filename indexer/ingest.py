@@ -1,6 +1,7 @@
 """Add files, read and chunk what is queued, embed what lacks a vector, remove."""
 
 import hashlib
+import logging
 import queue
 import threading
 import unicodedata
@@ -26,6 +27,8 @@ from storage.database import open_database, transaction
 from storage.jobs import open_jobs
 from storage.progress import Progress
 from storage.vectors import MissingText
+
+logger = logging.getLogger(__name__)
 
 # One transaction, and one chance to stop or to tell how far it is: a second or two on a laptop.
 _TEXTS_A_BATCH = 32
@@ -197,6 +200,11 @@ class _IngestRun:
             except ReadError as error:
                 library.set_document_state(db, document.id, DocumentState.FAILED, str(error))
                 return False
+            except (OSError, ValueError) as error:  # of this file alone: the others go on
+                logger.exception("reading document %d", document.id)
+                reason = f"'{document.names[0]}' could not be read ({type(error).__name__}: {error}). Retry it."
+                library.set_document_state(db, document.id, DocumentState.FAILED, reason)
+                return False
             tokens = min(self._settings.chunk_tokens, self._encoder.passage_tokens)
             chunks = chunk_pages(
                 paper.pages, paper.outline, self._encoder.count_tokens, ChunkingSettings(max_tokens=tokens)
@@ -232,6 +240,8 @@ class _IngestRun:
             except queue.Empty:
                 if all_read:
                     return reading.result()
+                if self._other_work_waits():
+                    return None
                 self._tell()
                 continue
             if not self._embed_document(document) or self._other_work_waits():

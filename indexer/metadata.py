@@ -59,7 +59,10 @@ _NAME = re.compile(
 )
 _NO_NAME = re.compile(
     r"[a-z][A-Z]$|\s[A-Z]{2}$|(?i:\b(?:the|your|names?|anonymous|authors?|project|group|team|draft|version|communicated|edited|"
-    r"united|states|kingdom|korea|china|germany|france|japan|canada|australia|italy|spain|india|usa?|u\.s\.a)\b)"
+    r"united|states|kingdom|korea|china|germany|france|japan|canada|australia|italy|spain|india|usa?|u\.s\.a|"
+    r"review|article|papers?|notes|lecture|tutorial|survey|invited|talk|study|chapter|volume|number|issue|edition|working|"
+    r"machine|learning|networks?|neural|translation|forms|production|society|families|children|user|"
+    r"palo alto|new york|san francisco|des moines)\b)|用户"
 )
 _MOST_WORDS_OF_A_NAME = 3
 # TeX's old fonts have accents as signs of their own. Before an "s" the acute one is an apostrophe.
@@ -124,9 +127,12 @@ def find_title(declared: str | None, front: Front, file_name: str) -> str | None
 def find_authors(declared: str | None, front: Front) -> tuple[str, ...]:
     """The names in the PDF's author field, else those right below the title where they are surely names."""
     text = tidy(declared or "")
+    family_first = text.split(", ")
+    if len(family_first) == 2 and any(" " not in part for part in family_first):
+        text = f"{family_first[1]} {family_first[0]}"
     separator = r";|\band\b|&|\n" if ";" in text else r",|\band\b|&|\n"
     names = [name.strip(" .,;") for name in re.split(separator, text)]
-    found = tuple(name for name in names if 2 < len(name) < 80 and not _NO_AUTHOR.match(name))
+    found = tuple(name for name in names if len(name) < 80 and not _NO_AUTHOR.match(name) and _may_be_author(name))
     return found or _authors_below_title(_without_marks(front))
 
 
@@ -324,6 +330,13 @@ def _parts(text: str) -> list[str]:
     parts = re.split(r"\s*(?:,|;|&|\band\b|[\x1f\t])\s*", _FOOTNOTE_MARKS.sub("\x1f", _ADDRESS.sub("\x1f", text)))
     names = (re.sub(r"^(?:by|prof\.|dr\.)\s", "", tidy(part), flags=re.IGNORECASE).rstrip("'\"") for part in parts)
     return [_INITIALS.sub(r"\g<0> ", name) for name in names if name]
+
+
+def _may_be_author(text: str) -> bool:
+    """Whether a declared name is one; in scripts without capitals nothing but its length tells."""
+    if any(map(str.isupper, text)) or any(map(str.islower, text)):
+        return _is_name(text)
+    return sum(map(str.isalpha, text)) > 1 and not _NO_NAME.search(text)
 
 
 def _is_name(text: str) -> bool:

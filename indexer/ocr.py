@@ -4,6 +4,7 @@ The engine's memory and time are limited as those of the reader are, page by pag
 alone, with a reason.
 """
 
+import contextlib
 import json
 import queue
 import signal
@@ -27,6 +28,12 @@ _ENGINE_MEGABYTES = 1500
 # 144 dots an inch: larger pictures were no better on typewritten and printed scans, and slower by their area.
 _SCALE = 2.0
 _MOST_PIXELS = 12_000_000
+# To load the engine and its models.
+_SECONDS_TO_START = 90
+# The engine is sure of what it can read by 0.9 and more; of writing it does not know, or that lies on its side, less.
+_LEAST_SURE = 0.75
+# In heights of a line: a narrower gap is one within a word.
+_GAP_OF_WORDS = 0.15
 # A picture of one grey, but for so much noise, shows nothing.
 _BLANK_DEVIATION = 4.0
 # Lines of a scan differ in height by their letters; only what is so much larger or smaller is set in another size.
@@ -48,9 +55,13 @@ def recognise_pages(
     while waiting:
         on_page(len(done), len(pages))
         with _Child(path, [page.number for page in waiting], limits) as child:
+            if isinstance(child.next(max(limits.seconds, _SECONDS_TO_START)), str):
+                reason = "the recognition of text could not be started"
+                failed = (replace(page, source=PageSource.FAILED, reason=reason, needs_ocr=False) for page in waiting)
+                return done | {page.number: page for page in failed}
             while waiting:
                 page = waiting.pop(0)
-                found = child.next_page(limits.seconds)
+                found = child.next(limits.seconds)
                 if isinstance(found, str):
                     done[page.number] = replace(page, source=PageSource.FAILED, reason=found, needs_ocr=False)
                     break
@@ -84,11 +95,12 @@ class _Child:
     """The process that recognises pages, and the lines it prints, one a page."""
 
     def __init__(self, path: Path, numbers: Sequence[int], limits: ReadLimits) -> None:
-        arguments = (path.absolute(), limits.megabytes, limits.seconds, json.dumps(numbers))
+        arguments = (path.absolute(), limits.megabytes, limits.seconds)
         command = [sys.executable, "-m", "indexer.ocr", *map(str, arguments)]
         self._process = subprocess.Popen(
-            command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
+        self._numbers = json.dumps(numbers).encode()
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
 
@@ -101,8 +113,8 @@ class _Child:
         self._process.wait()
         self._reader.join()
 
-    def next_page(self, seconds: float) -> dict[str, Any] | str:
-        """What was found on the next page, or why nothing was."""
+    def next(self, seconds: float) -> dict[str, Any] | str:
+        """That it is ready, then what was found on each page, or why nothing was."""
         try:
             line = self._lines.get(timeout=seconds)
         except queue.Empty:
@@ -114,6 +126,10 @@ class _Child:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
+        assert self._process.stdin is not None
+        # A child that has died already is told by its silence.
+        with contextlib.suppress(BrokenPipeError), self._process.stdin as source:
+            source.write(self._numbers)
         with self._process.stdout as output:
             for line in output:
                 self._lines.put(line)
@@ -121,7 +137,8 @@ class _Child:
 
 
 def _page_of(page: Page, found: dict[str, Any]) -> Page:
-    if not found["text"] and page.text.strip() and page.source is PageSource.TEXT:
+    layer = sum(map(str.isalnum, page.text))
+    if page.source is PageSource.TEXT and layer >= max(sum(map(str.isalnum, found["text"])), 1):
         return replace(page, needs_ocr=False)
     if not found["text"]:
         return replace(page, text="", lines=(), source=PageSource.EMPTY, reason=found["reason"], needs_ocr=False)
@@ -138,11 +155,11 @@ Found = tuple[str, Box, Sequence[tuple[str, Box]]]
 # --- in the child ------------------------------------------------------------------------------
 
 
-def main(path: str, megabytes: str, seconds: str, numbers: str) -> int:
-    """Print one JSON object a page."""
+def main(path: str, megabytes: str, seconds: str) -> int:
+    """Print that it is ready, then one JSON object for each of the pages that stdin names."""
     limit_memory(int(megabytes) + _ENGINE_MEGABYTES)
-    _limit_time(int(seconds))
-    for found in _recognise(Path(path), json.loads(numbers)):
+    _limit_time(_SECONDS_TO_START)
+    for found in _recognise(Path(path), json.load(sys.stdin)):
         print(json.dumps(found), flush=True)
         _limit_time(int(seconds))
     return 0
@@ -161,6 +178,7 @@ def _recognise(path: Path, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
     from rapidocr.utils.output import RapidOCROutput
 
     engine = RapidOCR(params={"Global.log_level": "critical"})
+    yield {"ready": True}
     for number in numbers:
         picture, width, height = render_picture(path, number, _SCALE, _MOST_PIXELS)
         pixels = np.asarray(picture)
@@ -171,6 +189,10 @@ def _recognise(path: Path, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
         assert isinstance(result, RapidOCROutput)
         if result.txts is None or result.boxes is None:
             yield {"text": "", "reason": "no text was found on its picture"}
+            continue
+        sure = sum(score * len(text) for score, text in zip(result.scores or (), result.txts, strict=False))
+        if sure < _LEAST_SURE * sum(map(len, result.txts)):
+            yield {"text": "", "reason": "what is written on its picture could not be recognised"}
             continue
         shares = (pixels.shape[1], pixels.shape[0])
         # Its type has optional parts that are there when words are asked for.
@@ -195,8 +217,9 @@ def lay_out(found: Sequence[Found], width: float, height: float) -> dict[str, An
     text = ""
     lines: list[Line] = []
     words: list[Word] = []
-    for line_text, box, line_words in reading_order(found):
+    for engines_text, box, line_words in reading_order(found):
         start = len(text)
+        line_text = _with_spaces(engines_text, line_words)
         text += line_text
         relative = box.height / usual if usual else 1.0
         size = (usual if _OTHER_SIZE[0] <= relative <= _OTHER_SIZE[1] else box.height) * height
@@ -210,6 +233,16 @@ def lay_out(found: Sequence[Found], width: float, height: float) -> dict[str, An
         "lines": [asdict(one) for one in lines],
         "words": [asdict(w) for w in words],
     }
+
+
+def _with_spaces(text: str, words: Sequence[tuple[str, Box]]) -> str:
+    """The line with a space wherever there is a gap between its words, which the engine's own text may lack."""
+    spaced = ""
+    for (word, box), (_, before) in zip(words, [*words[:1], *words], strict=False):
+        gap = box.left - before.left - before.width
+        # Shares of width and height differ by the page's form, which is near enough to upright.
+        spaced += (" " if spaced and gap > _GAP_OF_WORDS * box.height else "") + word
+    return spaced if "".join(spaced.split()) == "".join(text.split()) and len(spaced) > len(text) else text
 
 
 def reading_order(found: Sequence[Found]) -> list[Found]:

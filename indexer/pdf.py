@@ -52,8 +52,9 @@ _COLUMN_GAP = 1.0
 _SMALL_SIGN = 0.85
 _RAISED = 0.15
 _MOST_FRONT_LINES = 30
-# A scan may have a stamp or a page number as its text layer.
-_FEWEST_LETTERS = 20
+# A scan may have a page number, or the notice of who downloaded it, as its text layer.
+_LETTERS_OF_A_STAMP = 400
+_SHARE_OF_A_SCAN = 0.5
 
 
 def read_paper(path: Path, name: str | None = None) -> PaperText:
@@ -182,16 +183,27 @@ def _read_page(document: pdfium.PdfDocument, number: int) -> Page:
         return Page(number, "", 0.0, 0.0, source=PageSource.FAILED, reason="the page is broken")
     text = _read_text(text_page)
     lines = tuple(_read_line(text_page, text, start, end) for start, end in _line_ranges(text))
-    objects = range(pdfium_c.FPDFPage_CountObjects(page))
+    drawn = bool(text.strip()) or pdfium_c.FPDFPage_CountObjects(page) > 0
     # Where there is text enough, there is no need to look for pictures.
-    has_picture = sum(map(str.isalnum, text)) < _FEWEST_LETTERS and any(
-        pdfium_c.FPDFPageObj_GetType(pdfium_c.FPDFPage_GetObject(page, index)) == pdfium_c.FPDF_PAGEOBJ_IMAGE
-        for index in objects
-    )
-    drawn = bool(text.strip() or objects)
+    has_picture = sum(map(str.isalnum, text)) < _LETTERS_OF_A_STAMP and _covered_by_a_picture(page)
     text_page.close()
     page.close()
     return _judge_text(Page(number, text, width, height, lines), drawn, has_picture)
+
+
+def _covered_by_a_picture(page: pdfium.PdfPage) -> bool:
+    """Whether a picture takes most of the page, as a scan's does."""
+    width, height = page.get_size()
+    for index in range(pdfium_c.FPDFPage_CountObjects(page)):
+        found = pdfium_c.FPDFPage_GetObject(page, index)
+        if pdfium_c.FPDFPageObj_GetType(found) != pdfium_c.FPDF_PAGEOBJ_IMAGE:
+            continue
+        left, bottom, right, top = (ctypes.c_float() for _ in range(4))
+        if pdfium_c.FPDFPageObj_GetBounds(found, left, bottom, right, top):
+            area = (right.value - left.value) * (top.value - bottom.value)
+            if area > _SHARE_OF_A_SCAN * width * height:
+                return True
+    return False
 
 
 def _judge_text(page: Page, drawn: bool, has_picture: bool) -> Page:
@@ -200,7 +212,7 @@ def _judge_text(page: Page, drawn: bool, has_picture: bool) -> Page:
         return replace(page, source=PageSource.EMPTY, reason="the page is blank")
     if not page.text.strip():
         return replace(page, source=PageSource.EMPTY, reason="it is a picture without a text layer", needs_ocr=True)
-    if has_picture and sum(map(str.isalnum, page.text)) < _FEWEST_LETTERS:
+    if has_picture:
         return replace(page, needs_ocr=True)
     if not page_quality(page).usable:
         reason = "its fonts give codes in place of letters"

@@ -1,8 +1,10 @@
 """A model version as one zip, out of a library and into another: the model, its card, its pairs, its metrics."""
 
 import json
+import lzma
 import shutil
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +18,7 @@ from core.types import ModelVersion
 from indexer.encoder import Encoder, find_model_folder, load_encoder
 from storage import models
 from storage.database import open_database, transaction
-from training.data.exchange import export_judgements
+from training.data.exchange import export_judgements, is_unicode
 from training.data.lineage import chosen_by, describe_learnt, learnt_by
 
 _FORMAT = 1
@@ -110,8 +112,8 @@ def _unpack(source: Path, folder: Path) -> dict[str, Any]:
                 path = _place_of(entry, source.name)
                 if path is not None:
                     left -= _copy(archive, entry, folder / path, left, source.name)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        # RuntimeError: encrypted; NotImplementedError: a compression unknown here.
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError) as error:
+        # RuntimeError: encrypted, or a compression unknown here.
         raise ImportFormatError(
             f"'{source.name}' can't be read as a zip ({error}). Export the version again."
         ) from error
@@ -134,9 +136,9 @@ def _read_metrics(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
         raise ImportFormatError(f"{problem} of a kind known here: its format is {metrics['format']}, not {_FORMAT}.")
     for name, what in _SEEN.items():
         seen = metrics["report"].get(name, [])
-        if not isinstance(seen, list) or not all(isinstance(one, str) for one in seen):
+        if not isinstance(seen, list) or not all(isinstance(one, str) and is_unicode(one) for one in seen):
             raise ImportFormatError(f"{problem}: its '{name}' is not a list of {what}.")
-    metrics["name"] = " ".join(metrics["name"].split())[:60] or "imported"
+    metrics["name"] = " ".join(metrics["name"].encode("utf-8", "replace").decode().split())[:60] or "imported"
     return metrics
 
 

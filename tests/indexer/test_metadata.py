@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from core.types import Metadata
+from core.types import Metadata, Page
+from indexer.metadata import Front, find_authors
 from indexer.pdf import read_paper
 from tests.papers import Text, lines_down, make_pdf, write
 
@@ -179,3 +180,25 @@ def test_a_doi_beside_the_text_is_the_papers(tmp_path: Path) -> None:
     assert metadata_of(tmp_path, front).doi == "10.1145/3290605.3300233"
     cited = [TITLE, *lines_down([*SENTENCES[:2], "as shown in doi:10.1145/1.2 and in the following of others."], y=640)]
     assert metadata_of(tmp_path, cited).doi is None
+
+
+@pytest.mark.parametrize(
+    ("declared", "authors"),
+    [
+        ("Müller, Jörg", ("Jörg Müller",)),
+        ("Smith, John A.", ("John A. Smith",)),
+        ("Ada Lovelace, Charles Babbage", ("Ada Lovelace", "Charles Babbage")),
+        ("王小明", ("王小明",)),
+        ("微软用户", ()),
+        ("1671251", ()),
+        ("Harvard University", ()),
+        ("CBA Forms Production", ()),
+    ],
+)
+def test_declared_authors_are_names(tmp_path: Path, declared: str, authors: tuple[str, ...]) -> None:
+    assert find_authors(declared, Front(Page(1, "", 612, 792))) == authors
+
+
+@pytest.mark.parametrize("line", ["Review Article", "Lecture Notes", "Neural Machine Translation", "Invited Talk"])
+def test_what_kind_of_paper_it_is_is_no_author(tmp_path: Path, line: str) -> None:
+    assert metadata_of(tmp_path, [TITLE, *below_title([line])]).authors == ()

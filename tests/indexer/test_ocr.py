@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from sqlite_utils import Database
 
 from core.settings import Settings, load_settings
@@ -89,6 +91,50 @@ def test_a_page_that_takes_too_long_fails_alone_with_a_reason(tmp_path: Path) ->
     pages = recognise(path, ReadLimits(seconds=0))
     assert [page.source for page in pages.values()] == [PageSource.FAILED] * 2
     assert "not recognised within 0 seconds" in (pages[1].reason or "")
+
+
+@pytest.mark.slow
+def test_of_tens_of_thousands_of_pages_each_can_be_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.pdf", scan(make_pdf([lines_down(LINES)])))
+    pages = [Page(number, "", 612, 792, needs_ocr=True) for number in range(1, 30_001)]
+    found: list[int] = []
+
+    class Enough(Exception):
+        pass
+
+    def stop_after_one(done: int, total: int) -> None:
+        found.append(total)
+        if done:
+            raise Enough
+
+    with pytest.raises(Enough):
+        recognise_pages(path, pages, LIMITS, stop_after_one)
+    assert set(found) == {30_000}
+
+
+@pytest.mark.slow
+def test_lines_that_lie_on_their_side_are_read_as_lines(tmp_path: Path) -> None:
+    sideways = scan(make_pdf([lines_down(LINES * 8)], page_attributes="/Rotate 90"))
+    (page,) = recognise(write(tmp_path, "a.pdf", sideways)).values()
+    assert LINES[0] in page.text
+
+
+@pytest.mark.slow
+def test_what_the_engine_is_not_sure_of_is_no_text(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 120), dtype=np.uint8)
+    noise = Image.fromarray(pixels).resize((1200, 400)).convert("L")
+    noise.save(tmp_path / "noise.pdf", "PDF", resolution=150)
+    for page in recognise(tmp_path / "noise.pdf").values():
+        assert (page.source, page.text) == (PageSource.EMPTY, "")
+
+
+@pytest.mark.slow
+def test_the_notice_of_a_download_is_not_taken_for_the_text_of_a_scan(tmp_path: Path) -> None:
+    notice = make_pdf([[Text("Authorized licensed use limited to: A University. Downloaded on May 1, 2020.", y=20)]])
+    path = write(tmp_path, "a.pdf", scan(make_pdf([lines_down(LINES * 5)]), notice))
+    assert read_paper(path).pages[0].needs_ocr
+    (page,) = recognise(path).values()
+    assert LINES[0] in page.text
 
 
 def test_a_page_that_crashes_the_engine_fails_alone_with_a_reason(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from storage.judgements import list_judgements, store_judgement
 from tests.makers import store_paper
 from tests.models import make_seed_like_model
 from training.archive import export_version, import_version
+from training.data.lineage import learnt_by
 
 
 @pytest.fixture
@@ -186,3 +187,57 @@ def test_the_active_model_of_no_known_base_has_nothing_to_be_compared_with(other
         job = run_or_wait(other, jobs.add_job(db, JobKind.COMPARE, {"model_id": active.id}))
     assert job.state is JobState.FAILED
     assert "answers now" in (job.reason or "")
+
+
+def test_a_copy_of_a_version_has_learnt_what_the_version_has(
+    settings: Settings, version: ModelVersion, db: Database
+) -> None:
+    copy = models.add_model(
+        db,
+        name="copy",
+        source="elsewhere",
+        dimension=version.dimension,
+        window=version.window,
+        fingerprint=version.fingerprint,
+    )
+    assert learnt_by(db, copy).words == {"what bends light"}
+
+
+def test_a_damaged_zip_is_one_sentence(
+    settings: Settings, other: Settings, version: ModelVersion, tmp_path: Path
+) -> None:
+    export_version(settings, version.id, tmp_path / "v1.zip")
+    with zipfile.ZipFile(tmp_path / "v1.zip") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    packed = tmp_path / "packed.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        start = archive.getinfo("model/tokenizer.json").header_offset
+    content = bytearray(packed.read_bytes())
+    content[start + 60 : start + 160] = bytes(range(100))
+    packed.write_bytes(content)
+    with pytest.raises(ImportFormatError, match="can't be read as a zip"):
+        import_version(other, packed)
+    assert list(other.models.iterdir()) == []
+
+
+def test_the_guard_is_asked_anew_beside_another_model(
+    settings: Settings, other: Settings, version: ModelVersion, tmp_path: Path
+) -> None:
+    export_version(settings, version.id, tmp_path / "v1.zip")
+    taken = import_version(other, tmp_path / "v1.zip")
+    with open_database(other.database) as db:
+        paper = store_paper(db, "bb", ["Gravity bends light.", "Yeast makes bread rise."])
+        store_judgement(db, "what makes bread rise?", library.chunks_of_document(db, paper.id)[1].id, 1)
+        first = run_or_wait(other, jobs.add_job(db, JobKind.COMPARE, {"model_id": taken.id}))
+        assert (first.state, first.reason) == (JobState.DONE, None)
+        beside_minilm = models.get_model(db, taken.id).report["guard"]
+        make_seed_like_model(tmp_path / "weak", seed=3)
+        run_or_wait(other, jobs.add_job(db, JobKind.SWITCH, {"source": str(tmp_path / "weak")}))
+        weak = models.active_model(db)
+        assert weak is not None
+        run_or_wait(other, jobs.add_job(db, JobKind.COMPARE, {"model_id": taken.id}))
+        beside_weak = models.get_model(db, taken.id).report
+    assert beside_weak["base_model_id"] == weak.id
+    assert beside_weak["guard"]["before"][0] < beside_minilm["before"][0] - 0.2

@@ -1,6 +1,8 @@
 """Which queries hang together, so that none is trained on while its twin decides. Pure functions."""
 
 import math
+import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,12 +16,16 @@ _NEAR_DUPLICATE = 0.75
 _PATTERN_QUERIES = 5
 _PATTERN_SHARE = 0.1
 
+_WORD = re.compile(r"[\u2e80-\uffef]|[^\W\u2e80-\uffef]+")
+_SENTENCE_END = re.compile(r"(?<=[.!?\u3002])\s*(?=\S)")
+_SHORTEST_SENTENCE = 25
+
 Group = list[JudgedQuery]
 
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """What a model has seen in training: the words of queries, and the hashes of the passages approved for them."""
+    """What a model has seen in training: the words of queries, and the keys of the passages approved for them."""
 
     words: frozenset[str] = frozenset()
     passages: frozenset[str] = frozenset()
@@ -28,7 +34,7 @@ class Learnt:
     def of(cls, queries: Iterable[JudgedQuery]) -> "Learnt":
         """What training on these queries teaches."""
         queries = list(queries)
-        passages = frozenset(content_hash(text) for query in queries for _, text in query.relevant)
+        passages = frozenset(key for query in queries for _, text in query.relevant for key in passage_keys(text))
         return cls(frozenset(fold_query(query.text) for query in queries), passages)
 
     def __or__(self, other: "Learnt") -> "Learnt":
@@ -47,7 +53,10 @@ class Groups:
 
 
 def connect(queries: Sequence[JudgedQuery], learnt: Learnt = NOTHING) -> Groups:
-    """Groups of queries that share (nearly) their words or an approved passage, by chunk or by text, at any remove."""
+    """Groups of queries that share (nearly) their words or an approved passage, at any remove.
+
+    One passage are those of one chunk, one text, and neighbours that overlap by a sentence.
+    """
     # Behind the queries those that were learnt, and one place for all of them together.
     words = sorted(learnt.words)
     everything_learnt = len(queries) + len(words)
@@ -66,13 +75,20 @@ def connect(queries: Sequence[JudgedQuery], learnt: Learnt = NOTHING) -> Groups:
     first: dict[int | str, int] = dict.fromkeys(learnt.passages, everything_learnt)
     for index, query in enumerate(queries):
         for chunk_id, text in query.relevant:
-            for key in (chunk_id, content_hash(text)):
+            keys: list[int | str] = [chunk_id, *passage_keys(text)]
+            for key in keys:
                 parent[root(index)] = root(first.setdefault(key, index))
     groups: defaultdict[int, Group] = defaultdict(list)
     for index, query in enumerate(queries):
         groups[root(index)].append(query)
     known = groups.pop(root(everything_learnt), None)
     return Groups(tuple(groups.values()), () if known is None else (known,))
+
+
+def passage_keys(text: str) -> list[str]:
+    """Hashes of the passage, and of its first and last sentence, which neighbours share."""
+    sentences = [sentence for sentence in _SENTENCE_END.split(text) if len(sentence) >= _SHORTEST_SENTENCE]
+    return [content_hash(part) for part in dict.fromkeys([text, *sentences[:1], *sentences[-1:]])]
 
 
 def near_duplicates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -82,7 +98,7 @@ def near_duplicates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
     contribution of A?" and of B are a pattern, and not their subject. Texts so alike share one of their rarest words,
     so that only those are looked at (Chaudhuri et al. 2006).
     """
-    sets = [frozenset(fold_query(text).split()) for text in texts]
+    sets = [_words(text) for text in texts]
     counts = Counter(word for words in sets for word in words)
     most = max(_PATTERN_QUERIES, _PATTERN_SHARE * len(texts))
     subjects = [frozenset(word for word in words if counts[word] <= most) or words for words in sets]
@@ -95,6 +111,12 @@ def near_duplicates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
                 yield index, other
         for word in rarest:
             having[word].append(index)
+
+
+def _words(text: str) -> frozenset[str]:
+    """The text's words without accents and plural endings; of scripts without spaces, the signs."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", fold_query(text)) if not unicodedata.combining(c))
+    return frozenset(word.removesuffix("s") or word for word in _WORD.findall(plain)) or frozenset({text})
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:

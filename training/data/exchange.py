@@ -75,14 +75,14 @@ def _parse(line: str) -> dict[str, Any]:
     query = record.get("query")
     if not isinstance(query, str) or not query.strip():
         raise ImportFormatError("'query' is missing or empty.")
-    if not _is_unicode(query):
+    if not is_unicode(query):
         raise ImportFormatError("'query' holds half a character (a lone surrogate).")
     if record.get("relevance") not in (0, 1):
         raise ImportFormatError(f"'relevance' is {record.get('relevance')!r}; it must be 1 or 0.")
     return record | {"relevance": int(record["relevance"])}
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 

@@ -10,7 +10,7 @@ from training.data.connected import Learnt
 
 
 def learnt_by(db: Database, version: ModelVersion | None) -> Learnt:
-    """What the version, or one it comes from, was trained on."""
+    """What the version, or one it comes from, was trained on; a copy of its folder is the same version."""
     line = list(_line_of(db, version))
     words = frozenset(words for one in line for words in one.report.get("trained_on", ()))
     # Versions of before these were kept tell their words only.
@@ -34,7 +34,13 @@ def describe_learnt(learnt: Learnt) -> dict[str, list[str]]:
 
 
 def _line_of(db: Database, version: ModelVersion | None) -> Iterator[ModelVersion]:
-    """The version, the one it was trained from, and so on."""
-    while version is not None:
-        yield version
-        version = models.get_model(db, version.parent_id) if version.parent_id is not None else None
+    """The version, the one it was trained from, and so on, each with those of the same weights under other names."""
+    waiting, seen = [version] if version is not None else [], set()
+    everyone = models.list_models(db)
+    while waiting:
+        one = waiting.pop()
+        if one.id in seen:
+            continue
+        seen.add(one.id)
+        yield one
+        waiting += [other for other in everyone if other.fingerprint == one.fingerprint or other.id == one.parent_id]

@@ -60,7 +60,9 @@ def run_comparison(settings: Settings, job: Job, progress: Progress) -> dict[str
     for one in (base, version):
         encoders.append(load_version(one, settings.home))
         embed_missing(settings, encoders[-1], one, progress)
-    guard = version.report.get("guard") or _check_guard(settings, base, encoders, progress)
+    # What was found beside another model tells nothing of this one.
+    same_base = version.report.get("base_model_id") == base.id
+    guard = (version.report.get("guard") if same_base else None) or _check_guard(settings, base, encoders, progress)
     progress.report("comparing", item=version.name)
     cuts = [dimension for dimension in _cuts_of(version) if dimension < base.dimension]
     # What was trained here is proved by all that is judged here; what was not, by what it is compared on alone.

@@ -42,8 +42,13 @@ def backward(
         for one in share:
             vectors[one.rows] = one.vectors
         leaves.append(ranks.sum(vectors).requires_grad_())
-    value = loss(leaves)
-    value.backward()
+
+    def lose() -> torch.Tensor:
+        value = loss(leaves)
+        value.backward()
+        return value
+
+    value = ranks.do_together(lose)
 
     def give_gradients() -> None:
         for leaf, share in zip(leaves, passes, strict=True):

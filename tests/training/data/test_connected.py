@@ -55,3 +55,25 @@ def test_what_queries_teach_is_their_words_and_passages() -> None:
     learnt = Learnt.of([query("What is A?", 1), query("b", 1, 2)]) | Learnt(frozenset({"c"}))
     assert learnt.words == {"what is a", "b", "c"}
     assert learnt.passages == {content_hash("passage 1"), content_hash("passage 2")}
+
+
+def test_plurals_accents_and_signs_without_spaces_make_no_other_question() -> None:
+    pattern = [
+        f"what is the effect of {one} on the accuracy of the model?" for one in ("age", "size", "noise", "depth")
+    ]
+    pattern += [
+        f"what is the effect of {one} on the accuracy of the model?" for one in ("width", "rain", "wind", "sun")
+    ]
+    twins = [f"what is the effect of dropout {one} on the accuracy of the model?" for one in ("rate", "rates")]
+    assert list(near_duplicates([*pattern, *twins])) == [(9, 8)]
+    assert list(near_duplicates(["how naïve is naïve bayes", "how naive is naive bayes"])) == [(1, 0)]
+    assert list(near_duplicates(["注意力机制是如何计算的", "注意力机制是如何计算的呢", "面包怎么做"])) == [(1, 0)]
+
+
+def test_neighbours_that_overlap_by_a_sentence_are_one_passage() -> None:
+    shared = "Gravity bends the path of light near a star."
+    first = JudgedQuery("a", ((1, f"The sun is heavy enough to show it. {shared}"),), (), ())
+    second = JudgedQuery("b", ((2, f"{shared} It was measured at an eclipse in 1919."),), (), ())
+    other = JudgedQuery("c", ((3, "Yeast makes bread rise by giving off a gas."),), (), ())
+    assert [[one.text for one in group] for group in connect([first, second, other]).fresh] == [["a", "b"], ["c"]]
+    assert [one.text for group in connect([second, other], Learnt.of([first])).known for one in group] == ["b"]
