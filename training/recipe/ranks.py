@@ -21,12 +21,13 @@ import torch
 from sentence_transformers import SentenceTransformer
 from torch import distributed
 
+from core.errors import TrainingError
 from training.data.pairs import TrainingPair
 from training.recipe.settings import TrainingSettings
 
 _ROOT = Path(__file__).resolve().parents[2]
 # A rank that is silent for so long is dead.
-_LONGEST_SILENCE = timedelta(minutes=5)
+_LONGEST_SILENCE = timedelta(minutes=3)
 _MODEL, _TASK = "model", "task.json"
 
 T = TypeVar("T")
@@ -97,6 +98,11 @@ def joined_ranks(
         try:
             _join(0, count, port)
             yield Ranks(0, count)
+        except distributed.DistError as error:
+            raise TrainingError(
+                f"The processes on the {count} GPUs lost each other ({type(error).__name__}). Try again, or set "
+                "CUDA_VISIBLE_DEVICES to one GPU."
+            ) from error
         finally:
             for other in others:
                 other.kill()
