@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.cli import print_json, say
 from core.errors import ReadError
-from core.types import Box, Chunk, Span
+from core.types import Box, Chunk, PaperFile, Span
 from indexer.chunking import ChunkingSettings, chunk_pages
 from indexer.pdf import passage_boxes, read_paper, require_text
 from indexer.text import Vocabulary, normalise_text
@@ -79,7 +79,7 @@ def mark_paper(path: Path) -> Iterator[Marked]:
     with pdfium.PdfDocument(path) as document:
         pages = {page.number: _Glyphs(document[page.number - 1]) for page in paper.pages if page.text.strip()}
         for chunk in chunks:
-            boxes = [passage_boxes(path, span.page, span.start, span.end) for span in chunk.spans]
+            boxes = [passage_boxes(PaperFile(path, path.name), span.page, span.start, span.end) for span in chunk.spans]
             yield _look(chunk, boxes, pages, vocabulary)
 
 

@@ -5,6 +5,7 @@ WhetstoneError
 ├── NotFoundError          no document, chunk, model version or job has this id
 ├── LibraryError           the library folder or its database can't be used
 ├── ReadError              a file can't be read as a paper
+│   └── PasswordError      it is encrypted, and its password is not known
 ├── ModelError             a model can't be loaded, or can't be used here
 ├── ImportFormatError      a line of an import file, or a labelled folder, is not as described
 ├── TrainingError          there is too little to train on, or a setting excludes another
@@ -34,6 +35,10 @@ class LibraryError(WhetstoneError):
 
 
 class ReadError(WhetstoneError):
+    pass
+
+
+class PasswordError(ReadError):
     pass
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import LibraryError, SettingsError
+from core.formats import DocumentFormat
 
 SEED_MODEL = "chelleboyer/llm-evals-2-79b954ef-4798-4994-be72-a88d46b8ecca"
 SEED_BASE_MODEL = "Snowflake/snowflake-arctic-embed-l"
@@ -75,8 +76,8 @@ class Settings:
     def work_lock(self) -> Path:
         return self.home / "work.lock"
 
-    def original(self, sha256: str) -> Path:
-        return self.originals / f"{sha256}.pdf"
+    def original(self, sha256: str, format: DocumentFormat) -> Path:
+        return self.originals / f"{sha256}.{format}"
 
     def prepare_home(self) -> None:
         """Make the library folder and what it holds. Raises LibraryError where that is not allowed."""

@@ -3,10 +3,13 @@
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from core.formats import DocumentFormat
 
 EmbeddingMatrix: TypeAlias = NDArray[np.float32]
 """float32, one row a text, every row of unit length, so that an inner product is a cosine."""
@@ -62,13 +65,37 @@ class PageSource(StrEnum):
     FAILED = "failed"
 
 
+class BlockKind(StrEnum):
+    """What a block of a converted paper is; an item is one of a list."""
+
+    HEADING = "heading"
+    PARAGRAPH = "paragraph"
+    ITEM = "item"
+    CODE = "code"
+    TABLE = "table"
+    CAPTION = "caption"
+    FOOTNOTE = "footnote"
+    REFERENCE = "reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a converted page, `text[start:end]`; `level` is a heading's, from 1."""
+
+    start: int
+    end: int
+    kind: BlockKind
+    level: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page as read.
 
     Of a text layer, `text[i]` is PDFium's character `i`, so an offset is also a glyph index; a recognised page has
-    `words` in place of glyphs. `reason` tells why a page is empty or failed; `needs_ocr` is set where its picture
-    shows what its text layer does not tell.
+    `words` in place of glyphs, and one of a paper that is no PDF has `blocks` and neither a size nor a picture.
+    `reason` tells why a page is empty or failed; `needs_ocr` is set where its picture shows what its text layer does
+    not tell.
     """
 
     number: int
@@ -80,6 +107,7 @@ class Page:
     reason: str | None = None
     needs_ocr: bool = False
     words: tuple[Word, ...] = ()
+    blocks: tuple[Block, ...] = ()
 
     def text_of(self, line: Line) -> str:
         return self.text[line.start : line.end]
@@ -105,7 +133,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class PaperText:
-    """All that reading a PDF yields."""
+    """All that reading a paper yields."""
 
     pages: tuple[Page, ...]
     outline: tuple[OutlineEntry, ...]
@@ -179,6 +207,16 @@ class StoredChunk:
 # --- library -----------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class PaperFile:
+    """A paper's file and what it takes to open it; messages call it `name`."""
+
+    path: Path
+    name: str
+    format: DocumentFormat = DocumentFormat.PDF
+    password: str | None = field(default=None, repr=False)
+
+
 class DocumentState(StrEnum):
     QUEUED = "queued"
     READING = "reading"
@@ -192,10 +230,14 @@ UNFINISHED = (DocumentState.QUEUED, DocumentState.READING, DocumentState.EMBEDDI
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A paper of the library; of its `pages`, some are `recognised` on their pictures, some `without_text`."""
+    """A paper of the library; of its `pages`, some are `recognised` on their pictures, some `without_text`.
+
+    A `locked` one is encrypted, and waits for its password.
+    """
 
     id: int
     sha256: str
+    format: DocumentFormat
     names: tuple[str, ...]
     title: str
     authors: tuple[str, ...]
@@ -207,6 +249,7 @@ class Document:
     without_text: int
     chunks: int
     state: DocumentState
+    locked: bool
     reason: str | None
     added_at: str
 

@@ -2,12 +2,14 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
+from getpass import getpass
 from pathlib import Path
 
 from core.cli import DONE, REFUSED, add_home_argument, count, print_json, run_command, say, whole_id
 from core.errors import ReadError
+from core.formats import FOLDER_SUFFIXES
 from core.settings import Settings
 from core.types import UNFINISHED, Document, DocumentState
 from indexer.citations import FORMATS
@@ -23,18 +25,25 @@ def build_parser() -> argparse.ArgumentParser:
     add_home_argument(parser)
     commands = parser.add_subparsers(dest="command", required=True)
 
-    add = commands.add_parser("add", help="add PDFs, or all PDFs of folders, and wait until they can be searched")
+    add = commands.add_parser("add", help="add papers, or all papers of folders, and wait until they can be searched")
     add.add_argument("paths", nargs="+", type=Path, metavar="FILE_OR_FOLDER")
     listing = commands.add_parser("list", help="show the papers of the library")
     remove = commands.add_parser("remove", help="remove papers, with the judgements on them")
     remove.add_argument("ids", nargs="+", type=whole_id, metavar="ID")
     report = commands.add_parser("report", help="show how each page of a paper was read")
     report.add_argument("id", type=whole_id, metavar="ID")
+    retry = commands.add_parser("retry", help="read papers that failed once more, and wait")
+    retry.add_argument("ids", nargs="+", type=whole_id, metavar="ID")
+    retry.add_argument(
+        "--password", action="store_true", help="ask for the password that opens them, or take it from stdin"
+    )
+    again = commands.add_parser("reread", help="read papers anew, judgements kept, and wait")
+    again.add_argument("ids", nargs="+", type=whole_id, metavar="ID")
     cite = commands.add_parser("cite", help="print papers as BibTeX, RIS or CSL-JSON")
     cite.add_argument("ids", nargs="*", type=whole_id, metavar="ID", help="all papers, unless some are named")
     cite.add_argument("--format", choices=sorted(FORMATS), default="bibtex", help="bibtex, ris or csl (bibtex)")
     add_home_argument(cite)
-    for command in (add, listing, remove, report):
+    for command in (add, listing, remove, report, retry, again):
         add_home_argument(command)
         command.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
@@ -42,17 +51,49 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> int:
     settings = settings_from(args)
-    return {"add": add, "list": list_papers, "remove": remove, "report": report, "cite": cite}[args.command](
-        settings, args
-    )
+    commands = {
+        "add": add,
+        "list": list_papers,
+        "remove": remove,
+        "report": report,
+        "retry": retry,
+        "reread": reread,
+        "cite": cite,
+    }
+    return commands[args.command](settings, args)
 
 
 def add(settings: Settings, args: argparse.Namespace) -> int:
     documents, known, refused = _add_files(settings, args.paths)
-    if documents:
-        _wait_until_finished(settings, [document.id for document in documents])
+    return _finish(settings, args, [document.id for document in documents], known, refused)
+
+
+def retry(settings: Settings, args: argparse.Namespace) -> int:
+    password = None
+    if args.password:
+        password = getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     with open_database(settings.database) as db:
-        documents = [library.get_document(db, document.id) for document in documents]
+        for document_id in args.ids:
+            library.get_document(db, document_id)
+        for document_id in args.ids:
+            library.retry_document(db, document_id, password)
+    return _finish(settings, args, args.ids)
+
+
+def reread(settings: Settings, args: argparse.Namespace) -> int:
+    with open_database(settings.database) as db:
+        library.read_again(db, args.ids)
+    return _finish(settings, args, args.ids)
+
+
+def _finish(
+    settings: Settings, args: argparse.Namespace, ids: Sequence[int], known: Collection[int] = (), refused: int = 0
+) -> int:
+    """Wait for these papers, then tell how they are."""
+    if ids:
+        _wait_until_finished(settings, ids)
+    with open_database(settings.database) as db:
+        documents = [library.get_document(db, document_id) for document_id in ids]
     failed = [document for document in documents if document.state is DocumentState.FAILED]
     for document in failed:
         say(document.reason or f"'{document.names[0]}' failed.")
@@ -149,9 +190,11 @@ def _add_files(settings: Settings, paths: Sequence[Path]) -> tuple[list[Document
 def _files_of(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.suffix.lower() == ".pdf" and file.is_file())
+            found = sorted(
+                file for file in path.rglob("*") if file.suffix.lower() in FOLDER_SUFFIXES and file.is_file()
+            )
             if not found:
-                say(f"The folder '{path}' holds no PDF.")
+                say(f"The folder '{path}' holds no {', '.join(FOLDER_SUFFIXES)}. Name other files one by one.")
             yield from found
         else:
             yield path
@@ -176,7 +219,7 @@ def _wait_until_finished(settings: Settings, document_ids: Sequence[int]) -> Non
 def _as_json(document: Document) -> dict[str, object]:
     values = asdict(document)
     # How its pages were read is for the report, and its identifiers are for citing it.
-    left_out = ("recognised", "without_text", "doi", "arxiv_id")
+    left_out = ("recognised", "without_text", "doi", "arxiv_id", "locked")
     return {name: value for name, value in values.items() if name not in left_out}
 
 

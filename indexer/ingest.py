@@ -7,25 +7,28 @@ import threading
 import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, BinaryIO
 
 from sqlite_utils import Database
 
-from core.errors import Cancelled, ReadError
+from core.errors import Cancelled, PasswordError, ReadError
 from core.files import remove_stale
+from core.formats import PDF_HEADER_BYTES, format_of
 from core.settings import Settings
-from core.types import Document, DocumentState, ModelVersion, PaperText
+from core.types import Document, DocumentState, ModelVersion, Page, PaperFile, PaperText
 from indexer.chunking import ChunkingSettings, chunk_pages
 from indexer.encoder import Encoder
 from indexer.ocr import complete_paper, recognise_pages
 from indexer.pdf import require_text
 from indexer.reader import ReadLimits, read_paper_isolated
-from storage import library, models, vectors
+from storage import library, models, pages, vectors
 from storage.database import open_database, transaction
 from storage.jobs import open_jobs
 from storage.progress import Progress
+from storage.readings import store_reading
 from storage.vectors import MissingText
 
 logger = logging.getLogger(__name__)
@@ -40,7 +43,6 @@ _COPYING = "copying-"
 # No copy takes as long as this without writing.
 _COPY_SECONDS = 3600
 _NAME_CHARACTERS = 200
-_RECOGNISING = ", recognising page "
 
 
 def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[Document, bool]:
@@ -59,9 +61,11 @@ def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[D
             sha256 = _copy(source, copy)
             copy.close()
             with open_database(settings.database) as db, transaction(db):
+                document, new = library.add_document(
+                    db, sha256, clean_name(name or path.name), format_of(_head(copy.name), name or path.name)
+                )
                 # Inside the transaction, so that a removal of the same bytes comes wholly before or wholly after.
-                Path(copy.name).replace(settings.original(sha256))
-                document, new = library.add_document(db, sha256, clean_name(name or path.name))
+                Path(copy.name).replace(settings.original(sha256, document.format))
         except OSError as error:
             raise ReadError(f"'{path.name}' can't be copied into the library ({error.strerror}).") from error
         finally:
@@ -86,6 +90,11 @@ def _copy(source: BinaryIO, target: IO[bytes]) -> str:
     return digest.hexdigest()
 
 
+def _head(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(PDF_HEADER_BYTES)
+
+
 def clean_name(name: str) -> str:
     """The file's own name without folders and without control or direction characters, of bearable length."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
@@ -98,10 +107,16 @@ def remove_documents(settings: Settings, document_ids: Sequence[int]) -> None:
     with open_database(settings.database) as db:
         removed = library.remove_documents(db, document_ids)
         with transaction(db):
-            for sha256 in removed:
+            for document in removed:
                 # Added once more in the meantime: then the file is needed.
-                if not db["documents"].count_where("sha256 = ?", [sha256]):
-                    settings.original(sha256).unlink(missing_ok=True)
+                if not db["documents"].count_where("sha256 = ?", [document.sha256]):
+                    settings.original(document.sha256, document.format).unlink(missing_ok=True)
+
+
+def paper_file(settings: Settings, db: Database, document: Document) -> PaperFile:
+    """The document's original, with what opens it."""
+    path = settings.original(document.sha256, document.format)
+    return PaperFile(path, document.names[0], document.format, library.password_of(db, document.id))
 
 
 def run_ingest(settings: Settings, encoder: Encoder, version: ModelVersion, progress: Progress) -> None:
@@ -196,35 +211,48 @@ class _IngestRun:
         limits = ReadLimits(seconds=self._settings.read_seconds, megabytes=self._settings.read_megabytes)
         with open_database(self._settings.database) as db:
             try:
-                paper = self._read_paper(document, limits)
+                paper = self._read_paper(db, document, limits)
+                tokens = min(self._settings.chunk_tokens, self._encoder.passage_tokens)
+                chunks = chunk_pages(
+                    paper.pages, paper.outline, self._encoder.count_tokens, ChunkingSettings(max_tokens=tokens)
+                )
+                self._to_embed += len(chunks)
+                return store_reading(db, document.id, paper.metadata, paper.pages, chunks)
             except ReadError as error:
-                library.set_document_state(db, document.id, DocumentState.FAILED, str(error))
+                library.fail_document(db, document.id, str(error), locked=isinstance(error, PasswordError))
                 return False
             except (OSError, ValueError) as error:  # of this file alone: the others go on
                 logger.exception("reading document %d", document.id)
                 reason = f"'{document.names[0]}' could not be read ({type(error).__name__}: {error}). Retry it."
                 library.set_document_state(db, document.id, DocumentState.FAILED, reason)
                 return False
-            tokens = min(self._settings.chunk_tokens, self._encoder.passage_tokens)
-            chunks = chunk_pages(
-                paper.pages, paper.outline, self._encoder.count_tokens, ChunkingSettings(max_tokens=tokens)
-            )
-            self._to_embed += len(chunks)
-            return library.store_reading(db, document.id, paper.metadata, paper.pages, chunks)
 
-    def _read_paper(self, document: Document, limits: ReadLimits) -> PaperText:
+    def _read_paper(self, db: Database, document: Document, limits: ReadLimits) -> PaperText:
         """What the file says, and its pictures where that is needed. Raises ReadError where neither tells anything."""
-        path, name = self._settings.original(document.sha256), document.names[0]
-        paper = read_paper_isolated(path, limits, name=name)
+        file = paper_file(self._settings, db, document)
+        paper = read_paper_isolated(file, limits)
         pictures = [page for page in paper.pages if page.needs_ocr]
         if pictures and self._settings.ocr:
-            paper = complete_paper(paper, recognise_pages(path, pictures, limits, self._tell_recognised), name)
-        require_text(paper.pages, name)
+            paper = complete_paper(paper, self._recognise(db, document, file, pictures, limits), file.name)
+        require_text(paper.pages, file.name)
         return paper
 
-    def _tell_recognised(self, done: int, total: int) -> None:
-        name = self._reading.split(_RECOGNISING)[0]
-        self._reading = f"{name}{_RECOGNISING}{min(done + 1, total)} of {total}"
+    def _recognise(
+        self, db: Database, document: Document, file: PaperFile, pictures: Sequence[Page], limits: ReadLimits
+    ) -> dict[int, Page]:
+        """The pages' pictures read, each kept as it comes: another job may interrupt a long scan."""
+        done = pages.recognised_pages(db, document.id)
+        waiting = [page for page in pictures if page.number not in done]
+        with closing(recognise_pages(file, waiting, limits)) as recognised:
+            self._tell_recognised(document, len(pictures) - len(waiting), len(pictures))
+            for count, page in enumerate(recognised, start=len(pictures) - len(waiting) + 1):
+                pages.keep_recognised(db, document.id, page)
+                done[page.number] = page
+                self._tell_recognised(document, count, len(pictures))
+        return done
+
+    def _tell_recognised(self, document: Document, done: int, total: int) -> None:
+        self._reading = f"{document.names[0]}, recognising page {min(done + 1, total)} of {total}"
         if self._stop_reading.is_set():
             raise Cancelled("The reading was stopped.")
         self._tell()

@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from core.types import ChunkKind, OutlineEntry, Page
+from core.types import BlockKind, ChunkKind, OutlineEntry, Page
 from indexer.contents import find_contents
+from indexer.converted import kind_of, lines_of_block
 from indexer.headings import continues, find_headings
 from indexer.lines import PlacedLine, lines_of
 from indexer.quality import page_quality
@@ -33,6 +34,8 @@ class Section:
 
 def split_into_sections(pages: Sequence[Page], outline: Sequence[OutlineEntry]) -> list[Section]:
     """Every line of the pages that is not left out: the running text, then what stands beside it."""
+    if any(page.blocks for page in pages):
+        return _sections_of_blocks(pages)
     left_out = find_left_out_lines(pages)
     kept = [
         PlacedLine(page, line)
@@ -45,6 +48,22 @@ def split_into_sections(pages: Sequence[Page], outline: Sequence[OutlineEntry]) 
     body = [placed for index, placed in enumerate(kept) if index not in beside]
     sections = _cut_at_headings(body, outline)
     return sections + _sections_beside(kept, regions, sections)
+
+
+def _sections_of_blocks(pages: Sequence[Page]) -> list[Section]:
+    """A converted paper's blocks, whose kinds its own format tells."""
+    body, beside = [Section(None)], []
+    for page in pages:
+        for block in page.blocks:
+            lines = lines_of_block(page, block)
+            kind = kind_of(block)
+            if kind is not ChunkKind.BODY:
+                beside.append(Section(body[-1].heading, lines, kind))
+                continue
+            if block.kind is BlockKind.HEADING:
+                body.append(Section(page.text[block.start : block.end]))
+            body[-1].lines += lines
+    return _finish_sections(body) + beside
 
 
 def find_left_out_lines(pages: Sequence[Page]) -> set[tuple[int, int]]:
@@ -64,6 +83,10 @@ def _cut_at_headings(lines: Sequence[PlacedLine], outline: Sequence[OutlineEntry
         elif index in headings and sections[-1].heading:
             sections[-1].heading = f"{sections[-1].heading} {placed.text.strip()}"
         sections[-1].lines.append(placed)
+    return _finish_sections(sections)
+
+
+def _finish_sections(sections: Sequence[Section]) -> list[Section]:
     merged = _merge_small([section for section in sections if section.lines])
     for section in merged:
         if section.heading and _REFERENCES.match(section.heading):

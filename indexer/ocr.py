@@ -11,12 +11,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core.types import Box, Line, Metadata, Page, PageSource, PaperText, Word
+from core.types import Box, Line, Metadata, Page, PageSource, PaperFile, PaperText, Word
 from indexer.boxes import join_on_lines
 from indexer.metadata import Front
 from indexer.pdf import find_metadata, render_picture
@@ -42,32 +42,26 @@ _FEWEST_LINES_OF_A_COLUMN = 4
 _MOST_LINES_ACROSS = 0.3
 
 
-def recognise_pages(
-    path: Path, pages: Sequence[Page], limits: ReadLimits, on_page: Callable[[int, int], None]
-) -> dict[int, Page]:
-    """The pages by number, recognised; `limits.seconds` hold for each page. `on_page` hears how many of how many.
+def recognise_pages(file: PaperFile, pages: Sequence[Page], limits: ReadLimits) -> Generator[Page]:
+    """The pages as they are recognised; `limits.seconds` hold for each.
 
     A page in which nothing is found is empty, and one that crashes the engine or takes too long has failed, with the
-    reason. What `on_page` raises ends it.
+    reason. Closing the iterator ends the work.
     """
-    done: dict[int, Page] = {}
     waiting = list(pages)
     while waiting:
-        on_page(len(done), len(pages))
-        with _Child(path, [page.number for page in waiting], limits) as child:
+        with _Child(file, [page.number for page in waiting], limits) as child:
             if isinstance(child.next(max(limits.seconds, _SECONDS_TO_START)), str):
                 reason = "the recognition of text could not be started"
-                failed = (replace(page, source=PageSource.FAILED, reason=reason, needs_ocr=False) for page in waiting)
-                return done | {page.number: page for page in failed}
+                yield from (replace(page, source=PageSource.FAILED, reason=reason, needs_ocr=False) for page in waiting)
+                return
             while waiting:
                 page = waiting.pop(0)
                 found = child.next(limits.seconds)
                 if isinstance(found, str):
-                    done[page.number] = replace(page, source=PageSource.FAILED, reason=found, needs_ocr=False)
+                    yield replace(page, source=PageSource.FAILED, reason=found, needs_ocr=False)
                     break
-                done[page.number] = _page_of(page, found)
-                on_page(len(done), len(pages))
-    return done
+                yield _page_of(page, found)
 
 
 def complete_paper(paper: PaperText, recognised: Mapping[int, Page], name: str) -> PaperText:
@@ -94,13 +88,12 @@ def boxes_of_words(words: Sequence[Word], start: int, end: int) -> list[Box]:
 class _Child:
     """The process that recognises pages, and the lines it prints, one a page."""
 
-    def __init__(self, path: Path, numbers: Sequence[int], limits: ReadLimits) -> None:
-        arguments = (path.absolute(), limits.megabytes, limits.seconds)
-        command = [sys.executable, "-m", "indexer.ocr", *map(str, arguments)]
+    def __init__(self, file: PaperFile, numbers: Sequence[int], limits: ReadLimits) -> None:
+        command = [sys.executable, "-m", "indexer.ocr", str(limits.megabytes), str(limits.seconds)]
         self._process = subprocess.Popen(
             command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
-        self._numbers = json.dumps(numbers).encode()
+        self._wanted = json.dumps([str(file.path.absolute()), file.name, file.password, numbers]).encode()
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
 
@@ -129,7 +122,7 @@ class _Child:
         assert self._process.stdin is not None
         # A child that has died already is told by its silence.
         with contextlib.suppress(BrokenPipeError), self._process.stdin as source:
-            source.write(self._numbers)
+            source.write(self._wanted)
         with self._process.stdout as output:
             for line in output:
                 self._lines.put(line)
@@ -155,11 +148,12 @@ Found = tuple[str, Box, Sequence[tuple[str, Box]]]
 # --- in the child ------------------------------------------------------------------------------
 
 
-def main(path: str, megabytes: str, seconds: str) -> int:
+def main(megabytes: str, seconds: str) -> int:
     """Print that it is ready, then one JSON object for each of the pages that stdin names."""
     limit_memory(int(megabytes) + _ENGINE_MEGABYTES)
     _limit_time(_SECONDS_TO_START)
-    for found in _recognise(Path(path), json.load(sys.stdin)):
+    path, name, password, numbers = json.load(sys.stdin)
+    for found in _recognise(PaperFile(Path(path), name, password=password), numbers):
         print(json.dumps(found), flush=True)
         _limit_time(int(seconds))
     return 0
@@ -171,7 +165,7 @@ def _limit_time(seconds: int) -> None:
         signal.alarm(seconds + 2)
 
 
-def _recognise(path: Path, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
+def _recognise(file: PaperFile, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
     # Delayed: the process that starts the child needs neither.
     import numpy as np
     from rapidocr import RapidOCR
@@ -180,7 +174,7 @@ def _recognise(path: Path, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
     engine = RapidOCR(params={"Global.log_level": "critical"})
     yield {"ready": True}
     for number in numbers:
-        picture, width, height = render_picture(path, number, _SCALE, _MOST_PIXELS)
+        picture, width, height = render_picture(file, number, _SCALE, _MOST_PIXELS)
         pixels = np.asarray(picture)
         if pixels.std() < _BLANK_DEVIATION:
             yield {"text": "", "reason": "the page is blank"}

@@ -21,8 +21,9 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 from PIL.Image import Image
 
-from core.errors import ReadError
-from core.types import Box, Line, Metadata, OutlineEntry, Page, PageSource, PaperText
+from core.errors import PasswordError, ReadError
+from core.formats import PDF_HEADER_BYTES, DocumentFormat
+from core.types import Box, Line, Metadata, OutlineEntry, Page, PageSource, PaperFile, PaperText
 from indexer.boxes import join_on_lines
 from indexer.metadata import Front, find_authors, find_identifiers, find_title, find_year
 from indexer.quality import has_usable_text, page_quality
@@ -32,7 +33,6 @@ logger = logging.getLogger(__name__)
 # PDFium is not safe to call from two threads, not even for two documents.
 _PDFIUM = threading.Lock()
 
-_HEADER_BYTES = 1024
 _BOLD_WEIGHT = 600
 _BOLD_NAME = re.compile(r"bold|black|heavy|demi|medi\b|cmbx|cmssbx|sfbx", re.IGNORECASE)
 _FONT_NAME_BYTES = 128
@@ -57,11 +57,11 @@ _LETTERS_OF_A_STAMP = 400
 _SHARE_OF_A_SCAN = 0.5
 
 
-def read_paper(path: Path, name: str | None = None) -> PaperText:
+def read_paper(path: Path, name: str | None = None, password: str | None = None) -> PaperText:
     """All pages' text with its places, outline and metadata. Raises ReadError, in one sentence that names `name`."""
     name = name or path.name
     _require_pdf(path, name)
-    with _PDFIUM, _open(path, name) as document:
+    with _PDFIUM, _open(path, name, password) as document:
         pages = tuple(_read_page(document, number) for number in range(1, len(document) + 1))
         front = _read_front(document, pages[0]) if pages[0].lines else Front(pages[0])
         if pages[0].needs_ocr:
@@ -89,15 +89,10 @@ def _why(pages: Sequence[Page]) -> str:
     return f": {reasons.most_common(1)[0][0]}" if reasons else ""
 
 
-def count_pages(path: Path) -> int:
-    with _PDFIUM, _open(path, path.name) as document:
-        return len(document)
-
-
-def render_page(path: Path, number: int, width_px: int) -> bytes:
+def render_page(file: PaperFile, number: int, width_px: int) -> bytes:
     """A page's picture as JPEG of this width. Raises ReadError where there is no such page."""
-    with _PDFIUM, _open(path, path.name) as document:
-        page = _get_page(document, number, path.name)
+    with _PDFIUM, _open(file.path, file.name, file.password) as document:
+        page = _get_page(document, number, file.name)
         width, height = page.get_size()
         # A page may be as high and narrow as a ribbon.
         scale = min(
@@ -111,19 +106,19 @@ def render_page(path: Path, number: int, width_px: int) -> bytes:
     return target.getvalue()
 
 
-def render_picture(path: Path, number: int, scale: float, most_pixels: int) -> tuple[Image, float, float]:
+def render_picture(file: PaperFile, number: int, scale: float, most_pixels: int) -> tuple[Image, float, float]:
     """A page's picture in colour, of at most so many pixels, and its size in points."""
-    with _PDFIUM, _open(path, path.name) as document:
-        page = _get_page(document, number, path.name)
+    with _PDFIUM, _open(file.path, file.name, file.password) as document:
+        page = _get_page(document, number, file.name)
         width, height = page.get_size()
         scale = min(scale, math.sqrt(most_pixels / (width * height)))
         return page.render(scale=scale).to_pil().convert("RGB"), width, height
 
 
-def passage_boxes(path: Path, number: int, start: int, end: int) -> list[Box]:
+def passage_boxes(file: PaperFile, number: int, start: int, end: int) -> list[Box]:
     """Where characters `start` to `end` stand on the page's picture: about one box a line."""
-    with _PDFIUM, _open(path, path.name) as document:
-        page = _get_page(document, number, path.name)
+    with _PDFIUM, _open(file.path, file.name, file.password) as document:
+        page = _get_page(document, number, file.name)
         text = page.get_textpage()
         corners = [text.get_rect(index) for index in range(text.count_rects(start, end - start))]
         boxes = (_to_box(page, *corner) for corner in corners)
@@ -132,21 +127,26 @@ def passage_boxes(path: Path, number: int, start: int, end: int) -> list[Box]:
 
 def _require_pdf(path: Path, name: str) -> None:
     with path.open("rb") as file:
-        head = file.read(_HEADER_BYTES)
+        head = file.read(PDF_HEADER_BYTES)
     if not head:
         raise ReadError(f"'{name}' is empty. Download it again.")
     if b"%PDF-" not in head:
-        raise ReadError(f"'{name}' is not a PDF: it does not begin like one. Download it again, or convert it to PDF.")
+        raise ReadError(
+            f"'{name}' is not a PDF: it does not begin like one. Download it again, or convert it to PDF. "
+            f"What else can be added ends in {', '.join(f'.{format}' for format in DocumentFormat if format != 'pdf')}."
+        )
 
 
 @contextmanager
-def _open(path: Path, name: str) -> Iterator[pdfium.PdfDocument]:
+def _open(path: Path, name: str, password: str | None) -> Iterator[pdfium.PdfDocument]:
     try:
-        document = pdfium.PdfDocument(path)
+        document = pdfium.PdfDocument(path, password)
     except pdfium.PdfiumError as error:
         # PDFium's code may be left over from another file, so the file itself has the last word.
         if error.err_code == pdfium_c.FPDF_ERR_PASSWORD and b"/Encrypt" in path.read_bytes():
-            raise ReadError(f"'{name}' is encrypted. Remove its password, then add it again.") from error
+            if password is None:
+                raise PasswordError(f"'{name}' is encrypted. Retry it with its password.") from error
+            raise PasswordError(f"The password given does not open '{name}'. Retry it with another.") from error
         if error.err_code == pdfium_c.FPDF_ERR_SECURITY:
             raise ReadError(
                 f"'{name}' is encrypted in a way that can't be read here. Print it to a new PDF, then add that."

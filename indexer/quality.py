@@ -84,6 +84,8 @@ class PageQuality:
 
 def page_quality(page: Page) -> PageQuality:
     """Which lines of the page's text layer can't be read: runs of implausible ones, or all, if it is not usable."""
+    if page.blocks:  # text without fonts
+        return PageQuality(frozenset(), 0.0, 0.0)
     lines = lines_of(page)
     every_line = frozenset(line.start for line in lines)
     unmapped = 0 if any(map(str.isalnum, page.text)) else sum(map(_is_unmapped, page.text))

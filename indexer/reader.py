@@ -1,4 +1,4 @@
-"""Read one PDF in a child process with limits on time and memory, so that no file can harm more than itself."""
+"""Read one paper in a child process with limits on time and memory, so that no file can harm more than itself."""
 
 import json
 import signal
@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import ReadError
-from core.types import Line, Metadata, OutlineEntry, Page, PageSource, PaperText
+from core.errors import PasswordError, ReadError
+from core.formats import DocumentFormat
+from core.types import Block, BlockKind, Line, Metadata, OutlineEntry, Page, PageSource, PaperFile, PaperText
 from indexer.pdf import read_paper
 
 _ROOT = Path(__file__).resolve().parent.parent
-_REFUSED, _OUT_OF_MEMORY = 3, 4
+_REFUSED, _OUT_OF_MEMORY, _LOCKED = 3, 4, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +25,15 @@ class ReadLimits:
     megabytes: int = 1500
 
 
-def read_paper_isolated(path: Path, limits: ReadLimits, name: str | None = None) -> PaperText:
-    """As `indexer.pdf.read_paper`; a crash, too long a time and too much memory are ReadErrors too."""
-    name = name or path.name
-    arguments = (path.absolute(), name, limits.megabytes, limits.seconds)
-    command = [sys.executable, "-m", "indexer.reader", *map(str, arguments)]
+def read_paper_isolated(file: PaperFile, limits: ReadLimits) -> PaperText:
+    """The paper's text, of whatever format; raises ReadError, also for a crash, too long a time or too much memory."""
+    name = file.name
+    command = [sys.executable, "-m", "indexer.reader", str(limits.megabytes), str(limits.seconds)]
+    # By stdin, because other users of the machine can read what a command is given.
+    wanted = json.dumps([str(file.path.absolute()), name, file.format, file.password]).encode()
     try:
         child = subprocess.run(
-            command, cwd=_ROOT, stdin=subprocess.DEVNULL, capture_output=True, timeout=limits.seconds, check=False
+            command, cwd=_ROOT, input=wanted, capture_output=True, timeout=limits.seconds, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise ReadError(
@@ -42,6 +44,8 @@ def read_paper_isolated(path: Path, limits: ReadLimits, name: str | None = None)
         return _from_json(json.loads(child.stdout))
     if child.returncode == _REFUSED:
         raise ReadError(child.stdout.decode())
+    if child.returncode == _LOCKED:
+        raise PasswordError(child.stdout.decode())
     if child.returncode == _OUT_OF_MEMORY or b"MemoryError" in child.stderr or -child.returncode == signal.SIGKILL:
         raise ReadError(
             f"'{name}' needs more than {limits.megabytes} MB of memory to be read. "
@@ -50,21 +54,33 @@ def read_paper_isolated(path: Path, limits: ReadLimits, name: str | None = None)
     raise ReadError(f"'{name}' made the PDF reader crash. Print it to a new PDF, then add that.")
 
 
-def main(path: str, name: str, megabytes: str, seconds: str) -> int:
+def main(megabytes: str, seconds: str) -> int:
     """In the child: the paper as JSON on stdout, or one sentence and its own exit code."""
     limit_memory(int(megabytes))
     if hasattr(signal, "alarm"):
         # For the case that the parent, which measures the time, is gone.
         signal.alarm(int(seconds) + 2)
     try:
-        document = json.dumps(asdict(read_paper(Path(path), name)))
+        path, name, format, password = json.load(sys.stdin)
+        document = json.dumps(
+            asdict(_read(PaperFile(Path(path), name, DocumentFormat(format), password), int(seconds), int(megabytes)))
+        )
     except ReadError as error:
-        sys.stdout.buffer.write(str(error).encode())
-        return _REFUSED
+        sys.stdout.buffer.write(str(error).encode("utf-8", "replace"))
+        return _LOCKED if isinstance(error, PasswordError) else _REFUSED
     except MemoryError:
         return _OUT_OF_MEMORY
     sys.stdout.buffer.write(document.encode("utf-8", "surrogatepass"))
     return 0
+
+
+def _read(file: PaperFile, seconds: int, megabytes: int) -> PaperText:
+    if file.format.has_pages:
+        return read_paper(file.path, file.name, file.password)
+    # Delayed: most papers are PDFs, and need none of its libraries.
+    from indexer.converted import read_converted
+
+    return read_converted(file.path, file.format, file.name, seconds, megabytes)
 
 
 def limit_memory(megabytes: int) -> None:
@@ -87,7 +103,8 @@ def _from_json(value: dict[str, Any]) -> PaperText:
 
 def _page_from_json(value: dict[str, Any]) -> Page:
     lines = tuple(Line(**line) for line in value["lines"])
-    return Page(**value | {"lines": lines, "source": PageSource(value["source"]), "words": ()})
+    blocks = tuple(Block(**block | {"kind": BlockKind(block["kind"])}) for block in value["blocks"])
+    return Page(**value | {"lines": lines, "source": PageSource(value["source"]), "words": (), "blocks": blocks})
 
 
 if __name__ == "__main__":

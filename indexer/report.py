@@ -8,6 +8,7 @@ from sqlite_utils import Database
 from core.types import Document, Page, PageSource, StoredChunk
 from indexer.quality import page_quality
 from storage import library
+from storage.pages import pages_of_document
 
 # Of a page's visible characters, in passages: headers, footers and page numbers are left out of every page.
 _LOW_SHARE = 0.5
@@ -49,7 +50,7 @@ def make_report(
     """The report on a document that was read; `window` is how many tokens of a passage the model reads."""
     document = library.get_document(db, document_id)
     chunks = library.chunks_of_document(db, document_id)
-    pages = tuple(_report_page(page, chunks) for page in library.pages_of_document(db, document_id))
+    pages = tuple(_report_page(page, chunks) for page in pages_of_document(db, document_id))
     past = sum(max(tokens - window, 0) for tokens in count_tokens([chunk.text for chunk in chunks]))
     return DocumentReport(document, pages, past)
 

@@ -1,4 +1,4 @@
-"""Documents, their pages and their chunks."""
+"""Documents and their chunks."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -7,20 +7,14 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.errors import NotFoundError
+from core.formats import DocumentFormat, without_suffix
 from core.types import (
     UNFINISHED,
-    Box,
-    Chunk,
     ChunkKind,
     Document,
     DocumentState,
-    Metadata,
-    Page,
-    PageSource,
     Span,
     StoredChunk,
-    Word,
-    content_hash,
 )
 from storage.database import now, transaction
 
@@ -44,14 +38,16 @@ _CHUNKS = """
 _IDS_A_STATEMENT = 500
 
 
-def add_document(db: Database, sha256: str, name: str) -> tuple[Document, bool]:
+def add_document(
+    db: Database, sha256: str, name: str, format: DocumentFormat = DocumentFormat.PDF
+) -> tuple[Document, bool]:
     """The document of these bytes, under this name as well, and whether it is new (then it is queued)."""
     with transaction(db):
         row = db.conn.execute("SELECT id FROM documents WHERE sha256 = ?", [sha256]).fetchone()
         if row is None:
             document_id = db.conn.execute(
-                "INSERT INTO documents (sha256, title, state, added_at) VALUES (?, ?, ?, ?)",
-                [sha256, name.removesuffix(".pdf"), DocumentState.QUEUED, now()],
+                "INSERT INTO documents (sha256, format, title, state, added_at) VALUES (?, ?, ?, ?, ?)",
+                [sha256, format, without_suffix(name), DocumentState.QUEUED, now()],
             ).lastrowid
             assert document_id is not None
         else:
@@ -104,9 +100,23 @@ def mark_ready_when_embedded(db: Database, document_ids: Sequence[int]) -> None:
             )
 
 
-def retry_document(db: Database, document_id: int) -> None:
-    """Queue a failed document once more; one with passages only waits for their vectors, so no judgement is lost."""
+def fail_document(db: Database, document_id: int, reason: str, *, locked: bool = False) -> None:
+    """Give a document up for this reason; `locked` where it waits for a password."""
     with transaction(db):
+        db.conn.execute(
+            "UPDATE documents SET state = ?, reason = ?, locked = ? WHERE id = ?",
+            [DocumentState.FAILED, reason, locked, document_id],
+        )
+
+
+def retry_document(db: Database, document_id: int, password: str | None = None) -> None:
+    """Queue a failed document once more, with a password if one is given.
+
+    One with passages only waits for their vectors, so no judgement is lost.
+    """
+    with transaction(db):
+        if password:
+            db.conn.execute("UPDATE documents SET password = ? WHERE id = ?", [password, document_id])
         db.conn.execute(
             """
             UPDATE documents SET reason = NULL,
@@ -117,71 +127,31 @@ def retry_document(db: Database, document_id: int) -> None:
         )
 
 
-def store_reading(
-    db: Database, document_id: int, metadata: Metadata, pages: Sequence[Page], chunks: Sequence[Chunk]
-) -> bool:
-    """Keep what was read, in place of any earlier reading; the document waits for its vectors then.
-
-    False where the document was removed meanwhile: nothing is stored then.
-    """
+def read_again(db: Database, document_ids: Sequence[int]) -> None:
+    """Queue documents whose reading is finished to be read anew; until then they are found as they are."""
     with transaction(db):
-        if not db["documents"].count_where("id = ?", [document_id]):
-            return False
-        db.conn.execute("DELETE FROM chunks WHERE document_id = ?", [document_id])
-        db.conn.execute("DELETE FROM pages WHERE document_id = ?", [document_id])
-        db.conn.executemany(
-            """
-            INSERT INTO pages (document_id, number, text, width, height, source, reason, words)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            [
-                (
-                    document_id,
-                    page.number,
-                    page.text,
-                    page.width,
-                    page.height,
-                    page.source,
-                    page.reason,
-                    _words_json(page.words),
+        for document_id in document_ids:
+            if get_document(db, document_id).state in (DocumentState.READY, DocumentState.FAILED):
+                db.conn.execute(
+                    "UPDATE documents SET state = ?, reason = NULL WHERE id = ?", [DocumentState.QUEUED, document_id]
                 )
-                for page in pages
-            ],
-        )
-        db.conn.executemany(
-            "INSERT INTO chunks (document_id, text, spans, section, kind, content_hash) VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (document_id, chunk.text, _spans_json(chunk.spans), chunk.section, chunk.kind, content_hash(chunk.text))
-                for chunk in chunks
-            ],
-        )
-        db.conn.execute(
-            """
-            UPDATE documents SET title = coalesce(?, title), authors = ?, year = ?, doi = ?, arxiv_id = ?, state = ?
-            WHERE id = ?
-            """,
-            [
-                metadata.title,
-                json.dumps(metadata.authors, ensure_ascii=False),
-                metadata.year,
-                metadata.doi,
-                metadata.arxiv_id,
-                DocumentState.EMBEDDING,
-                document_id,
-            ],
-        )
-    return True
 
 
-def remove_documents(db: Database, document_ids: Iterable[int]) -> list[str]:
-    """Remove the documents, their chunks, judgements, and vectors no other chunk needs; their SHA-256s come back.
+def password_of(db: Database, document_id: int) -> str | None:
+    """What opens the document's file, where it is encrypted and the password was given."""
+    row = db.conn.execute("SELECT password FROM documents WHERE id = ?", [document_id]).fetchone()
+    return row[0] if row else None
+
+
+def remove_documents(db: Database, document_ids: Iterable[int]) -> list[Document]:
+    """Remove the documents, their chunks, judgements, and vectors no other chunk needs; what they were comes back.
 
     From the end of this transaction on no search returns them.
     """
     removed = []
     with transaction(db):
         for document_id in document_ids:
-            removed.append(get_document(db, document_id).sha256)
+            removed.append(get_document(db, document_id))
             db.conn.execute(
                 """
                 DELETE FROM embeddings WHERE content_hash IN (
@@ -218,42 +188,6 @@ def chunks_of_document(db: Database, document_id: int) -> list[StoredChunk]:
     return [_stored_chunk(row) for row in db.query(f"{_CHUNKS} WHERE c.document_id = ? ORDER BY c.id", [document_id])]
 
 
-def page_size(db: Database, document_id: int, number: int) -> tuple[float, float]:
-    """A page's width and height in points."""
-    row = db.conn.execute(
-        "SELECT width, height FROM pages WHERE document_id = ? AND number = ?", [document_id, number]
-    ).fetchone()
-    if row is None:
-        raise NotFoundError(f"Paper {document_id} has no page {number}.")
-    return row[0], row[1]
-
-
-def words_of_page(db: Database, document_id: int, number: int) -> tuple[Word, ...]:
-    """The words of a recognised page and their places; none of another."""
-    row = db.conn.execute(
-        "SELECT words FROM pages WHERE document_id = ? AND number = ?", [document_id, number]
-    ).fetchone()
-    if row is None or row[0] is None:
-        return ()
-    return tuple(Word(start, end, Box(*box)) for start, end, *box in json.loads(row[0]))
-
-
-def pages_of_document(db: Database, document_id: int) -> list[Page]:
-    """The document's pages as they were read, in order, without the places of their lines and words."""
-    rows = db.query("SELECT * FROM pages WHERE document_id = ? ORDER BY number", [document_id])
-    return [
-        Page(
-            row["number"],
-            row["text"],
-            row["width"],
-            row["height"],
-            source=PageSource(row["source"]),
-            reason=row["reason"],
-        )
-        for row in rows
-    ]
-
-
 def count_searchable(db: Database) -> int:
     """How many documents are found in full: those of which no vector is missing."""
     return db["documents"].count_where("state = ?", [DocumentState.READY])
@@ -261,20 +195,6 @@ def count_searchable(db: Database) -> int:
 
 def count_chunks(db: Database) -> int:
     return db["chunks"].count
-
-
-def _words_json(words: Sequence[Word]) -> str | None:
-    if not words:
-        return None
-    places = ((word.box.left, word.box.top, word.box.width, word.box.height) for word in words)
-    rows = [
-        [word.start, word.end, *(round(share, 4) for share in place)] for word, place in zip(words, places, strict=True)
-    ]
-    return json.dumps(rows, separators=(",", ":"))
-
-
-def _spans_json(spans: Sequence[Span]) -> str:
-    return json.dumps([[span.page, span.start, span.end] for span in spans])
 
 
 def spans_from_json(text: str) -> tuple[Span, ...]:
@@ -298,6 +218,7 @@ def _document(row: dict[str, Any]) -> Document:
     return Document(
         id=row["id"],
         sha256=row["sha256"],
+        format=DocumentFormat(row["format"]),
         names=tuple(json.loads(row["names"])),
         title=row["title"],
         authors=tuple(json.loads(row["authors"])),
@@ -309,6 +230,7 @@ def _document(row: dict[str, Any]) -> Document:
         without_text=row["without_text"],
         chunks=row["chunks"],
         state=DocumentState(row["state"]),
+        locked=bool(row["locked"]),
         reason=row["reason"],
         added_at=row["added_at"],
     )

@@ -173,6 +173,31 @@ def m009_identifiers_of_papers(db: Database) -> None:
     db.conn.execute("ALTER TABLE documents ADD COLUMN arxiv_id TEXT")
 
 
+@migrations()
+def m010_formats_and_passwords(db: Database) -> None:
+    db.conn.execute("ALTER TABLE documents ADD COLUMN format TEXT NOT NULL DEFAULT 'pdf'")
+    # As given: without it the pages of an encrypted paper could not be shown.
+    db.conn.execute("ALTER TABLE documents ADD COLUMN password TEXT")
+    db.conn.execute("ALTER TABLE documents ADD COLUMN locked INTEGER NOT NULL DEFAULT 0")
+    # Of converted papers only: [start, end, kind, level] of each block.
+    db.conn.execute("ALTER TABLE pages ADD COLUMN blocks TEXT")
+
+
+@migrations()
+def m011_recognised_pages(db: Database) -> None:
+    _execute_all(
+        db,
+        """
+        CREATE TABLE recognised_pages (
+            document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            page TEXT NOT NULL,
+            PRIMARY KEY (document_id, number)
+        );
+        """,
+    )
+
+
 def _execute_all(db: Database, script: str) -> None:
     """Run the statements inside the migration's transaction, which `executescript` would commit."""
     statement = ""

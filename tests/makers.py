@@ -8,6 +8,7 @@ from sqlite_utils import Database
 from core.types import Chunk, Document, Metadata, ModelVersion, Page, Span, content_hash
 from indexer.encoder import Encoder
 from storage import library, models, vectors
+from storage.readings import store_reading
 
 
 def store_paper(db: Database, sha256: str, texts: Sequence[str]) -> Document:
@@ -16,7 +17,7 @@ def store_paper(db: Database, sha256: str, texts: Sequence[str]) -> Document:
     page = "\r\n".join(texts)
     starts = [page.index(text) for text in texts]
     chunks = [Chunk(text, (Span(1, start, start + len(text)),)) for text, start in zip(texts, starts, strict=True)]
-    library.store_reading(db, document.id, Metadata(), [Page(1, page, 612, 792)], chunks)
+    store_reading(db, document.id, Metadata(), [Page(1, page, 612, 792)], chunks)
     return library.get_document(db, document.id)
 
 

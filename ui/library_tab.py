@@ -8,6 +8,7 @@ import gradio as gr
 from sqlite_utils import Database
 
 from core.errors import ReadError
+from core.formats import SUFFIXES
 from core.types import UNFINISHED, DocumentState, Job, JobKind, PageSource
 from indexer.ingest import add_file, remove_documents
 from indexer.report import make_report
@@ -36,9 +37,9 @@ class LibraryTab:
 
 def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
     upload = gr.File(
-        label="Drop PDFs here",
+        label="Drop papers here",
         file_count="multiple",
-        file_types=[".pdf"],
+        file_types=list(SUFFIXES),
         height=150,
         elem_id="upload",
     )
@@ -49,6 +50,7 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
         server_functions=[
             _make_remove(services),
             _make_retry(services),
+            _make_read_again(services),
             _make_report(services),
             make_cancel(services),
             make_dismiss(services),
@@ -159,8 +161,20 @@ def _make_report(services: Services) -> Any:
 def _make_retry(services: Services) -> Any:
     @answer_script
     def retry_paper(arguments: list) -> dict:
+        """[document id, the password that opens it or None]"""
+        document_id, password = arguments
         with open_database(services.settings.database) as db:
-            library.retry_document(db, int(arguments[0]))
+            library.retry_document(db, int(document_id), str(password) if password else None)
         return {}
 
     return retry_paper
+
+
+def _make_read_again(services: Services) -> Any:
+    @answer_script
+    def read_again(arguments: list) -> dict:
+        with open_database(services.settings.database) as db:
+            library.read_again(db, [int(arguments[0])])
+        return {}
+
+    return read_again

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from sqlite_utils import Database
 
 from core.errors import NotFoundError
-from core.types import Box, Document, DocumentState, SearchResult, StoredChunk
-from indexer.citations import cite_passage, to_bibtex
-from indexer.ocr import boxes_of_words
-from indexer.pdf import passage_boxes
+from core.types import Document, DocumentState, SearchResult
 from search.searcher import SearchRequest
 from storage import judgements, library
 from storage.database import open_database
 from ui.messages import answer_script, tell, warn_user
+from ui.page_view import render_page_view
 from ui.parts import DIRECT, PlainHTML
 from ui.render import read_asset, render
 from ui.services import Services
@@ -225,56 +222,12 @@ def _make_open_page(services: Services) -> Any:
         """[query, chunk id, page or None for the passage's first, others shown]: the page's HTML."""
         query, chunk_id, page, others = arguments
         with open_database(services.settings.database) as db:
-            html = render_page_view(services, db, str(query), int(chunk_id), _whole(page), open_others=bool(others))
+            html = render_page_view(
+                services.settings, db, str(query), int(chunk_id), _whole(page), open_others=bool(others)
+            )
         return {"html": html}
 
     return open_page
-
-
-def render_page_view(
-    services: Services, db: Database, query: str, chunk_id: int, page: int | None, *, open_others: bool = False
-) -> str:
-    """A page of the passage's paper, the passage marked where it stands on it, and what else there is to approve."""
-    chunk = library.get_chunk(db, chunk_id)
-    document = library.get_document(db, chunk.document_id)
-    number = min(max(page or chunk.page, 1), document.pages)
-    boxes = _boxes_on_page(services, db, document, chunk, number)
-    width, height = library.page_size(db, document.id, number)
-    return render(
-        "page_view.html",
-        document=document,
-        page=number,
-        boxes=boxes,
-        width=width,
-        height=height,
-        note=_page_note(chunk, number, boxes),
-        citation=cite_passage(document, chunk),
-        bibtex=to_bibtex([document]),
-        passages=[c for c in library.chunks_of_document(db, document.id) if any(s.page == number for s in c.spans)],
-        chunk_id=chunk_id,
-        query=query,
-        verdicts=judgements.relevance_by_chunk(db, query),
-        open_others=open_others,
-    )
-
-
-def _boxes_on_page(services: Services, db: Database, document: Document, chunk: StoredChunk, page: int) -> list[Box]:
-    spans = [span for span in chunk.spans if span.page == page]
-    if words := library.words_of_page(db, document.id, page):
-        return [box for span in spans for box in boxes_of_words(words, span.start, span.end)]
-    path = services.settings.original(document.sha256)
-    return [box for span in spans for box in passage_boxes(path, page, span.start, span.end)]
-
-
-def _page_note(chunk: StoredChunk, page: int, boxes: Sequence[Box]) -> str:
-    pages = sorted({span.page for span in chunk.spans})
-    if page in pages and not boxes:
-        return "The passage stands on this page, but its exact place can't be told, so nothing is marked."
-    if page not in pages:
-        return f"The passage is not on this page; it is on page {' and '.join(map(str, pages))}."
-    if len(pages) > 1:
-        return f"The passage runs over pages {' and '.join(map(str, pages))}."
-    return ""
 
 
 def _whole(value: object) -> int | None:

@@ -17,6 +17,8 @@ from starlette.background import BackgroundTask
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from core.errors import NotFoundError, WhetstoneError
+from core.types import PaperFile
+from indexer.ingest import paper_file
 from indexer.pdf import render_page
 from storage import library, models
 from storage.database import open_database
@@ -106,15 +108,15 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     # Pictures are found again by the file's hash: another file under the same id can't occur.
     picture = functools.lru_cache(maxsize=_PICTURES_KEPT)(render_page)
 
-    def original_of(document_id: int) -> tuple[Path, str]:
+    def original_of(document_id: int) -> PaperFile:
         with open_database(services.settings.database) as db:
             document = library.get_document(db, document_id)
-        path = services.settings.original(document.sha256)
-        if not path.is_file():
+            file = paper_file(services.settings, db, document)
+        if not file.path.is_file():
             raise NotFoundError(
                 f"The file of '{document.title}' is gone from the library. Remove the paper, then add it."
             )
-        return path, document.names[0]
+        return file
 
     @app.get("/api/health")
     def health() -> dict[str, str]:
@@ -122,8 +124,10 @@ def _add_routes(app: FastAPI, services: Services) -> None:
 
     @app.get("/api/documents/{document_id}/pages/{number}.jpg")
     def page_picture(document_id: RowId, number: RowId, width: int = 1200) -> Response:
-        path, _ = original_of(document_id)
-        jpeg = picture(path, number, min(max(width, _WIDTHS[0]), _WIDTHS[1]))
+        file = original_of(document_id)
+        if not file.format.has_pages:
+            raise NotFoundError(f"'{file.name}' has no pages that could be shown as pictures.")
+        jpeg = picture(file, number, min(max(width, _WIDTHS[0]), _WIDTHS[1]))
         headers = {"Cache-Control": "private, max-age=86400, immutable"}
         return Response(jpeg, media_type="image/jpeg", headers=headers)
 
@@ -141,9 +145,19 @@ def _add_routes(app: FastAPI, services: Services) -> None:
         return FileResponse(folder / "version.zip", filename=f"whetstone-{_file_name(name)}.zip", background=done)
 
     @app.get("/api/documents/{document_id}/original.pdf")
+    def original_pdf(document_id: RowId) -> FileResponse:
+        file = original_of(document_id)
+        if not file.format.has_pages:
+            raise NotFoundError(f"'{file.name}' is no PDF.")
+        return FileResponse(
+            file.path, media_type="application/pdf", filename=file.name, content_disposition_type="inline"
+        )
+
+    @app.get("/api/documents/{document_id}/original")
     def original(document_id: RowId) -> FileResponse:
-        path, name = original_of(document_id)
-        return FileResponse(path, media_type="application/pdf", filename=name, content_disposition_type="inline")
+        # Never shown by the browser itself: a paper in HTML could hold a script.
+        file = original_of(document_id)
+        return FileResponse(file.path, media_type="application/octet-stream", filename=file.name)
 
 
 def _file_name(name: str) -> str:

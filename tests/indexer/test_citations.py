@@ -1,12 +1,14 @@
 import json
 from dataclasses import replace
 
+from core.formats import DocumentFormat
 from core.types import Document, DocumentState, Span, StoredChunk
 from indexer.citations import cite_passage, to_bibtex, to_csl, to_ris
 
 PAPER = Document(
     id=7,
     sha256="aa",
+    format=DocumentFormat.PDF,
     names=("a.pdf",),
     title="On Light & the 100% of {it}",
     authors=("Ada Lovelace", "Guido van Rossum", "Plato"),
@@ -18,6 +20,7 @@ PAPER = Document(
     without_text=0,
     chunks=9,
     state=DocumentState.READY,
+    locked=False,
     reason=None,
     added_at="2026-01-01",
 )

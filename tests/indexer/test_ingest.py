@@ -11,14 +11,17 @@ import pytest
 from sqlite_utils import Database
 
 from core.errors import ReadError
+from core.formats import DocumentFormat
 from core.settings import Settings
 from core.types import DocumentState, JobKind
-from indexer.ingest import add_file, clean_name, remove_documents, sweep_copies
+from indexer.ingest import add_file, clean_name, paper_file, remove_documents, sweep_copies
+from indexer.pdf import render_page
 from indexer.start import ensure_active_model
 from jobs.worker import Worker
 from search.searcher import Searcher, SearchRequest
 from storage import jobs, library, models, vectors
 from storage.database import open_database
+from storage.judgements import relevance_by_chunk, store_judgement
 from tests.papers import encrypt, make_paper, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +60,7 @@ def test_a_file_is_kept_read_embedded_and_found(ready: Settings, db: Database, t
     assert document.state is DocumentState.READY
     assert (document.title, document.pages) == ("A Paper About Gravity Of Kind 0", 1)
     assert document.chunks > 0
-    assert ready.original(document.sha256).read_bytes() == content
+    assert ready.original(document.sha256, document.format).read_bytes() == content
     hits = Searcher(ready).search(SearchRequest("what about gravity?")).hits
     assert {hit.chunk.document_id for hit in hits} == {document.id}
     page = db.conn.execute("SELECT text FROM pages").fetchone()[0]
@@ -96,7 +99,7 @@ def test_a_removed_paper_is_gone_from_rows_files_and_results(ready: Settings, db
     assert gone.id in {hit.chunk.document_id for hit in searcher.search(SearchRequest("whales", k=50)).hits}
     remove_documents(ready, [gone.id])
     assert {hit.chunk.document_id for hit in searcher.search(SearchRequest("whales", k=50)).hits} == {kept.id}
-    assert not ready.original(gone.sha256).exists()
+    assert not ready.original(gone.sha256, gone.format).exists()
     assert db["embeddings"].count == db.conn.execute("SELECT count(DISTINCT content_hash) FROM chunks").fetchone()[0]
 
 
@@ -109,7 +112,7 @@ def test_a_paper_removed_and_added_again_is_whole(ready: Settings, db: Database,
     work(ready)
     assert new
     assert library.get_document(db, second.id).state is DocumentState.READY
-    assert ready.original(second.sha256).exists()
+    assert ready.original(second.sha256, second.format).exists()
 
 
 def test_a_stopped_ingest_leaves_papers_that_can_be_retried(ready: Settings, db: Database, tmp_path: Path) -> None:
@@ -206,3 +209,51 @@ def test_a_file_that_can_not_be_copied_leaves_no_half_of_it(settings: Settings, 
     os.utime(old, (0, 0))
     sweep_copies(settings)
     assert list(settings.originals.iterdir()) == [young]
+
+
+def test_an_encrypted_paper_waits_for_its_password_and_is_shown_with_it(
+    ready: Settings, db: Database, tmp_path: Path
+) -> None:
+    document, _ = add_file(ready, write(tmp_path, "secret.pdf", encrypt(paper(1), "open sesame")))
+    for given, said in ((None, "is encrypted"), ("sesame", "The password given does not open 'secret.pdf'")):
+        library.retry_document(db, document.id, given)
+        work(ready)
+        found = library.get_document(db, document.id)
+        assert (found.state, found.locked) == (DocumentState.FAILED, True)
+        assert said in (found.reason or "")
+    library.retry_document(db, document.id, "open sesame")
+    work(ready)
+    found = library.get_document(db, document.id)
+    assert (found.state, found.locked, found.reason) == (DocumentState.READY, False, None)
+    assert render_page(paper_file(ready, db, found), 1, 400).startswith(b"\xff\xd8")
+    assert "open sesame" not in repr(found) + repr(paper_file(ready, db, found))
+
+
+def test_a_paper_read_again_keeps_its_judgements_and_is_found_meanwhile(
+    ready: Settings, db: Database, tmp_path: Path
+) -> None:
+    document, _ = add_file(ready, write(tmp_path, "a.pdf", paper(2)))
+    work(ready)
+    before = library.chunks_of_document(db, document.id)
+    store_judgement(db, "what of whales?", before[0].id, 1)
+    library.read_again(db, [document.id])
+    assert Searcher(ready).search(SearchRequest("whales", 1)).hits[0].chunk.id in {chunk.id for chunk in before}
+    work(ready)
+    after = library.chunks_of_document(db, document.id)
+    assert library.get_document(db, document.id).state is DocumentState.READY
+    assert [chunk.text for chunk in after] == [chunk.text for chunk in before]
+    assert relevance_by_chunk(db, "what of whales?") == {after[0].id: 1}
+    assert vectors.count_missing(db, models.active_model(db).id) == 0  # type: ignore[union-attr]
+    assert {hit.chunk.id for hit in Searcher(ready).search(SearchRequest("whales", 9)).hits} <= {c.id for c in after}
+
+
+def test_a_text_in_another_format_is_found_by_its_own_words(ready: Settings, db: Database, tmp_path: Path) -> None:
+    text = b"# Of Eels\n\nEels swim to the Sargasso Sea to spawn, and nobody has seen them do so yet.\n"
+    document, _ = add_file(ready, write(tmp_path, "eels.md", text))
+    work(ready)
+    found = library.get_document(db, document.id)
+    assert (found.state, found.format, found.title) == (DocumentState.READY, DocumentFormat.MARKDOWN, "Of Eels")
+    (hit,) = Searcher(ready).search(SearchRequest("where do eels spawn?", 1)).hits
+    assert "Sargasso" in hit.chunk.text
+    remove_documents(ready, [document.id])
+    assert list(ready.originals.iterdir()) == []

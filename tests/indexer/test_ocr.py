@@ -1,5 +1,6 @@
 """Pages that are pictures: recognised, placed, put in order; what can't be recognised fails alone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image
 from sqlite_utils import Database
 
 from core.settings import Settings, load_settings
-from core.types import Box, DocumentState, JobKind, Line, Page, PageSource
+from core.types import Box, DocumentState, JobKind, Line, Page, PageSource, PaperFile
 from indexer.ingest import add_file
 from indexer.ocr import boxes_of_words, complete_paper, lay_out, recognise_pages
 from indexer.pdf import passage_boxes, read_paper
@@ -16,6 +17,7 @@ from indexer.reader import ReadLimits
 from indexer.start import ensure_active_model
 from jobs.worker import run_or_wait
 from storage import jobs, library
+from storage.pages import keep_recognised, pages_of_document, recognised_pages, words_of_page
 from tests.papers import Text, join, lines_down, make_pdf, scan, write
 
 LINES = ["Gravity bends the path of light near a star.", "A photon has no mass and yet it is deflected."]
@@ -26,7 +28,7 @@ LIMITS = ReadLimits()
 
 def recognise(path: Path, limits: ReadLimits = LIMITS) -> dict[int, Page]:
     pages = [page for page in read_paper(path).pages if page.needs_ocr]
-    return recognise_pages(path, pages, limits, lambda done, total: None)
+    return {page.number: page for page in recognise_pages(PaperFile(path, path.name), pages, limits)}
 
 
 @pytest.mark.slow
@@ -39,7 +41,8 @@ def test_a_scan_is_read_and_its_words_stand_where_their_ink_is(tmp_path: Path) -
     start = page.text.index(LINES[1])
     (box,) = boxes_of_words(page.words, start, start + len(LINES[1]))
     text = read_paper(original).pages[0].text
-    (true,) = passage_boxes(original, 1, text.index(LINES[1]), text.index(LINES[1]) + len(LINES[1]))
+    start = text.index(LINES[1])
+    (true,) = passage_boxes(PaperFile(original, original.name), 1, start, start + len(LINES[1]))
     assert box.left == pytest.approx(true.left, abs=0.01)
     assert box.left + box.width == pytest.approx(true.left + true.width, abs=0.01)
     assert box.top < true.top + true.height / 2 < box.top + box.height
@@ -97,19 +100,9 @@ def test_a_page_that_takes_too_long_fails_alone_with_a_reason(tmp_path: Path) ->
 def test_of_tens_of_thousands_of_pages_each_can_be_named(tmp_path: Path) -> None:
     path = write(tmp_path, "a.pdf", scan(make_pdf([lines_down(LINES)])))
     pages = [Page(number, "", 612, 792, needs_ocr=True) for number in range(1, 30_001)]
-    found: list[int] = []
-
-    class Enough(Exception):
-        pass
-
-    def stop_after_one(done: int, total: int) -> None:
-        found.append(total)
-        if done:
-            raise Enough
-
-    with pytest.raises(Enough):
-        recognise_pages(path, pages, LIMITS, stop_after_one)
-    assert set(found) == {30_000}
+    recognised = recognise_pages(PaperFile(path, path.name), pages, LIMITS)
+    assert LINES[0] in next(recognised).text
+    recognised.close()
 
 
 @pytest.mark.slow
@@ -140,17 +133,8 @@ def test_the_notice_of_a_download_is_not_taken_for_the_text_of_a_scan(tmp_path: 
 def test_a_page_that_crashes_the_engine_fails_alone_with_a_reason(tmp_path: Path) -> None:
     path = write(tmp_path, "a.pdf", scan(make_pdf([lines_down(LINES)])))
     missing = Page(7, "", 612, 792, needs_ocr=True)
-    (page,) = recognise_pages(path, [missing], LIMITS, lambda done, total: None).values()
+    (page,) = recognise_pages(PaperFile(path, path.name), [missing], LIMITS)
     assert (page.source, page.reason) == (PageSource.FAILED, "its picture made the recognition of text crash")
-
-
-def test_what_raises_meanwhile_ends_the_recognition(tmp_path: Path) -> None:
-    def stop(done: int, total: int) -> None:
-        raise KeyboardInterrupt
-
-    path = write(tmp_path, "a.pdf", scan(make_pdf([lines_down(LINES)])))
-    with pytest.raises(KeyboardInterrupt):
-        recognise_pages(path, [Page(1, "", 612, 792)], LIMITS, stop)
 
 
 def test_lines_of_nearly_one_height_have_one_size_and_a_title_has_its_own() -> None:
@@ -173,7 +157,7 @@ def test_a_scan_in_the_library_is_ready_where_recognition_is_on_and_fails_with_t
     document, _ = add_file(settings, write(tmp_path, "scan.pdf", scan(make_pdf([lines_down(LINES)]))))
     run_or_wait(settings, jobs.add_job(db, JobKind.INGEST))
     document = library.get_document(db, document.id)
-    pages = library.pages_of_document(db, document.id)
+    pages = pages_of_document(db, document.id)
     if ocr == "off":
         assert document.state is DocumentState.FAILED
         assert "Set WHETSTONE_OCR to on" in (document.reason or "")
@@ -183,5 +167,22 @@ def test_a_scan_in_the_library_is_ready_where_recognition_is_on_and_fails_with_t
     assert (document.recognised, document.without_text) == (1, 0)
     (chunk,) = library.chunks_of_document(db, document.id)
     assert chunk.text == " ".join(LINES)
-    words = library.words_of_page(db, document.id, 1)
+    words = words_of_page(db, document.id, 1)
     assert len(boxes_of_words(words, chunk.start, chunk.end)) == len(LINES)
+
+
+@pytest.mark.slow
+def test_a_page_that_was_recognised_before_an_interruption_is_not_recognised_again(
+    settings: Settings, db: Database, tmp_path: Path
+) -> None:
+    ensure_active_model(settings)
+    printed = scan(make_pdf([lines_down(LINES)]))
+    document, _ = add_file(settings, write(tmp_path, "scan.pdf", join(printed, printed)))
+    kept = replace(recognise(write(tmp_path, "one.pdf", printed))[1], text="Recognised before the worker was killed.")
+    keep_recognised(db, document.id, kept)
+    assert recognised_pages(db, document.id) == {1: kept}
+    run_or_wait(settings, jobs.add_job(db, JobKind.INGEST))
+    first, second = pages_of_document(db, document.id)
+    assert first.text == kept.text
+    assert second.text.splitlines() == LINES
+    assert recognised_pages(db, document.id) == {}

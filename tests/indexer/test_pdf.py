@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from core.errors import ReadError
-from core.types import PageSource
+from core.types import PageSource, PaperFile
 from indexer.pdf import passage_boxes, read_paper, render_page, require_text
 from tests.papers import Text, encrypt, lines_down, make_paper, make_pdf, with_outline, write
 
@@ -17,7 +17,7 @@ def test_text_comes_with_offsets_that_are_glyph_indices(tmp_path: Path) -> None:
     path = write(tmp_path, "a.pdf", make_pdf([lines_down(SENTENCES)]))
     page = read_paper(path).pages[0]
     start = page.text.index(SENTENCES[1])
-    (box,) = passage_boxes(path, 1, start, start + len(SENTENCES[1]))
+    (box,) = passage_boxes(PaperFile(path, path.name), 1, start, start + len(SENTENCES[1]))
     assert box.left == pytest.approx(72 / 612, abs=0.01)
     assert box.top == pytest.approx((792 - 720 + 14 - 8) / 792, abs=0.01)
     assert 0.1 < box.width < 0.3
@@ -29,8 +29,8 @@ def test_boxes_lie_on_the_ink_of_rotated_and_cropped_pages(tmp_path: Path, attri
     path = write(tmp_path, "a.pdf", make_pdf([lines_down(SENTENCES)], page_attributes=attributes))
     text = read_paper(path).pages[0].text
     start = text.index(SENTENCES[0])
-    (box,) = passage_boxes(path, 1, start, start + len(SENTENCES[0]))
-    picture = Image.open(BytesIO(render_page(path, 1, 1000))).convert("L")
+    (box,) = passage_boxes(PaperFile(path, path.name), 1, start, start + len(SENTENCES[0]))
+    picture = Image.open(BytesIO(render_page(PaperFile(path, path.name), 1, 1000))).convert("L")
     width, height = picture.size
     inside = picture.crop(
         (
@@ -79,7 +79,7 @@ def test_a_pdf_with_an_owner_password_only_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (encrypt(make_pdf([lines_down(SENTENCES)]), "secret"), "'a.pdf' is encrypted. Remove its password"),
+        (encrypt(make_pdf([lines_down(SENTENCES)]), "secret"), "'a.pdf' is encrypted. Retry it with its password"),
         (b"<html>Please log in</html>", "'a.pdf' is not a PDF"),
         (b"", "'a.pdf' is empty"),
         (make_pdf([]), "'a.pdf' has no pages|is broken"),
@@ -101,7 +101,7 @@ def test_one_empty_page_does_not_drop_the_document(tmp_path: Path) -> None:
 def test_a_page_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "a.pdf", make_paper("A Title of a Paper", SENTENCES))
     with pytest.raises(ReadError, match="has 1 pages, so it has no page 7"):
-        render_page(path, 7, 600)
+        render_page(PaperFile(path, path.name), 7, 600)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from core.errors import NotFoundError
 from core.types import Chunk, DocumentState, Metadata, Page, Span
 from storage import library
 from storage.judgements import list_judgements, relevance_by_chunk, store_judgement
+from storage.readings import store_reading
 from tests.makers import store_paper
 
 
@@ -26,9 +27,7 @@ def test_other_bytes_under_the_same_name_are_another_document(db: Database) -> N
 def test_a_new_reading_takes_the_place_of_the_old_one(db: Database) -> None:
     document = store_paper(db, "aa", ["old text"])
     chunk = Chunk("new text", (Span(1, 0, 8),), "Results")
-    library.store_reading(
-        db, document.id, Metadata("A title", ("A. Author",), 1999), [Page(1, "new text", 1, 1)], [chunk]
-    )
+    store_reading(db, document.id, Metadata("A title", ("A. Author",), 1999), [Page(1, "new text", 1, 1)], [chunk])
     stored = library.chunks_of_document(db, document.id)
     assert [(c.text, c.section, c.document) for c in stored] == [("new text", "Results", "A title")]
     read = library.get_document(db, document.id)
@@ -38,7 +37,7 @@ def test_a_new_reading_takes_the_place_of_the_old_one(db: Database) -> None:
 def test_a_reading_of_a_document_that_was_removed_meanwhile_is_not_stored(db: Database) -> None:
     document, _ = library.add_document(db, "aa", "paper.pdf")
     library.remove_documents(db, [document.id])
-    stored = library.store_reading(db, document.id, Metadata(), [Page(1, "x", 1, 1)], [Chunk("x", (Span(1, 0, 1),))])
+    stored = store_reading(db, document.id, Metadata(), [Page(1, "x", 1, 1)], [Chunk("x", (Span(1, 0, 1),))])
     assert not stored
     assert db["chunks"].count == 0
 
@@ -46,7 +45,7 @@ def test_a_reading_of_a_document_that_was_removed_meanwhile_is_not_stored(db: Da
 def test_removal_takes_chunks_pages_names_and_judgements_along(db: Database) -> None:
     kept, gone = store_paper(db, "aa", ["kept"]), store_paper(db, "bb", ["gone"])
     store_judgement(db, "which?", library.chunks_of_document(db, gone.id)[0].id, 1)
-    assert library.remove_documents(db, [gone.id]) == ["bb"]
+    assert [document.sha256 for document in library.remove_documents(db, [gone.id])] == ["bb"]
     assert [document.id for document in library.list_documents(db)] == [kept.id]
     assert list_judgements(db) == []
     assert [db[table].count for table in ("chunks", "pages", "document_names", "queries")] == [1, 1, 1, 0]

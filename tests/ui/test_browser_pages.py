@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.papers import Text, lines_down, make_paper, make_pdf, scan, write
+from tests.papers import Text, encrypt, lines_down, make_paper, make_pdf, scan, write
 from tests.ui.conftest import App, add_papers, run_app
 from tests.ui.steps import hit, open_page, open_tab, search, verdicts, wait_for
 from tests.ui.topics import TOPICS
@@ -177,3 +177,41 @@ _LOOK_AT_CONTRAST = """() => {
   }
   return { faint: found, ground: light(ground(document.querySelector("#header"))) };
 }"""
+
+
+def test_a_paper_that_is_no_pdf_is_shown_as_text_with_the_passage_marked(page: Page, app: App, tmp_path: Path) -> None:
+    text = (
+        "# On the Singing of Sand\n\n" + "Dunes boom when their grains slide. " * 12 + "\n\n## Why it hums\n\n"
+        "- Grains of one size hum at one pitch, as deep as a cello where they are large.\n"
+        "- `<script>alert(1)</script>` is text.\n"
+    )
+    add_papers(app, [write(tmp_path, "sand.md", text.encode())])
+    open_page(page, app)
+    field = page.get_by_label("Question", exact=True)
+    field.fill("at which pitch do grains of sand hum?")
+    field.press("Enter")
+    first = page.locator(".hit", has_text="On the Singing of Sand").first
+    first.click()
+    sheet = page.locator("figure.written")
+    expect(sheet.get_by_role("heading", name="Why it hums")).to_be_visible()
+    marked = " ".join(sheet.locator("mark").all_inner_texts())
+    shown = " ".join(first.locator(".passage").inner_text().split())
+    assert " ".join(marked.split()) == shown
+    download = page.get_by_role("link", name="Download")
+    expect(download).to_have_attribute("href", re.compile(r"/api/documents/\d+/original$"))
+    expect(sheet.locator("script")).to_have_count(0)
+
+
+def test_an_encrypted_paper_is_read_once_its_password_is_given(page: Page, app: App, tmp_path: Path) -> None:
+    open_page(page, app, "?tab=library")
+    secret = encrypt(make_paper("On Secret Ink", ["Lemon juice turns brown by heat."]), "citron")
+    page.locator("#upload input[type=file]").set_input_files(
+        {"name": "ink.pdf", "mimeType": "application/pdf", "buffer": secret}
+    )
+    row = page.locator("#library tbody tr", has_text="ink.pdf")
+    field = row.get_by_label("Password of ink")
+    expect(field).to_be_visible(timeout=60_000)
+    field.fill("citron")
+    field.press("Enter")
+    expect(row.locator(".pill.ready")).to_be_visible(timeout=60_000)
+    expect(row).to_contain_text("On Secret Ink")

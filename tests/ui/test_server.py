@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from sqlite_utils import Database
 
 from core.errors import ReadError
+from core.formats import DocumentFormat
 from core.settings import Settings
 from core.types import DocumentState, Metadata
 from indexer.ingest import add_file
@@ -18,6 +19,7 @@ from search.searcher import Searcher
 from search.vector_index import find_device
 from storage import library
 from storage.database import open_database
+from storage.readings import store_reading
 from tests.papers import make_paper, write
 from ui.server import create_app
 from ui.services import Services
@@ -40,7 +42,7 @@ def client(services: Services) -> Iterator[TestClient]:
 def document_id(settings: Settings, db: Database, tmp_path: Path) -> int:
     path = write(tmp_path, "light.pdf", make_paper("On Light", ["Gravity bends the path of light."]))
     document, _ = add_file(settings, path)
-    library.store_reading(db, document.id, Metadata(), read_paper(path).pages, [])
+    store_reading(db, document.id, Metadata(), read_paper(path).pages, [])
     library.set_document_state(db, document.id, DocumentState.READY)
     return document.id
 
@@ -172,7 +174,7 @@ def test_ids_that_no_row_can_have_and_files_that_are_gone_are_not_errors_of_ours
 ) -> None:
     assert client.get(f"/api/documents/{10**20}/original.pdf").status_code == 422
     with open_database(services.settings.database) as db:
-        services.settings.original(library.get_document(db, document_id).sha256).unlink()
+        services.settings.original(library.get_document(db, document_id).sha256, DocumentFormat.PDF).unlink()
     for route in ("original.pdf", "pages/1.jpg"):
         answer = client.get(f"/api/documents/{document_id}/{route}")
         assert answer.status_code == 404

@@ -45,7 +45,8 @@ async function openPage(chunk, page) {
   setZoom(zoom);
   fitSheet();
   const picture = pane().querySelector('figure img');
-  if (picture.complete) fetchNeighbours(); else picture.addEventListener('load', fetchNeighbours, { once: true });
+  if (!picture) {}   // a page of text
+  else if (picture.complete) fetchNeighbours(); else picture.addEventListener('load', fetchNeighbours, { once: true });
   const mark = pane().querySelector('figure mark'), sheet = pane().querySelector('.paper-desk');
   sheet.scrollTop = mark ? Math.max(0, mark.offsetTop - 80) : 0;
   sheet.scrollLeft = mark ? Math.max(0, mark.offsetLeft - 20) : 0;
@@ -96,7 +97,8 @@ addEventListener('resize', fitSheet);
 function setZoom(percent) {
   zoom = Math.min(300, Math.max(60, percent));
   const figure = pane() && pane().querySelector('figure');
-  if (figure) figure.style.width = zoom + '%';
+  if (figure && figure.classList.contains('written')) figure.style.fontSize = zoom + '%';
+  else if (figure) figure.style.width = zoom + '%';
 }
 function choose(hit, open = true) {
   if (!hit) return;
@@ -116,6 +118,7 @@ element.addEventListener('click', event => {
   if (go) return openPage(pane().dataset.chunk, Number(go.dataset.go));
   const zoomed = event.target.closest('[data-zoom]');
   if (zoomed) return setZoom(zoom + 20 * Number(zoomed.dataset.zoom));
+  if (event.target.closest('[data-fit]')) return setZoom(100);
   const copied = event.target.closest('[data-copy]');
   if (copied) return copy(copied.dataset.copy);
   if (event.target.closest('[data-back]')) return showSheet(false);

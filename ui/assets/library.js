@@ -36,7 +36,11 @@ element.addEventListener('click', async event => {
     if (await ask(server.remove_papers(ids)) !== null) dispatchEvent(new CustomEvent('papers-removed', { detail: ids }));
     trigger('changed');
   } else if (target.matches('[data-retry]')) {
-    await ask(server.retry_paper([target.dataset.retry]));
+    const password = target.closest('td').querySelector('[data-password]');
+    await ask(server.retry_paper([target.dataset.retry, password && password.value]));
+    trigger('changed');
+  } else if (target.matches('[data-again]')) {
+    if (await ask(server.read_again([target.dataset.again])) !== null) reports.delete(target.dataset.again);
     trigger('changed');
   } else if (target.matches('[data-report]')) {
     const id = target.dataset.report;
@@ -47,6 +51,9 @@ element.addEventListener('click', async event => {
     }
     placeReports();
   } else await pressedOfJob(target, server, trigger);
+});
+element.addEventListener('keydown', event => {
+  if (event.key === 'Enter' && event.target.matches('[data-password]')) event.target.closest('td').querySelector('[data-retry]').click();
 });
 watch('value', () => {
   placeReports();

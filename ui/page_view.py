@@ -1,0 +1,84 @@
+"""The page of a paper beside the passages: its picture or its text, with a passage marked on it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from core.settings import Settings
+from core.types import Block, BlockKind, Box, Document, Page, Span, StoredChunk
+from indexer.citations import cite_passage, to_bibtex
+from indexer.ingest import paper_file
+from indexer.ocr import boxes_of_words
+from indexer.pdf import passage_boxes
+from storage import judgements, library, pages
+from ui.render import render
+
+
+@dataclass(frozen=True, slots=True)
+class ShownBlock:
+    """A block of a converted page; its text in pieces, each with whether it is marked."""
+
+    kind: BlockKind
+    level: int
+    pieces: tuple[tuple[str, bool], ...]
+
+
+def render_page_view(
+    settings: Settings, db: Database, query: str, chunk_id: int, page: int | None, *, open_others: bool = False
+) -> str:
+    """A page of the passage's paper, the passage marked where it stands on it, and what else there is to approve."""
+    chunk = library.get_chunk(db, chunk_id)
+    document = library.get_document(db, chunk.document_id)
+    number = min(max(page or chunk.page, 1), document.pages)
+    shown = pages.get_page(db, document.id, number)
+    boxes = () if shown.blocks else _boxes_on_page(settings, db, document, chunk, number)
+    blocks = [_show_block(shown, block, chunk.spans) for block in shown.blocks]
+    return render(
+        "page_view.html",
+        document=document,
+        page=number,
+        boxes=boxes,
+        blocks=blocks,
+        width=shown.width,
+        height=shown.height,
+        note=_page_note(chunk, number, marked=bool(boxes or blocks)),
+        citation=cite_passage(document, chunk),
+        bibtex=to_bibtex([document]),
+        passages=[c for c in library.chunks_of_document(db, document.id) if any(s.page == number for s in c.spans)],
+        chunk_id=chunk_id,
+        query=query,
+        verdicts=judgements.relevance_by_chunk(db, query),
+        open_others=open_others,
+    )
+
+
+def _boxes_on_page(settings: Settings, db: Database, document: Document, chunk: StoredChunk, page: int) -> list[Box]:
+    spans = [span for span in chunk.spans if span.page == page]
+    if words := pages.words_of_page(db, document.id, page):
+        return [box for span in spans for box in boxes_of_words(words, span.start, span.end)]
+    file = paper_file(settings, db, document)
+    return [box for span in spans for box in passage_boxes(file, page, span.start, span.end)]
+
+
+def _page_note(chunk: StoredChunk, page: int, *, marked: bool) -> str:
+    its_pages = sorted({span.page for span in chunk.spans})
+    if page in its_pages and not marked:
+        return "The passage stands on this page, but its exact place can't be told, so nothing is marked."
+    if page not in its_pages:
+        return f"The passage is not on this page; it is on page {' and '.join(map(str, its_pages))}."
+    if len(its_pages) > 1:
+        return f"The passage runs over pages {' and '.join(map(str, its_pages))}."
+    return ""
+
+
+def _show_block(page: Page, block: Block, spans: Sequence[Span]) -> ShownBlock:
+    pieces: list[tuple[str, bool]] = []
+    position = block.start
+    for span in sorted((span for span in spans if span.page == page.number), key=lambda span: span.start):
+        start, end = max(span.start, position), min(span.end, block.end)
+        if start < end:
+            pieces += [(page.text[position:start], False), (page.text[start:end], True)]
+            position = end
+    pieces.append((page.text[position : block.end], False))
+    return ShownBlock(block.kind, block.level, tuple(piece for piece in pieces if piece[0]))
