@@ -7,7 +7,6 @@ import ctypes
 import io
 import logging
 import math
-import re
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from core.errors import PasswordError, ReadError
 from core.formats import PDF_HEADER_BYTES, DocumentFormat
 from core.types import Box, Line, Metadata, OutlineEntry, Page, PageSource, PaperFile, PaperText
 from indexer.boxes import join_on_lines
+from indexer.glyphs import read_text_layer
 from indexer.metadata import Front, find_authors, find_identifiers, find_title, find_year
 from indexer.quality import has_usable_text, page_quality
 
@@ -33,16 +33,11 @@ logger = logging.getLogger(__name__)
 # PDFium is not safe to call from two threads, not even for two documents.
 _PDFIUM = threading.Lock()
 
-_BOLD_WEIGHT = 600
-_BOLD_NAME = re.compile(r"bold|black|heavy|demi|medi\b|cmbx|cmssbx|sfbx", re.IGNORECASE)
-_FONT_NAME_BYTES = 128
 _JPEG_QUALITY = 85
 _MOST_PIXELS = 30_000_000
 # JPEG knows no longer side than 65,500.
 _LONGEST_SIDE = 20_000
 _WIDEST_PICTURE = 3000
-# A line's height and weight are told from a few of its characters.
-_SAMPLED_CHARACTERS = 5
 _MOST_OUTLINE_ENTRIES = 5000
 # A space is none where it is so much narrower than those beside it, given so many.
 _KERNED_GAP = 0.55
@@ -181,8 +176,7 @@ def _read_page(document: pdfium.PdfDocument, number: int) -> Page:
     except pdfium.PdfiumError as error:
         logger.warning("page %d: %s", number, error)
         return Page(number, "", 0.0, 0.0, source=PageSource.FAILED, reason="the page is broken")
-    text = _read_text(text_page)
-    lines = tuple(_read_line(text_page, text, start, end) for start, end in _line_ranges(text))
+    text, lines = read_text_layer(text_page)
     drawn = bool(text.strip()) or pdfium_c.FPDFPage_CountObjects(page) > 0
     # Where there is text enough, there is no need to look for pictures.
     has_picture = sum(map(str.isalnum, text)) < _LETTERS_OF_A_STAMP and _covered_by_a_picture(page)
@@ -269,78 +263,6 @@ def _raised_signs(text_page: pdfium.PdfTextPage, page: Page, line: Line) -> list
         for index, (_, bottom, _, top) in boxes.items()
         if top - bottom < _SMALL_SIGN * height and bottom > base + _RAISED * height
     ]
-
-
-def _read_text(text_page: pdfium.PdfTextPage) -> str:
-    """One character for each of PDFium's, at once where its own text has as many, else one by one."""
-    count = text_page.count_chars()
-    buffer = (ctypes.c_ushort * (count + 1))()
-    # The count comes with a final zero, and without the characters that PDFium's own text leaves out.
-    if pdfium_c.FPDFText_GetText(text_page, 0, count, buffer) == count + 1:
-        text = bytes(buffer)[: 2 * count].decode("utf-16-le", "replace")
-        if len(text) == count and not _DOUBTFUL.search(text):
-            return _HYPHEN.sub(lambda match: _character(pdfium_c.FPDFText_GetUnicode(text_page, match.start())), text)
-    return "".join(_character(pdfium_c.FPDFText_GetUnicode(text_page, index)) for index in range(count))
-
-
-def _character(code: int) -> str:
-    """One character for one of PDFium's, whatever it is, so that offsets stay glyph indices."""
-    if code == 0 or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
-        return "\ufffd"
-    return chr(code)
-
-
-# What two of UTF-16's units, or none, may stand behind.
-_DOUBTFUL = re.compile(r"[\x00\ufffd\U00010000-\U0010ffff]")
-# PDFium's own text has another character for a hyphen at a line end than its single characters have.
-_HYPHEN = re.compile(r"\ufffe")
-# PDFium takes a hyphen at a line end and the line end away together, and leaves one of the last two for both.
-_LINE = re.compile(r"[^\r\n\x02\ufffe]+[\x02\ufffe]?|[\x02\ufffe]")
-
-
-def _line_ranges(text: str) -> Iterator[tuple[int, int]]:
-    for match in _LINE.finditer(text):
-        yield match.span()
-
-
-def _read_line(text_page: pdfium.PdfTextPage, text: str, start: int, end: int) -> Line:
-    left, bottom, right, top = _line_box(text_page, start, end)
-    visible = [index for index in range(start, end) if not text[index].isspace()]
-    sampled = visible[:: max(len(visible) // _SAMPLED_CHARACTERS, 1)] or [start]
-    heights = sorted(_height(text_page, index) for index in sampled)
-    # A sign such as "§" may come from another font than the words do.
-    lettered = [index for index in sampled if text[index].isalnum()] or sampled
-    bold = all(_is_bold(text_page, index) for index in (lettered[0], lettered[-1]))
-    return Line(start, end, left, bottom, right, top, font_size=heights[len(heights) // 2], bold=bold)
-
-
-def _line_box(text_page: pdfium.PdfTextPage, start: int, end: int) -> tuple[float, float, float, float]:
-    """Left, bottom, right, top of the characters together; zeroes where none has a place."""
-    corners = []
-    for index in range(pdfium_c.FPDFText_CountRects(text_page, start, end - start)):
-        left, top, right, bottom = (pdfium_c.c_double() for _ in range(4))
-        pdfium_c.FPDFText_GetRect(text_page, index, left, top, right, bottom)
-        corners.append((left.value, bottom.value, right.value, top.value))
-    if not corners:
-        return 0.0, 0.0, 0.0, 0.0
-    lefts, bottoms, rights, tops = zip(*corners, strict=True)
-    return min(lefts), min(bottoms), max(rights), max(tops)
-
-
-def _height(text_page: pdfium.PdfTextPage, index: int) -> float:
-    """Of a character's loose box: the font's own height as displayed; the font size leaves the text matrix out."""
-    box = pdfium_c.FS_RECTF()
-    pdfium_c.FPDFText_GetLooseCharBox(text_page, index, box)
-    return abs(box.top - box.bottom)
-
-
-def _is_bold(text_page: pdfium.PdfTextPage, index: int) -> bool:
-    """By the font's weight, or its name where that tells: many fonts, TeX's among them, state no weight."""
-    if pdfium_c.FPDFText_GetFontWeight(text_page, index) >= _BOLD_WEIGHT:
-        return True
-    name = ctypes.create_string_buffer(_FONT_NAME_BYTES)
-    pdfium_c.FPDFText_GetFontInfo(text_page, index, name, _FONT_NAME_BYTES, None)
-    return bool(_BOLD_NAME.search(name.value.decode("utf-8", "replace")))
 
 
 def _to_box(page: pdfium.PdfPage, left: float, bottom: float, right: float, top: float) -> Box | None:
