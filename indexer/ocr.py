@@ -16,6 +16,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.types import Box, Line, Metadata, Page, PageSource, PaperFile, PaperText, Word
 from indexer.boxes import join_on_lines
 from indexer.metadata import Front
@@ -32,6 +34,9 @@ _MOST_PIXELS = 12_000_000
 _SECONDS_TO_START = 90
 # The engine is sure of what it can read by 0.9 and more; of writing it does not know, or that lies on its side, less.
 _LEAST_SURE = 0.75
+# Lines that stand upright: each so much higher than wide, and so many of a page.
+_ON_ITS_SIDE = 2.0
+_MOST_OF_A_PAGE = 0.6
 # In heights of a line: a narrower gap is one within a word.
 _GAP_OF_WORDS = 0.15
 # A picture of one grey, but for so much noise, shows nothing.
@@ -166,10 +171,8 @@ def _limit_time(seconds: int) -> None:
 
 
 def _recognise(file: PaperFile, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
-    # Delayed: the process that starts the child needs neither.
-    import numpy as np
+    # Delayed: the process that starts the child does not need it.
     from rapidocr import RapidOCR
-    from rapidocr.utils.output import RapidOCROutput
 
     engine = RapidOCR(params={"Global.log_level": "critical"})
     yield {"ready": True}
@@ -179,23 +182,53 @@ def _recognise(file: PaperFile, numbers: Sequence[int]) -> Iterator[dict[str, An
         if pixels.std() < _BLANK_DEVIATION:
             yield {"text": "", "reason": "the page is blank"}
             continue
-        result = engine(pixels, return_word_box=True)
-        assert isinstance(result, RapidOCROutput)
+        turns, result = _read_upright(engine, pixels)
         if result.txts is None or result.boxes is None:
             yield {"text": "", "reason": "no text was found on its picture"}
             continue
-        sure = sum(score * len(text) for score, text in zip(result.scores or (), result.txts, strict=False))
-        if sure < _LEAST_SURE * sum(map(len, result.txts)):
+        if _sureness(result) < _LEAST_SURE:
             yield {"text": "", "reason": "what is written on its picture could not be recognised"}
             continue
-        shares = (pixels.shape[1], pixels.shape[0])
+        on_its_side = turns % 2 == 1
+        shares = pixels.shape[:2] if on_its_side else pixels.shape[1::-1]
         # Its type has optional parts that are there when words are asked for.
         words_of_lines: Any = result.word_results
         found: list[Found] = [
             (text, _box_of(corners, shares), [(str(word[0]), _box_of(word[2], shares)) for word in words])
             for text, corners, words in zip(result.txts, result.boxes, words_of_lines, strict=True)
         ]
-        yield lay_out(found, width, height)
+        page = lay_out(found, height, width) if on_its_side else lay_out(found, width, height)
+        for word in page["words"]:
+            word["box"] = asdict(_turn_back(Box(**word["box"]), turns))
+        yield page
+
+
+def _read_upright(engine: Any, pixels: Any) -> tuple[int, Any]:
+    """How many quarter turns to the left let the page be read best, and what is read then."""
+    result = engine(pixels, return_word_box=True)
+    boxes = [] if result.boxes is None else [corners.max(axis=0) - corners.min(axis=0) for corners in result.boxes]
+    upright = sum(height > _ON_ITS_SIDE * width for width, height in boxes)
+    if not boxes or upright < _MOST_OF_A_PAGE * len(boxes):
+        return 0, result
+    # The engine would turn each line that stands on its head, and so read the wrong turn as well, last line first.
+    turned = {turns: engine(np.rot90(pixels, turns), return_word_box=True, use_cls=False) for turns in (1, 3)}
+    return max(turned.items(), key=lambda one: _sureness(one[1]) * sum(map(len, one[1].txts or ())))
+
+
+def _sureness(result: Any) -> float:
+    """How sure the engine is of the characters it found, 0 to 1."""
+    texts = result.txts or ()
+    sure = sum(score * len(text) for score, text in zip(result.scores or (), texts, strict=False))
+    return sure / max(sum(map(len, texts)), 1)
+
+
+def _turn_back(box: Box, turns: int) -> Box:
+    """A place on the picture turned so often to the left, as the place on the page."""
+    if turns == 1:
+        return Box(1 - box.top - box.height, box.left, box.height, box.width)
+    if turns == 3:
+        return Box(box.top, 1 - box.left - box.width, box.height, box.width)
+    return box
 
 
 def _box_of(corners: Any, shares: tuple[int, int]) -> Box:

@@ -12,7 +12,7 @@ from core.settings import Settings, load_settings
 from core.types import Box, DocumentState, JobKind, Line, Page, PageSource, PaperFile
 from indexer.ingest import add_file
 from indexer.ocr import boxes_of_words, complete_paper, lay_out, recognise_pages
-from indexer.pdf import passage_boxes, read_paper
+from indexer.pdf import passage_boxes, read_paper, render_picture
 from indexer.reader import ReadLimits
 from indexer.start import ensure_active_model
 from jobs.worker import run_or_wait
@@ -186,3 +186,22 @@ def test_a_page_that_was_recognised_before_an_interruption_is_not_recognised_aga
     assert first.text == kept.text
     assert second.text.splitlines() == LINES
     assert recognised_pages(db, document.id) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quarter_turns", [1, 3])
+def test_a_page_on_its_side_is_read_upright_and_marked_where_it_lies(tmp_path: Path, quarter_turns: int) -> None:
+    printed = write(tmp_path, "a.pdf", make_pdf([lines_down(LINES * 4, y=700)]))
+    picture, _, _ = render_picture(PaperFile(printed, "a.pdf"), 1, 2.0, 10_000_000)
+    turned = Image.fromarray(np.rot90(np.asarray(picture), quarter_turns))
+    turned.save(tmp_path / "turned.pdf", "PDF", resolution=144)
+    (page,) = recognise(tmp_path / "turned.pdf").values()
+    assert page.text.splitlines() == LINES * 4
+    pixels = np.asarray(turned.convert("L"))
+    for box in boxes_of_words(page.words, 0, len(LINES[0])):
+        rows = slice(int(box.top * pixels.shape[0]), int((box.top + box.height) * pixels.shape[0]))
+        columns = slice(int(box.left * pixels.shape[1]), int((box.left + box.width) * pixels.shape[1]))
+        assert (pixels[rows, columns] < 128).mean() > 0.03
+    # Turned to the left, the first line is the first column; to the right, the last.
+    lefts = [box.left for box in boxes_of_words(page.words, 0, len(LINES[0]))]
+    assert (max(lefts) < 0.5) == (quarter_turns == 1)
