@@ -33,14 +33,15 @@ def read_text_layer(text_page: pdfium.PdfTextPage) -> tuple[str, tuple[Line, ...
 
 def _read_text(text_page: pdfium.PdfTextPage) -> str:
     """One character for each of PDFium's, at once where its own text has as many, else one by one."""
-    count = text_page.count_chars()
+    count, page = text_page.count_chars(), text_page.raw
     buffer = (ctypes.c_ushort * (count + 1))()
     # The count comes with a final zero, and without the characters that PDFium's own text leaves out.
-    if pdfium_c.FPDFText_GetText(text_page, 0, count, buffer) == count + 1:
+    if pdfium_c.FPDFText_GetText(page, 0, count, buffer) == count + 1:
         text = bytes(buffer)[: 2 * count].decode("utf-16-le", "replace")
         if len(text) == count and not _DOUBTFUL.search(text):
-            return _HYPHEN.sub(lambda match: _character(pdfium_c.FPDFText_GetUnicode(text_page, match.start())), text)
-    return "".join(_character(pdfium_c.FPDFText_GetUnicode(text_page, index)) for index in range(count))
+            return _HYPHEN.sub(lambda match: _character(pdfium_c.FPDFText_GetUnicode(page, match.start())), text)
+    unicode_of = pdfium_c.FPDFText_GetUnicode
+    return "".join([_character(unicode_of(page, index)) for index in range(count)])
 
 
 def _character(code: int) -> str:

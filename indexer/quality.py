@@ -58,6 +58,14 @@ _CHANGE = 60.0
 _USABLE_SHARE_OF_PAGE = 0.15
 _USABLE_SHARE = 0.1
 
+_PAIR_LEVELS = {
+    chr(ord("a") + row) + chr(ord("a") + column): float(level)
+    for row, levels in enumerate(_LEVELS)
+    for column, level in enumerate(levels)
+}
+# Most tokens are such words, for which there is a shorter way to the same result.
+_PLAIN_WORD = re.compile(r"\(?([A-Za-z][a-z]{3,})[.,:)]{0,2}")
+
 _TOKEN = re.compile(r"\S+")
 _REPEATED = re.compile(r"(.)\1{2,}")
 # Names of methods and columns in capitals are no words; glyph codes come in longer runs too.
@@ -131,6 +139,9 @@ def _line_evidence(text: str) -> tuple[float, float]:
 
 @lru_cache(maxsize=1 << 15)
 def _token_evidence(token: str) -> tuple[float, float]:
+    if (plain := _PLAIN_WORD.fullmatch(token)) and not _REPEATED.search(token):
+        letters = plain[1].lower()
+        return len(letters) - 1, sum(map(_PAIR_LEVELS.__getitem__, map("".join, pairwise(letters))))
     token = _SYMBOLS_OF_FORMULAS.sub(" ", _REPEATED.sub(r"\1", token))
     if not _ODD.intersection(token):
         token = _ACRONYM.sub(" ", token)

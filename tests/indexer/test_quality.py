@@ -1,12 +1,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.errors import ReadError
 from core.types import Line, Page
 from indexer.chunking import ChunkingSettings, chunk_pages
 from indexer.pdf import read_paper, require_text
-from indexer.quality import has_usable_text, page_quality
+from indexer.quality import _token_evidence, has_usable_text, page_quality
 from tests.papers import Text, lines_down, make_paper, make_pdf, write
 
 PROSE = "The client waits a further interval, called the grace period, before it gives the session up."
@@ -115,3 +117,9 @@ def test_of_the_real_papers_nothing_is_left_out_but_figures_of_glyph_codes(share
     found.pop("ZFN-A-054-0304-0272.pdf", None)
     assert len(found) > 15
     assert sum(found.values()) == 0
+
+
+@given(st.from_regex(r"[A-Za-z][a-z]{3,9}", fullmatch=True))
+def test_the_short_way_for_plain_words_gives_what_the_long_way_does(word: str) -> None:
+    # A star tells nothing, and leads the long way.
+    assert _token_evidence(word) == _token_evidence(f"({word}),") == _token_evidence(word + "*")
