@@ -1,6 +1,6 @@
 """The page of a paper beside the passages: its picture or its text, with a passage marked on it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -14,14 +14,18 @@ from indexer.pdf import passage_boxes
 from storage import judgements, library, pages
 from ui.render import render
 
+Pieces = tuple[tuple[str, bool], ...]
+"""A text in pieces, each with whether it is marked."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShownBlock:
-    """A block of a converted page; its text in pieces, each with whether it is marked."""
+    """A block of a converted page; a table's text is also in rows of cells."""
 
     kind: BlockKind
     level: int
-    pieces: tuple[tuple[str, bool], ...]
+    pieces: Pieces
+    rows: tuple[tuple[Pieces, ...], ...] = ()
 
 
 def render_page_view(
@@ -73,12 +77,31 @@ def _page_note(chunk: StoredChunk, page: int, *, marked: bool) -> str:
 
 
 def _show_block(page: Page, block: Block, spans: Sequence[Span]) -> ShownBlock:
+    here = sorted((span for span in spans if span.page == page.number), key=lambda span: span.start)
+    rows: tuple[tuple[Pieces, ...], ...] = ()
+    if block.kind is BlockKind.TABLE:
+        rows = tuple(
+            tuple(_mark(page.text, *cell, here) for cell in _split(page.text, *row, "\t"))
+            for row in _split(page.text, block.start, block.end, "\n")
+        )
+    return ShownBlock(block.kind, block.level, _mark(page.text, block.start, block.end, here), rows)
+
+
+def _split(text: str, start: int, end: int, separator: str) -> Iterator[tuple[int, int]]:
+    """Where the parts of `text[start:end]` stand."""
+    for part in text[start:end].split(separator):
+        yield start, start + len(part)
+        start += len(part) + len(separator)
+
+
+def _mark(text: str, start: int, end: int, spans: Sequence[Span]) -> Pieces:
+    """`text[start:end]` in pieces, each with whether it lies in a span."""
     pieces: list[tuple[str, bool]] = []
-    position = block.start
-    for span in sorted((span for span in spans if span.page == page.number), key=lambda span: span.start):
-        start, end = max(span.start, position), min(span.end, block.end)
-        if start < end:
-            pieces += [(page.text[position:start], False), (page.text[start:end], True)]
-            position = end
-    pieces.append((page.text[position : block.end], False))
-    return ShownBlock(block.kind, block.level, tuple(piece for piece in pieces if piece[0]))
+    position = start
+    for span in spans:
+        first, last = max(span.start, position), min(span.end, end)
+        if first < last:
+            pieces += [(text[position:first], False), (text[first:last], True)]
+            position = last
+    pieces.append((text[position:end], False))
+    return tuple(piece for piece in pieces if piece[0])

@@ -194,7 +194,9 @@ def test_a_paper_that_is_no_pdf_is_shown_as_text_with_the_passage_marked(page: P
     first.click()
     sheet = page.locator("figure.written")
     expect(sheet.get_by_role("heading", name="Why it hums")).to_be_visible()
-    marked = " ".join(sheet.locator("mark").all_inner_texts())
+    marks = sheet.locator("mark")
+    assert marks.first.evaluate("mark => getComputedStyle(mark).position") == "static"
+    marked = " ".join(marks.all_inner_texts())
     shown = " ".join(first.locator(".passage").inner_text().split())
     assert " ".join(marked.split()) == shown
     download = page.get_by_role("link", name="Download")
