@@ -5,6 +5,7 @@ WhetstoneError
 ├── NotFoundError          no document, chunk, model version or job has this id
 ├── LibraryError           the library folder or its database can't be used
 ├── ReadError              a file can't be read as a paper
+├── MetadataError          a title, name, year or identifier that no paper has
 ├── ModelError             a model can't be loaded, or can't be used here
 ├── ImportFormatError      a line of an import file, or a labelled folder, is not as described
 ├── TrainingError          there is too little to train on, or a setting excludes another
@@ -34,6 +35,10 @@ class LibraryError(WhetstoneError):
 
 
 class ReadError(WhetstoneError):
+    pass
+
+
+class MetadataError(WhetstoneError):
     pass
 
 

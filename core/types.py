@@ -192,7 +192,10 @@ UNFINISHED = (DocumentState.QUEUED, DocumentState.READING, DocumentState.EMBEDDI
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A paper of the library; of its `pages`, some are `recognised` on their pictures, some `without_text`."""
+    """A paper of the library; of its `pages`, some are `recognised` on their pictures, some `without_text`.
+
+    `corrected` names the fields among title, authors, year, doi and arxiv_id that a person has set.
+    """
 
     id: int
     sha256: str
@@ -209,6 +212,7 @@ class Document:
     state: DocumentState
     reason: str | None
     added_at: str
+    corrected: tuple[str, ...] = ()
 
 
 # --- models ------------------------------------------------------------------------------------

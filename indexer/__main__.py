@@ -1,4 +1,4 @@
-"""`python -m indexer`: add papers to the library, list and cite them, tell how they were read, remove them."""
+"""`python -m indexer`: add papers to the library, list, correct and cite them, tell how they were read, remove them."""
 
 import argparse
 import sys
@@ -6,19 +6,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from core.cli import DONE, REFUSED, add_home_argument, count, print_json, run_command, say, whole_id
-from core.errors import ReadError
+from core.cli import DONE, REFUSED, add_home_argument, count, print_json, run_command, say, unicode_text, whole_id
+from core.errors import MetadataError, ReadError
 from core.settings import Settings
 from core.types import UNFINISHED, Document, DocumentState
 from indexer.citations import FORMATS
+from indexer.editing import metadata_texts, parse_metadata
 from storage import library
 from storage.commands import settings_from
+from storage.corrections import FIELDS, correct_document
 from storage.database import open_database
+
+# What an edit takes, with an example of each; an empty text clears.
+_EDITABLE = {"title": "TEXT", "authors": '"A; B"', "year": "2017", "doi": "10.1000/182", "arxiv_id": "1706.03762"}
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m indexer", description="Add papers, list and cite them, tell how they were read, remove them."
+        prog="python -m indexer",
+        description="Add papers, list, correct and cite them, tell how they were read, remove them.",
     )
     add_home_argument(parser)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -34,7 +40,11 @@ def build_parser() -> argparse.ArgumentParser:
     cite.add_argument("ids", nargs="*", type=whole_id, metavar="ID", help="all papers, unless some are named")
     cite.add_argument("--format", choices=sorted(FORMATS), default="bibtex", help="bibtex, ris or csl (bibtex)")
     add_home_argument(cite)
-    for command in (add, listing, remove, report):
+    edit = commands.add_parser("edit", help="correct what is known of a paper; no new reading takes its place")
+    edit.add_argument("id", type=whole_id, metavar="ID")
+    for field, example in _EDITABLE.items():
+        edit.add_argument(f"--{field.replace('_', '-')}", type=unicode_text, metavar=example)
+    for command in (add, listing, remove, report, edit):
         add_home_argument(command)
         command.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
@@ -42,9 +52,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> int:
     settings = settings_from(args)
-    return {"add": add, "list": list_papers, "remove": remove, "report": report, "cite": cite}[args.command](
-        settings, args
-    )
+    commands = {"add": add, "list": list_papers, "remove": remove, "report": report, "cite": cite, "edit": edit}
+    return commands[args.command](settings, args)
 
 
 def add(settings: Settings, args: argparse.Namespace) -> int:
@@ -126,6 +135,21 @@ def cite(settings: Settings, args: argparse.Namespace) -> int:
     return DONE
 
 
+def edit(settings: Settings, args: argparse.Namespace) -> int:
+    texts = {field: text for field in FIELDS if (text := getattr(args, field)) is not None}
+    if not texts:
+        raise MetadataError(f"Nothing is to be changed. Give {', '.join('--' + f.replace('_', '-') for f in FIELDS)}.")
+    with open_database(settings.database) as db:
+        correct_document(db, args.id, parse_metadata(texts))
+        document = library.get_document(db, args.id)
+    if args.json:
+        print_json(_as_json(document))
+        return DONE
+    for field, text in metadata_texts(document).items():
+        print(f"{field.replace('_', ' '):>8}  {text}{'  (set by hand)' if field in document.corrected else ''}")
+    return DONE
+
+
 def _add_files(settings: Settings, paths: Sequence[Path]) -> tuple[list[Document], set[int], int]:
     """The documents of all files that could be copied, each once; which were there already; how many could not be."""
     from indexer.ingest import add_file
@@ -175,8 +199,7 @@ def _wait_until_finished(settings: Settings, document_ids: Sequence[int]) -> Non
 
 def _as_json(document: Document) -> dict[str, object]:
     values = asdict(document)
-    # How its pages were read is for the report, and its identifiers are for citing it.
-    left_out = ("recognised", "without_text", "doi", "arxiv_id")
+    left_out = ("recognised", "without_text")  # how its pages were read is for the report
     return {name: value for name, value in values.items() if name not in left_out}
 
 

@@ -14,7 +14,8 @@ from tests.papers import make_paper, write
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT_FIELDS = {
-    "id", "names", "title", "authors", "year", "sha256", "pages", "chunks", "state", "reason", "added_at",
+    "id", "names", "title", "authors", "year", "doi", "arxiv_id", "corrected", "sha256", "pages", "chunks", "state",
+    "reason", "added_at",
 }  # fmt: skip
 HIT_FIELDS = {
     "rank", "score", "chunk_id", "document_id", "document", "title", "page", "start", "end", "spans", "section",
