@@ -12,10 +12,12 @@ from core.settings import Settings
 from core.types import UNFINISHED, Document, DocumentState
 from indexer.citations import FORMATS
 from indexer.editing import metadata_texts, parse_metadata
+from indexer.same_work import find_same_works
 from storage import library
 from storage.commands import settings_from
 from storage.corrections import FIELDS, correct_document
 from storage.database import open_database
+from storage.equal_passages import count_equal_passages
 
 # What an edit takes, with an example of each; an empty text clears.
 _EDITABLE = {"title": "TEXT", "authors": '"A; B"', "year": "2017", "doi": "10.1000/182", "arxiv_id": "1706.03762"}
@@ -78,8 +80,10 @@ def add(settings: Settings, args: argparse.Namespace) -> int:
 def list_papers(settings: Settings, args: argparse.Namespace) -> int:
     with open_database(settings.database) as db:
         documents = library.list_documents(db)[::-1]
+        same = find_same_works(documents, count_equal_passages(db))
     if args.json:
-        print_json({"documents": [_as_json(document) for document in documents]})
+        listed = [_as_json(document) | {"same_work_as": same.get(document.id, ())} for document in documents]
+        print_json({"documents": listed})
         return DONE
     for document in documents:
         others = " et al." if len(document.authors) > 1 else ""
@@ -89,6 +93,8 @@ def list_papers(settings: Settings, args: argparse.Namespace) -> int:
         print(f"{document.id:>5}  {document.state:<9}  {document.title}{authors}{year} ({size})")
         if document.reason:
             print(f"{'':>18}{document.reason}")
+        if document.id in same:
+            print(f"{'':>18}May be the same work as {', '.join(map(str, same[document.id]))}.")
     if not documents:
         print("The library is empty. Add papers with 'python -m indexer add FILE_OR_FOLDER'.")
     return DONE

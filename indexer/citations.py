@@ -83,10 +83,15 @@ def _csl_item(document: Document, key: str) -> dict[str, Any]:
 
 
 def _names_in_text(authors: Sequence[str]) -> str:
-    families = [_parts(name)[1] for name in authors]
+    families = [family_name(name) for name in authors]
     if len(families) > 2:
         return f"{families[0]} et al."
     return " and ".join(families)
+
+
+def family_name(name: str) -> str:
+    """The family name with its particles, such as "van den Berg"."""
+    return _parts(name)[1]
 
 
 def _family_first(name: str) -> str:
@@ -104,7 +109,7 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def _key(document: Document) -> str:
-    family = _parts(document.authors[0])[1] if document.authors else "paper"
+    family = family_name(document.authors[0]) if document.authors else "paper"
     words = [word for word in re.findall(r"\w+", document.title) if len(word) > 3] or ["untitled"]
     key = f"{family}{document.year or ''}{words[0]}"
     plain = unicodedata.normalize("NFKD", key).encode("ascii", "ignore").decode()

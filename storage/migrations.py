@@ -201,6 +201,9 @@ def m012_corrections_of_papers(db: Database) -> None:
                 json_quote(d.arxiv_id)), '$') AS arxiv_id,
             (SELECT json_group_array(field) FROM corrections WHERE document_id = d.id) AS corrected
         FROM documents d;
+        -- With the document, so that texts of several documents are found in the index alone.
+        DROP INDEX chunks_content_hash;
+        CREATE INDEX chunks_content_hash ON chunks(content_hash, document_id);
         """,
     )
 

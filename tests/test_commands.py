@@ -55,7 +55,7 @@ def test_the_whole_job_on_the_command_line(run: Run, papers: Path, tmp_path: Pat
     assert (added.returncode, len(json.loads(added.stdout)["documents"])) == (0, 2)
 
     listed = json.loads(run("-m", "indexer", "list", "--json").stdout)["documents"]
-    assert [set(document) for document in listed] == [DOCUMENT_FIELDS] * 2
+    assert [set(document) for document in listed] == [DOCUMENT_FIELDS | {"same_work_as"}] * 2
     assert {document["state"] for document in listed} == {"ready"}
 
     found = run("-m", "search", "what makes bread rise?", "-k", "3", "--json")

@@ -11,9 +11,11 @@ from core.errors import ReadError
 from core.types import UNFINISHED, DocumentState, Job, JobKind, PageSource
 from indexer.ingest import add_file, remove_documents
 from indexer.report import make_report
+from indexer.same_work import find_same_works
 from jobs.terminal import describe_job
 from storage import jobs, judgements, library
 from storage.database import open_database
+from storage.equal_passages import count_equal_passages
 from ui.messages import answer_script, tell, warn_user
 from ui.parts import SILENT, PlainHTML
 from ui.render import read_asset, render
@@ -67,12 +69,15 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
 def render_library(services: Services) -> str:
     with open_database(services.settings.database) as db:
         documents = library.list_documents(db)
+        same = find_same_works(documents, count_equal_passages(db))
         judged = judgements.count_by_document(db)
         job = current_job(db, JobKind.INGEST)
     return render(
         "library.html",
         documents=documents,
         judged=judged,
+        same=same,
+        titles={document.id: document.title for document in documents},
         searchable=sum(document.state is DocumentState.READY for document in documents),
         waiting=sum(document.state in UNFINISHED for document in documents),
         failed=sum(document.state is DocumentState.FAILED for document in documents),
