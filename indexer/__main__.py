@@ -15,8 +15,8 @@ from indexer.editing import metadata_texts, parse_metadata
 from indexer.same_work import find_same_works
 from storage import library
 from storage.commands import settings_from
-from storage.corrections import FIELDS, correct_document
-from storage.database import open_database
+from storage.corrections import FIELDS, correct_document, forget_corrections
+from storage.database import open_database, transaction
 from storage.equal_passages import count_equal_passages
 
 # What an edit takes, with an example of each; an empty text clears.
@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     edit.add_argument("id", type=whole_id, metavar="ID")
     for field, example in _EDITABLE.items():
         edit.add_argument(f"--{field.replace('_', '-')}", type=unicode_text, metavar=example)
+    edit.add_argument("--as-read", action="store_true", help="first let every field be what was read again")
     for command in (add, listing, remove, report, edit):
         add_home_argument(command)
         command.add_argument("--json", action="store_true", help="print one JSON document")
@@ -143,10 +144,14 @@ def cite(settings: Settings, args: argparse.Namespace) -> int:
 
 def edit(settings: Settings, args: argparse.Namespace) -> int:
     texts = {field: text for field in FIELDS if (text := getattr(args, field)) is not None}
-    if not texts:
-        raise MetadataError(f"Nothing is to be changed. Give {', '.join('--' + f.replace('_', '-') for f in FIELDS)}.")
-    with open_database(settings.database) as db:
-        correct_document(db, args.id, parse_metadata(texts))
+    if not texts and not args.as_read:
+        options = ", ".join(f"--{field.replace('_', '-')}" for field in FIELDS)
+        raise MetadataError(f"Nothing is to be changed. Give one of {options}, or --as-read.")
+    values = parse_metadata(texts)
+    with open_database(settings.database) as db, transaction(db):
+        if args.as_read:
+            forget_corrections(db, args.id, FIELDS)
+        correct_document(db, args.id, values)
         document = library.get_document(db, args.id)
     if args.json:
         print_json(_as_json(document))

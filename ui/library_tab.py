@@ -1,4 +1,4 @@
-"""The Library tab: drop papers in, see how far each is, remove some."""
+"""The Library tab: drop papers in, see how far each is, correct and remove some."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from storage import jobs, judgements, library
 from storage.database import open_database
 from storage.equal_passages import count_equal_passages
 from ui.messages import answer_script, tell, warn_user
+from ui.paper_editor import make_forget_form, make_save_form, make_show_form
 from ui.parts import SILENT, PlainHTML
 from ui.render import read_asset, render
 from ui.services import Services
@@ -47,11 +48,14 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
     table = PlainHTML(
         render_library(services),
         elem_id="library",
-        js_on_load=read_asset("common.js") + read_asset("library.js"),
+        js_on_load="".join(map(read_asset, ("common.js", "edit.js", "library.js"))),
         server_functions=[
             _make_remove(services),
             _make_retry(services),
             _make_report(services),
+            make_show_form(services),
+            make_save_form(services),
+            make_forget_form(services),
             make_cancel(services),
             make_dismiss(services),
         ],
