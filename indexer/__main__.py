@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,6 +33,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     add = commands.add_parser("add", help="add PDFs, or all PDFs of folders, and wait until they can be searched")
     add.add_argument("paths", nargs="+", type=Path, metavar="FILE_OR_FOLDER")
+    bib = commands.add_parser("import-bib", help="add the PDFs attached to a BibTeX file, with what it says of them")
+    bib.add_argument("path", type=Path, metavar="FILE.bib")
     listing = commands.add_parser("list", help="show the papers of the library")
     remove = commands.add_parser("remove", help="remove papers, with the judgements on them")
     remove.add_argument("ids", nargs="+", type=whole_id, metavar="ID")
@@ -47,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     for field, example in _EDITABLE.items():
         edit.add_argument(f"--{field.replace('_', '-')}", type=unicode_text, metavar=example)
     edit.add_argument("--as-read", action="store_true", help="first let every field be what was read again")
-    for command in (add, listing, remove, report, edit):
+    for command in (add, bib, listing, remove, report, edit):
         add_home_argument(command)
         command.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
@@ -55,27 +57,62 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> int:
     settings = settings_from(args)
-    commands = {"add": add, "list": list_papers, "remove": remove, "report": report, "cite": cite, "edit": edit}
+    commands = {
+        "add": add,
+        "import-bib": import_bib,
+        "list": list_papers,
+        "remove": remove,
+        "report": report,
+        "cite": cite,
+        "edit": edit,
+    }
     return commands[args.command](settings, args)
 
 
 def add(settings: Settings, args: argparse.Namespace) -> int:
     documents, known, refused = _add_files(settings, args.paths)
-    if documents:
-        _wait_until_finished(settings, [document.id for document in documents])
-    with open_database(settings.database) as db:
-        documents = [library.get_document(db, document.id) for document in documents]
-    failed = [document for document in documents if document.state is DocumentState.FAILED]
-    for document in failed:
-        say(document.reason or f"'{document.names[0]}' failed.")
+    documents, failed = _finish(settings, documents)
     if args.json:
         print_json({"documents": [_as_json(document) for document in documents], "known": sorted(known)})
     else:
-        passages = sum(document.chunks for document in documents)
-        ready = count(len(documents) - len(failed), "paper")
-        there = f", {len(known)} of them there already" if known else ""
-        print(f"{ready} ready ({count(passages, 'passage')}){there}, {len(failed) + refused} failed.")
+        print(_summary(documents, known, failed + refused))
     return REFUSED if failed or refused else DONE
+
+
+def import_bib(settings: Settings, args: argparse.Namespace) -> int:
+    # Delayed: no other command needs the parser.
+    from indexer.bib_import import import_bibliography
+
+    found = import_bibliography(settings, args.path)
+    for sentence in (*found.refused, *found.remarks):
+        say(sentence)
+    documents, failed = _finish(settings, found.documents)
+    if args.json:
+        shown = [_as_json(document) for document in documents]
+        known = sorted(found.known)
+        print_json({"documents": shown, "known": known, "refused": found.refused, "remarks": found.remarks})
+    else:
+        print(_summary(documents, found.known, failed + len(found.refused)))
+    return REFUSED if failed or found.refused else DONE
+
+
+def _finish(settings: Settings, documents: Sequence[Document]) -> tuple[list[Document], int]:
+    """The documents once they are ready or failed, and how many failed; says why."""
+    if documents:
+        _wait_until_finished(settings, [document.id for document in documents])
+    with open_database(settings.database) as db:
+        finished = [library.get_document(db, document.id) for document in documents]
+    failed = [document for document in finished if document.state is DocumentState.FAILED]
+    for document in failed:
+        say(document.reason or f"'{document.names[0]}' failed.")
+    return finished, len(failed)
+
+
+def _summary(documents: Sequence[Document], known: Collection[int], failed: int) -> str:
+    passages = sum(document.chunks for document in documents)
+    ready = sum(document.state is not DocumentState.FAILED for document in documents)
+    there = f", {len(known)} of them there already" if known else ""
+    return f"{count(ready, 'paper')} ready ({count(passages, 'passage')}){there}, {failed} failed."
 
 
 def list_papers(settings: Settings, args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from core.types import Document, StoredChunk
 
 _PARTICLES = re.compile(r"(?:van|von|der|den|de|del|della|di|da|dos|du|la|le|el|al|bin|ibn|ter|ten)$", re.IGNORECASE)
+_SUFFIXES = re.compile(r"(?:jr|sr)\.?$|(?:II|III|IV)$", re.IGNORECASE)
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -100,9 +101,11 @@ def _family_first(name: str) -> str:
 
 
 def _parts(name: str) -> tuple[str, str]:
-    """Given and family name; the family name begins with its particles."""
+    """Given and family name; the family name begins with its particles and ends with "Jr" and the like."""
     words = name.split()
     first = len(words) - 1
+    if first > 1 and _SUFFIXES.match(words[first]):
+        first -= 1
     while first > 1 and _PARTICLES.match(words[first - 1]):
         first -= 1
     return " ".join(words[:first]), " ".join(words[max(first, 0) :])

@@ -81,7 +81,7 @@ def render_library(services: Services) -> str:
         documents=documents,
         judged=judged,
         same=same,
-        titles={document.id: document.title for document in documents},
+        by_id={document.id: document for document in documents},
         searchable=sum(document.state is DocumentState.READY for document in documents),
         waiting=sum(document.state in UNFINISHED for document in documents),
         failed=sum(document.state is DocumentState.FAILED for document in documents),
