@@ -6,6 +6,7 @@ WhetstoneError
 ├── LibraryError           the library folder or its database can't be used
 ├── ReadError              a file can't be read as a paper
 │   └── PasswordError      it is encrypted, and its password is not known
+├── MetadataError          a title, name, year or identifier that no paper has
 ├── ModelError             a model can't be loaded, or can't be used here
 ├── ImportFormatError      a line of an import file, or a labelled folder, is not as described
 ├── TrainingError          there is too little to train on, or a setting excludes another
@@ -39,6 +40,10 @@ class ReadError(WhetstoneError):
 
 
 class PasswordError(ReadError):
+    pass
+
+
+class MetadataError(WhetstoneError):
     pass
 
 

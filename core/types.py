@@ -232,7 +232,8 @@ UNFINISHED = (DocumentState.QUEUED, DocumentState.READING, DocumentState.EMBEDDI
 class Document:
     """A paper of the library; of its `pages`, some are `recognised` on their pictures, some `without_text`.
 
-    A `locked` one is encrypted, and waits for its password.
+    `corrected` names the fields among title, authors, year, doi and arxiv_id that a person has set. A `locked` one is
+    encrypted, and waits for its password.
     """
 
     id: int
@@ -252,6 +253,7 @@ class Document:
     locked: bool
     reason: str | None
     added_at: str
+    corrected: tuple[str, ...] = ()
 
 
 # --- models ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`python -m indexer`: add papers to the library, list and cite them, tell how they were read, remove them."""
+"""`python -m indexer`: add papers to the library, list, correct and cite them, tell how they were read, remove them."""
 
 import argparse
 import sys
@@ -7,26 +7,36 @@ from dataclasses import asdict
 from getpass import getpass
 from pathlib import Path
 
-from core.cli import DONE, REFUSED, add_home_argument, count, print_json, run_command, say, whole_id
-from core.errors import ReadError
+from core.cli import DONE, REFUSED, add_home_argument, count, print_json, run_command, say, unicode_text, whole_id
+from core.errors import MetadataError, ReadError
 from core.formats import FOLDER_SUFFIXES
 from core.settings import Settings
 from core.types import UNFINISHED, Document, DocumentState
 from indexer.citations import FORMATS
+from indexer.editing import metadata_texts, parse_metadata
+from indexer.same_work import find_same_works
 from storage import library
 from storage.commands import settings_from
-from storage.database import open_database
+from storage.corrections import FIELDS, correct_document, forget_corrections
+from storage.database import open_database, transaction
+from storage.equal_passages import count_equal_passages
+
+# What an edit takes, with an example of each; an empty text clears.
+_EDITABLE = {"title": "TEXT", "authors": '"A; B"', "year": "2017", "doi": "10.1000/182", "arxiv_id": "1706.03762"}
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m indexer", description="Add papers, list and cite them, tell how they were read, remove them."
+        prog="python -m indexer",
+        description="Add papers, list, correct and cite them, tell how they were read, remove them.",
     )
     add_home_argument(parser)
     commands = parser.add_subparsers(dest="command", required=True)
 
     add = commands.add_parser("add", help="add papers, or all papers of folders, and wait until they can be searched")
     add.add_argument("paths", nargs="+", type=Path, metavar="FILE_OR_FOLDER")
+    bib = commands.add_parser("import-bib", help="add the PDFs attached to a BibTeX file, with what it says of them")
+    bib.add_argument("path", type=Path, metavar="FILE.bib")
     listing = commands.add_parser("list", help="show the papers of the library")
     remove = commands.add_parser("remove", help="remove papers, with the judgements on them")
     remove.add_argument("ids", nargs="+", type=whole_id, metavar="ID")
@@ -43,7 +53,12 @@ def build_parser() -> argparse.ArgumentParser:
     cite.add_argument("ids", nargs="*", type=whole_id, metavar="ID", help="all papers, unless some are named")
     cite.add_argument("--format", choices=sorted(FORMATS), default="bibtex", help="bibtex, ris or csl (bibtex)")
     add_home_argument(cite)
-    for command in (add, listing, remove, report, retry, again):
+    edit = commands.add_parser("edit", help="correct what is known of a paper; no new reading takes its place")
+    edit.add_argument("id", type=whole_id, metavar="ID")
+    for field, example in _EDITABLE.items():
+        edit.add_argument(f"--{field.replace('_', '-')}", type=unicode_text, metavar=example)
+    edit.add_argument("--as-read", action="store_true", help="first let every field be what was read again")
+    for command in (add, bib, listing, remove, report, retry, again, edit):
         add_home_argument(command)
         command.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
@@ -53,19 +68,21 @@ def main(args: argparse.Namespace) -> int:
     settings = settings_from(args)
     commands = {
         "add": add,
+        "import-bib": import_bib,
         "list": list_papers,
         "remove": remove,
         "report": report,
         "retry": retry,
         "reread": reread,
         "cite": cite,
+        "edit": edit,
     }
     return commands[args.command](settings, args)
 
 
 def add(settings: Settings, args: argparse.Namespace) -> int:
     documents, known, refused = _add_files(settings, args.paths)
-    return _finish(settings, args, [document.id for document in documents], known, refused)
+    return _finish_and_tell(settings, args, documents, known, refused)
 
 
 def retry(settings: Settings, args: argparse.Namespace) -> int:
@@ -73,45 +90,78 @@ def retry(settings: Settings, args: argparse.Namespace) -> int:
     if args.password:
         password = getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     with open_database(settings.database) as db:
-        for document_id in args.ids:
-            library.get_document(db, document_id)
+        documents = [library.get_document(db, document_id) for document_id in args.ids]
         for document_id in args.ids:
             library.retry_document(db, document_id, password)
-    return _finish(settings, args, args.ids)
+    return _finish_and_tell(settings, args, documents)
 
 
 def reread(settings: Settings, args: argparse.Namespace) -> int:
     with open_database(settings.database) as db:
         library.read_again(db, args.ids)
-    return _finish(settings, args, args.ids)
+        documents = [library.get_document(db, document_id) for document_id in args.ids]
+    return _finish_and_tell(settings, args, documents)
 
 
-def _finish(
-    settings: Settings, args: argparse.Namespace, ids: Sequence[int], known: Collection[int] = (), refused: int = 0
+def _finish_and_tell(
+    settings: Settings,
+    args: argparse.Namespace,
+    documents: Sequence[Document],
+    known: Collection[int] = (),
+    refused: int = 0,
 ) -> int:
     """Wait for these papers, then tell how they are."""
-    if ids:
-        _wait_until_finished(settings, ids)
-    with open_database(settings.database) as db:
-        documents = [library.get_document(db, document_id) for document_id in ids]
-    failed = [document for document in documents if document.state is DocumentState.FAILED]
-    for document in failed:
-        say(document.reason or f"'{document.names[0]}' failed.")
+    documents, failed = _finish(settings, documents)
     if args.json:
         print_json({"documents": [_as_json(document) for document in documents], "known": sorted(known)})
     else:
-        passages = sum(document.chunks for document in documents)
-        ready = count(len(documents) - len(failed), "paper")
-        there = f", {len(known)} of them there already" if known else ""
-        print(f"{ready} ready ({count(passages, 'passage')}){there}, {len(failed) + refused} failed.")
+        print(_summary(documents, known, failed + refused))
     return REFUSED if failed or refused else DONE
+
+
+def import_bib(settings: Settings, args: argparse.Namespace) -> int:
+    # Delayed: no other command needs the parser.
+    from indexer.bib_import import import_bibliography
+
+    found = import_bibliography(settings, args.path)
+    for sentence in (*found.refused, *found.remarks):
+        say(sentence)
+    documents, failed = _finish(settings, found.documents)
+    if args.json:
+        shown = [_as_json(document) for document in documents]
+        known = sorted(found.known)
+        print_json({"documents": shown, "known": known, "refused": found.refused, "remarks": found.remarks})
+    else:
+        print(_summary(documents, found.known, failed + len(found.refused)))
+    return REFUSED if failed or found.refused else DONE
+
+
+def _finish(settings: Settings, documents: Sequence[Document]) -> tuple[list[Document], int]:
+    """The documents once they are ready or failed, and how many failed; says why."""
+    if documents:
+        _wait_until_finished(settings, [document.id for document in documents])
+    with open_database(settings.database) as db:
+        finished = [library.get_document(db, document.id) for document in documents]
+    failed = [document for document in finished if document.state is DocumentState.FAILED]
+    for document in failed:
+        say(document.reason or f"'{document.names[0]}' failed.")
+    return finished, len(failed)
+
+
+def _summary(documents: Sequence[Document], known: Collection[int], failed: int) -> str:
+    passages = sum(document.chunks for document in documents)
+    ready = sum(document.state is not DocumentState.FAILED for document in documents)
+    there = f", {len(known)} of them there already" if known else ""
+    return f"{count(ready, 'paper')} ready ({count(passages, 'passage')}){there}, {failed} failed."
 
 
 def list_papers(settings: Settings, args: argparse.Namespace) -> int:
     with open_database(settings.database) as db:
         documents = library.list_documents(db)[::-1]
+        same = find_same_works(documents, count_equal_passages(db))
     if args.json:
-        print_json({"documents": [_as_json(document) for document in documents]})
+        listed = [_as_json(document) | {"same_work_as": same.get(document.id, ())} for document in documents]
+        print_json({"documents": listed})
         return DONE
     for document in documents:
         others = " et al." if len(document.authors) > 1 else ""
@@ -121,6 +171,8 @@ def list_papers(settings: Settings, args: argparse.Namespace) -> int:
         print(f"{document.id:>5}  {document.state:<9}  {document.title}{authors}{year} ({size})")
         if document.reason:
             print(f"{'':>18}{document.reason}")
+        if document.id in same:
+            print(f"{'':>18}May be the same work as {', '.join(map(str, same[document.id]))}.")
     if not documents:
         print("The library is empty. Add papers with 'python -m indexer add FILE_OR_FOLDER'.")
     return DONE
@@ -164,6 +216,25 @@ def cite(settings: Settings, args: argparse.Namespace) -> int:
     with open_database(settings.database) as db:
         documents = [library.get_document(db, number) for number in args.ids] or library.list_documents(db)[::-1]
     sys.stdout.write(FORMATS[args.format](documents))
+    return DONE
+
+
+def edit(settings: Settings, args: argparse.Namespace) -> int:
+    texts = {field: text for field in FIELDS if (text := getattr(args, field)) is not None}
+    if not texts and not args.as_read:
+        options = ", ".join(f"--{field.replace('_', '-')}" for field in FIELDS)
+        raise MetadataError(f"Nothing is to be changed. Give one of {options}, or --as-read.")
+    values = parse_metadata(texts)
+    with open_database(settings.database) as db, transaction(db):
+        if args.as_read:
+            forget_corrections(db, args.id, FIELDS)
+        correct_document(db, args.id, values)
+        document = library.get_document(db, args.id)
+    if args.json:
+        print_json(_as_json(document))
+        return DONE
+    for field, text in metadata_texts(document).items():
+        print(f"{field.replace('_', ' '):>8}  {text}{'  (set by hand)' if field in document.corrected else ''}")
     return DONE
 
 
@@ -218,8 +289,7 @@ def _wait_until_finished(settings: Settings, document_ids: Sequence[int]) -> Non
 
 def _as_json(document: Document) -> dict[str, object]:
     values = asdict(document)
-    # How its pages were read is for the report, and its identifiers are for citing it.
-    left_out = ("recognised", "without_text", "doi", "arxiv_id", "locked")
+    left_out = ("recognised", "without_text", "locked")  # how its pages were read is for the report
     return {name: value for name, value in values.items() if name not in left_out}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from core.types import Document, StoredChunk
 
 _PARTICLES = re.compile(r"(?:van|von|der|den|de|del|della|di|da|dos|du|la|le|el|al|bin|ibn|ter|ten)$", re.IGNORECASE)
+_SUFFIXES = re.compile(r"(?:jr|sr)\.?$|(?:II|III|IV)$", re.IGNORECASE)
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -83,10 +84,15 @@ def _csl_item(document: Document, key: str) -> dict[str, Any]:
 
 
 def _names_in_text(authors: Sequence[str]) -> str:
-    families = [_parts(name)[1] for name in authors]
+    families = [family_name(name) for name in authors]
     if len(families) > 2:
         return f"{families[0]} et al."
     return " and ".join(families)
+
+
+def family_name(name: str) -> str:
+    """The family name with its particles, such as "van den Berg"."""
+    return _parts(name)[1]
 
 
 def _family_first(name: str) -> str:
@@ -95,16 +101,18 @@ def _family_first(name: str) -> str:
 
 
 def _parts(name: str) -> tuple[str, str]:
-    """Given and family name; the family name begins with its particles."""
+    """Given and family name; the family name begins with its particles and ends with "Jr" and the like."""
     words = name.split()
     first = len(words) - 1
+    if first > 1 and _SUFFIXES.match(words[first]):
+        first -= 1
     while first > 1 and _PARTICLES.match(words[first - 1]):
         first -= 1
     return " ".join(words[:first]), " ".join(words[max(first, 0) :])
 
 
 def _key(document: Document) -> str:
-    family = _parts(document.authors[0])[1] if document.authors else "paper"
+    family = family_name(document.authors[0]) if document.authors else "paper"
     words = [word for word in re.findall(r"\w+", document.title) if len(word) > 3] or ["untitled"]
     key = f"{family}{document.year or ''}{words[0]}"
     plain = unicodedata.normalize("NFKD", key).encode("ascii", "ignore").decode()

@@ -11,9 +11,10 @@ from storage.database import now, transaction
 from storage.library import get_chunk, spans_from_json
 
 _JUDGEMENTS = """
-    SELECT j.*, q.text AS query, c.text AS text, c.spans, c.document_id, d.title AS document, d.sha256
+    SELECT j.*, q.text AS query, c.text AS text, c.spans, c.document_id, k.title AS document, d.sha256
     FROM judgements j JOIN queries q ON q.id = j.query_id
         JOIN chunks c ON c.id = j.chunk_id JOIN documents d ON d.id = c.document_id
+        JOIN known_metadata k ON k.document_id = d.id
 """
 
 

@@ -19,19 +19,20 @@ from core.types import (
 from storage.database import now, transaction
 
 _DOCUMENTS = """
-    SELECT d.*,
+    SELECT d.id, d.sha256, d.format, d.state, d.locked, d.reason, d.added_at,
+        k.title, k.authors, k.year, k.doi, k.arxiv_id, k.corrected,
         (SELECT json_group_array(name) FROM (
             SELECT name FROM document_names WHERE document_id = d.id ORDER BY rowid)) AS names,
         (SELECT count(*) FROM pages WHERE document_id = d.id) AS pages,
         (SELECT count(*) FROM pages WHERE document_id = d.id AND source = 'ocr') AS recognised,
         (SELECT count(*) FROM pages WHERE document_id = d.id AND source IN ('empty', 'failed')) AS without_text,
         (SELECT count(*) FROM chunks WHERE document_id = d.id) AS chunks
-    FROM documents d
+    FROM documents d JOIN known_metadata k ON k.document_id = d.id
 """
 _CHUNKS = """
-    SELECT c.*, d.title AS document,
-        (SELECT name FROM document_names WHERE document_id = d.id ORDER BY rowid LIMIT 1) AS file_name
-    FROM chunks c JOIN documents d ON d.id = c.document_id
+    SELECT c.*, k.title AS document,
+        (SELECT name FROM document_names WHERE document_id = c.document_id ORDER BY rowid LIMIT 1) AS file_name
+    FROM chunks c JOIN known_metadata k ON k.document_id = c.document_id
 """
 
 # SQLite's default limit on the parameters of one statement is far above this.
@@ -225,6 +226,7 @@ def _document(row: dict[str, Any]) -> Document:
         year=row["year"],
         doi=row["doi"],
         arxiv_id=row["arxiv_id"],
+        corrected=tuple(json.loads(row["corrected"])),
         pages=row["pages"],
         recognised=row["recognised"],
         without_text=row["without_text"],

@@ -198,6 +198,41 @@ def m011_recognised_pages(db: Database) -> None:
     )
 
 
+@migrations()
+def m012_corrections_of_papers(db: Database) -> None:
+    # What a person has set, apart from what was read, so that no new reading takes its place; the value is JSON, and
+    # null where the person has said that there is none.
+    _execute_all(
+        db,
+        """
+        CREATE TABLE corrections (
+            document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
+            field TEXT NOT NULL,
+            value TEXT NOT NULL,
+            at TEXT NOT NULL,
+            PRIMARY KEY (document_id, field)
+        ) WITHOUT ROWID;
+        CREATE VIEW known_metadata AS
+        SELECT d.id AS document_id,
+            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'title'),
+                json_quote(d.title)), '$') AS title,
+            coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'authors'),
+                d.authors) AS authors,
+            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'year'),
+                json_quote(d.year)), '$') AS year,
+            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'doi'),
+                json_quote(d.doi)), '$') AS doi,
+            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'arxiv_id'),
+                json_quote(d.arxiv_id)), '$') AS arxiv_id,
+            (SELECT json_group_array(field) FROM corrections WHERE document_id = d.id) AS corrected
+        FROM documents d;
+        -- With the document, so that texts of several documents are found in the index alone.
+        DROP INDEX chunks_content_hash;
+        CREATE INDEX chunks_content_hash ON chunks(content_hash, document_id);
+        """,
+    )
+
+
 def _execute_all(db: Database, script: str) -> None:
     """Run the statements inside the migration's transaction, which `executescript` would commit."""
     statement = ""

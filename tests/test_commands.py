@@ -14,7 +14,8 @@ from tests.papers import make_paper, write
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT_FIELDS = {
-    "id", "names", "title", "authors", "year", "sha256", "format", "pages", "chunks", "state", "reason", "added_at",
+    "id", "names", "title", "authors", "year", "doi", "arxiv_id", "corrected", "sha256", "format", "pages", "chunks",
+    "state", "reason", "added_at",
 }  # fmt: skip
 HIT_FIELDS = {
     "rank", "score", "chunk_id", "document_id", "document", "title", "page", "start", "end", "spans", "section",
@@ -54,7 +55,7 @@ def test_the_whole_job_on_the_command_line(run: Run, papers: Path, tmp_path: Pat
     assert (added.returncode, len(json.loads(added.stdout)["documents"])) == (0, 2)
 
     listed = json.loads(run("-m", "indexer", "list", "--json").stdout)["documents"]
-    assert [set(document) for document in listed] == [DOCUMENT_FIELDS] * 2
+    assert [set(document) for document in listed] == [DOCUMENT_FIELDS | {"same_work_as"}] * 2
     assert {document["state"] for document in listed} == {"ready"}
 
     found = run("-m", "search", "what makes bread rise?", "-k", "3", "--json")

@@ -1,4 +1,4 @@
-"""The Library tab: drop papers in, see how far each is, remove some."""
+"""The Library tab: drop papers in, see how far each is, correct and remove some."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,13 @@ from core.formats import SUFFIXES
 from core.types import UNFINISHED, DocumentState, Job, JobKind, PageSource
 from indexer.ingest import add_file, remove_documents
 from indexer.report import make_report
+from indexer.same_work import find_same_works
 from jobs.terminal import describe_job
 from storage import jobs, judgements, library
 from storage.database import open_database
+from storage.equal_passages import count_equal_passages
 from ui.messages import answer_script, tell, warn_user
+from ui.paper_editor import make_forget_form, make_save_form, make_show_form
 from ui.parts import SILENT, PlainHTML
 from ui.render import read_asset, render
 from ui.services import Services
@@ -46,12 +49,15 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
     table = PlainHTML(
         render_library(services),
         elem_id="library",
-        js_on_load=read_asset("common.js") + read_asset("library.js"),
+        js_on_load="".join(map(read_asset, ("common.js", "edit.js", "library.js"))),
         server_functions=[
             _make_remove(services),
             _make_retry(services),
             _make_read_again(services),
             _make_report(services),
+            make_show_form(services),
+            make_save_form(services),
+            make_forget_form(services),
             make_cancel(services),
             make_dismiss(services),
         ],
@@ -69,12 +75,15 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
 def render_library(services: Services) -> str:
     with open_database(services.settings.database) as db:
         documents = library.list_documents(db)
+        same = find_same_works(documents, count_equal_passages(db))
         judged = judgements.count_by_document(db)
         job = current_job(db, JobKind.INGEST)
     return render(
         "library.html",
         documents=documents,
         judged=judged,
+        same=same,
+        by_id={document.id: document for document in documents},
         searchable=sum(document.state is DocumentState.READY for document in documents),
         waiting=sum(document.state in UNFINISHED for document in documents),
         failed=sum(document.state is DocumentState.FAILED for document in documents),

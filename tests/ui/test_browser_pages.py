@@ -56,6 +56,37 @@ def test_a_choice_of_papers_stays_with_its_papers_when_others_come_in(page: Page
     expect(page.locator("#library tbody input:checked")).to_have_count(1)
 
 
+def test_a_paper_is_corrected_in_a_form_that_says_what_is_wrong(page: Page, app: App, tmp_path: Path) -> None:
+    pdf = make_paper("Read Wrongly", ["Storks stand on one leg to keep the other warm."])
+    add_papers(app, [write(tmp_path, "storks.pdf", pdf)])
+    open_page(page, app, "?tab=library")
+    page.get_by_role("button", name="Edit Read Wrongly").click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Title").fill("Why Storks <b>Stand</b>")
+    form.get_by_label("Authors").fill("Ada Stork; Bo van den Nest")
+    form.get_by_label("Year").fill("217")
+    form.get_by_role("button", name="Save").click()
+    expect(form.get_by_role("alert")).to_contain_text("'217' is not a year of a paper. Give one from 1400 to")
+    # Rows are made anew while papers come in; what was typed stays.
+    add_papers(app, [write(tmp_path, "storks2.pdf", make_paper("Why Storks <b>Stand</b>", ["Their legs are cold."]))])
+    expect(page.locator("#library")).to_contain_text("storks2.pdf")
+    form.get_by_label("Year").fill("2017")
+    form.get_by_role("button", name="Save").click()
+    expect(form).to_have_count(0)
+    row = page.locator("#library tr[data-document]", has_text="storks.pdf")
+    expect(row.locator(".title")).to_have_text("Why Storks <b>Stand</b>")
+    expect(row).to_contain_text("Ada Stork, Bo van den Nest")
+    expect(row).to_contain_text("2017")
+    expect(row).to_contain_text("May be the same work as “Why Storks <b>Stand</b>”")
+    open_tab(page, "Search")
+    search(page, "why do storks stand on one leg?")
+    expect(hit(page, 1).locator(".paper")).to_have_text("Why Storks <b>Stand</b>")
+    open_tab(page, "Library")
+    row.get_by_role("button", name="Edit").click()
+    form.get_by_role("button", name="As it was read").click()
+    expect(row.locator(".title")).to_have_text("Read Wrongly")
+
+
 def test_a_scan_is_searched_marked_and_reported(page: Page, app: App, tmp_path: Path) -> None:
     printed = make_pdf([[Text("On the Migration of Eels", y=740, size=20), *lines_down(EELS, y=690)], []])
     add_papers(app, [write(tmp_path, "eels.pdf", scan(printed))])

@@ -50,6 +50,8 @@ element.addEventListener('click', async event => {
       if (answer !== null) reports.set(id, answer.html);
     }
     placeReports();
+  } else if (target.matches('[data-edit]')) {
+    await editPaper(target.dataset.edit, server, trigger);
   } else await pressedOfJob(target, server, trigger);
 });
 element.addEventListener('keydown', event => {

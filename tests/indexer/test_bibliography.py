@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("bibtexparser", reason="bibtexparser is not installed; requirements.txt names it")
+
+from core.errors import ReadError
+from core.settings import Settings
+from indexer.bib_import import import_bibliography
+from indexer.bibliography import pdf_paths, read_bibliography
+from storage import library
+from storage.database import open_database
+from tests.papers import make_paper, write
+
+ZOTERO = r"""
+@string{jmlr = "Journal of ML"}
+@article{muller_attention_2017,
+  title = {{Attention} \& na\"{\i}ve {Transformers}},
+  author = {M{\"u}ller, {\'E}mile and {van den Berg}, Jan and Smith, Jr., John and {Barnes and Noble} and others},
+  journal = jmlr, year = {2017}, doi = {10.1000/x\_y(1)}, url = {http://arxiv.org/abs/1706.03762},
+  file = {Snapshot:files/13/page.html:text/html;Full Text PDF:files/12/Müller - 2017.pdf:application/pdf},
+}
+@online{date, title = {Dated}, date = {2018-03-01}, eprint = {1801.00001v2}, eprinttype = {arxiv}, file = {b.pdf}}
+@misc{preprint, title = {Preprint}, year = {in press}, number = {arXiv:1902.00002}, file = {:c.pdf:PDF}}
+@book{shelf, title = {Only on the Shelf}, year = 1999}
+@misc{gone, title = {Gone}, file = {Full Text:files/99/gone.pdf:application/pdf}}
+@misc{shelf, title = {Second of its key}}
+@misc{broken, title = {No end
+"""
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    folder = tmp_path / "export"
+    (folder / "files" / "12").mkdir(parents=True)
+    write(folder / "files" / "12", "Müller - 2017.pdf", make_paper("Read one", ["Attention is paid to all words."]))
+    write(folder, "b.pdf", make_paper("Read two", ["Dates are told by trees."]))
+    write(folder, "c.pdf", make_paper("Read three", ["Presses print."]))
+    return write(folder, "export.bib", ZOTERO.encode())
+
+
+@pytest.mark.parametrize(
+    ("attached", "found"),
+    [
+        (r"Full Text:files/12/a b.pdf:application/pdf;Snapshot:files/13/x.html:text/html", ["/bib/files/12/a b.pdf"]),
+        (r"One:a.pdf:application/pdf;Two:b.pdf:application/pdf", ["/bib/a.pdf", "/bib/b.pdf"]),
+        (r"a.pdf", ["/bib/a.pdf"]),
+        (r"/abs/a\;b.pdf;/abs/c.PDF", ["/abs/a;b.pdf", "/abs/c.PDF"]),
+        (r":jab/ref.pdf:PDF", ["/bib/jab/ref.pdf"]),
+        (r":home/me/mendeley{\_}a.pdf:pdf", ["/home/me/mendeley_a.pdf"]),
+        (r"Full Text:files/1/On\: life.pdf:application/pdf", ["/bib/files/1/On: life.pdf"]),
+        (r"PDF:C\:\\Zotero\\x.pdf:application/pdf", ["/bib/C:\\Zotero\\x.pdf"]),
+        (r"C:\Users\me\x.pdf", ["/bib/C:\\Users\\me\\x.pdf"]),
+        (r":C$\backslash$:/Users/me/x.pdf:pdf", ["/bib/C:/Users/me/x.pdf"]),
+        (r"D:\moved\away\here.pdf", ["/bib/here.pdf"]),
+        (r"notes.txt;page.html", []),
+        (r"", []),
+    ],
+)
+def test_attachments_are_found_in_every_program_s_way_of_writing(attached: str, found: list[str]) -> None:
+    paths = list(pdf_paths(attached, Path("/bib")))
+    assert len(paths) == len(found)
+    for path, candidates in zip(found, paths, strict=True):
+        assert Path(path) in candidates
+
+
+def test_an_entry_says_what_is_known_of_its_paper(export: Path) -> None:
+    bibliography = read_bibliography(export)
+    first, dated, preprint, shelf, gone = bibliography.entries
+    assert first.values == {
+        "title": "Attention & naïve Transformers",
+        "authors": ("Émile Müller", "Jan van den Berg", "John Smith Jr.", "Barnes and Noble"),
+        "year": 2017,
+        "doi": "10.1000/x_y(1)",
+        "arxiv_id": "1706.03762",
+    }
+    assert dated.values == {"title": "Dated", "year": 2018, "arxiv_id": "1801.00001"}
+    assert preprint.values == {"title": "Preprint", "arxiv_id": "1902.00002"}
+    assert preprint.remarks[0].startswith("'preprint': 'in press' is not a year of a paper.")
+    assert (shelf.pdfs, gone.key) == ((), "gone")
+    assert [sentence.split(":")[0] for sentence in bibliography.refused] == [
+        "'export.bib', line 13",
+        "'export.bib', line 14",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("title", "text"),
+    [
+        (r"{\textbeta}-decay and {\textLambda} \textit{in vivo}", "β-decay and Λ in vivo"),
+        (r"100% of {\LaTeX} & more -- ``quoted''", "100% of LaTeX & more – “quoted”"),
+        (r"{\L}ukasz and \v{C}apek: {\aa}{\o}{\ss}", "Łukasz and Čapek: åøß"),
+        (r"An $O(n \log n)$ bound", r"An $O(n \log n)$ bound"),
+        (r"Bills of $5", "Bills of $5"),
+    ],
+)
+def test_titles_are_told_without_latex(tmp_path: Path, title: str, text: str) -> None:
+    path = write(tmp_path, "x.bib", f"@misc{{x, title = {{{title}}}}}".encode())
+    assert read_bibliography(path).entries[0].values == {"title": text}
+
+
+def test_an_import_adds_what_is_there_and_tells_of_the_rest(settings: Settings, export: Path) -> None:
+    found = import_bibliography(settings, export)
+    assert [document.names for document in found.documents] == [("Müller - 2017.pdf",), ("b.pdf",), ("c.pdf",)]
+    assert any("'gone': its file 'gone.pdf' is not there." in sentence for sentence in found.refused)
+    assert "'shelf' has no PDF attached, so it was left out." in found.remarks
+    with open_database(settings.database) as db:
+        document = library.get_document(db, found.documents[0].id)
+        assert (document.title, document.year) == ("Attention & naïve Transformers", 2017)
+        assert document.corrected == ("arxiv_id", "authors", "doi", "title", "year")
+    again = import_bibliography(settings, export)
+    assert again.known == {document.id for document in found.documents}
+
+
+@pytest.mark.parametrize("content", [b"", b"no bibliography at all", b"\x00\x01\x02"])
+def test_a_file_without_entries_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(ReadError, match="'x.bib' holds no BibTeX entry"):
+        read_bibliography(write(tmp_path, "x.bib", content))
+    with pytest.raises(ReadError, match="'none.bib' can't be opened"):
+        read_bibliography(tmp_path / "none.bib")
