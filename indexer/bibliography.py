@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bibtexparser
-from bibtexparser.middlewares import NameParts, SeparateCoAuthors, SplitNameParts
-from bibtexparser.model import Block, DuplicateBlockKeyBlock, Entry
+from bibtexparser.middlewares import SeparateCoAuthors
+from bibtexparser.middlewares.names import parse_single_name_into_parts
+from bibtexparser.model import Block, DuplicateBlockKeyBlock, DuplicateFieldKeyBlock, Entry
 from pylatexenc.latex2text import LatexNodes2Text
 
 from core.errors import MetadataError, ReadError
@@ -54,8 +55,7 @@ class Bibliography:
 def read_bibliography(path: Path) -> Bibliography:
     """The file's entries; relative paths in it start from its folder. Raises ReadError where it can't be read."""
     text = _text_of(path)
-    # In this order, so that braces still hold together what is one name.
-    library = bibtexparser.parse_string(text, append_middleware=[SeparateCoAuthors(), SplitNameParts()])
+    library = bibtexparser.parse_string(text, append_middleware=[SeparateCoAuthors()])
     if not library.entries and not library.failed_blocks:
         raise ReadError(f"'{path.name}' holds no BibTeX entry. Export the papers as BibTeX or BibLaTeX, with files.")
     entries = tuple(_entry(entry, path.parent) for entry in library.entries)
@@ -127,6 +127,8 @@ def _refusal(path: Path, block: Block) -> str:
     line = (block.start_line or 0) + 1
     if isinstance(block, DuplicateBlockKeyBlock):
         return f"'{path.name}', line {line}: a second entry has the key '{block.key}'. Give it another one."
+    if isinstance(block, DuplicateFieldKeyBlock):
+        return f"'{path.name}', line {line}: a field of this entry stands in it twice. Remove one of the two."
     return f"'{path.name}', line {line}: this is not a whole BibTeX entry. Look for a missing comma or brace."
 
 
@@ -154,9 +156,10 @@ def _entry(entry: Entry, folder: Path) -> BibEntry:
     return BibEntry(entry.key, values, tuple(pdf_paths(literal.get("file", ""), folder)), tuple(remarks))
 
 
-def _name(name: NameParts) -> str:
+def _name(name: str) -> str:
     """The name as it is spoken; nothing for the "others" at the end of a list."""
-    spoken = _plain_text(" ".join((*name.first, *name.von, *name.last, *name.jr))).replace(";", " ").strip()
+    parts = parse_single_name_into_parts(name, strict=False)
+    spoken = _plain_text(" ".join((*parts.first, *parts.von, *parts.last, *parts.jr))).replace(";", " ").strip()
     return "" if spoken == "others" else spoken
 
 

@@ -102,6 +102,35 @@ def test_the_whole_job_on_the_command_line(run: Run, papers: Path, tmp_path: Pat
     assert {hit["document"] for hit in left} == {"light.pdf"}
 
 
+def test_a_paper_is_corrected_and_cited_as_corrected(run: Run, papers: Path) -> None:
+    run("-m", "indexer", "add", papers / "light.pdf")
+    edited = run("-m", "indexer", "edit", "1", "--title", "Light", "--authors", "Ada A; Bo B", "--year", "1919")
+    assert (edited.returncode, edited.stdout.splitlines()[0]) == (0, "   title  Light  (set by hand)")
+    assert "author = {A, Ada and B, Bo}" in run("-m", "indexer", "cite", "1").stdout
+    assert json.loads(run("-m", "search", "light", "--json").stdout)["hits"][0]["title"] == "Light"
+    wrong = run("-m", "indexer", "edit", "1", "--doi", "11.1/x", "--year", "1920")
+    assert (wrong.returncode, wrong.stderr) == (1, "'11.1/x' is not a DOI. Give one such as 10.1000/182.\n")
+    assert (
+        run("-m", "indexer", "edit", "1").returncode == run("-m", "indexer", "edit", "9", "--year", "").returncode == 1
+    )
+    as_read = json.loads(run("-m", "indexer", "edit", "1", "--as-read", "--year", "", "--json").stdout)
+    assert (as_read["title"], as_read["year"], as_read["corrected"]) == ("On the Bending of Light", None, ["year"])
+
+
+def test_a_bibliography_is_imported_with_its_pdfs(run: Run, papers: Path) -> None:
+    pytest.importorskip("bibtexparser", reason="bibtexparser is not installed; requirements.txt names it")
+    write(papers, "bad.pdf", b"not a PDF at all")
+    entries = [
+        f"@misc{{{name}, title = {{T {name}}}, file = {{:{name}.pdf:PDF}}}}" for name in ("light", "bad", "gone")
+    ]
+    bib = write(papers, "x.bib", "\n".join([*entries, "@book{shelf, title = {B}}"]).encode())
+    imported = run("-m", "indexer", "import-bib", bib)
+    assert (imported.returncode, imported.stdout) == (1, "1 paper ready (1 passage), 2 failed.\n")
+    told = ["'gone': its file 'gone.pdf' is not there.", "'shelf' has no PDF attached", "'bad.pdf' is not a PDF"]
+    assert [sentence for sentence in told if sentence not in imported.stderr] == []
+    assert "T light" in run("-m", "indexer", "list").stdout
+
+
 def test_one_bad_file_makes_add_fail_after_the_others_went_in(run: Run, papers: Path) -> None:
     write(papers, "bad.pdf", b"not a PDF at all")
     added = run("-m", "indexer", "add", papers, papers / "nowhere.pdf")

@@ -99,6 +99,16 @@ def test_titles_are_told_without_latex(tmp_path: Path, title: str, text: str) ->
     assert read_bibliography(path).entries[0].values == {"title": text}
 
 
+def test_odd_names_and_doubled_fields_lose_no_other_entry(tmp_path: Path) -> None:
+    odd = "@misc{a, author={A, B, C, D and Last, }, title={x}}\n@misc{b, title={y}, title={z}}\n@misc{c, title={ok}}"
+    bibliography = read_bibliography(write(tmp_path, "x.bib", odd.encode()))
+    assert [(entry.key, entry.values["title"]) for entry in bibliography.entries] == [("a", "x"), ("c", "ok")]
+    assert "Last" in bibliography.entries[0].values["authors"]
+    assert bibliography.refused == (
+        "'x.bib', line 2: a field of this entry stands in it twice. Remove one of the two.",
+    )
+
+
 def test_an_import_adds_what_is_there_and_tells_of_the_rest(settings: Settings, export: Path) -> None:
     found = import_bibliography(settings, export)
     assert [document.names for document in found.documents] == [("Müller - 2017.pdf",), ("b.pdf",), ("c.pdf",)]
