@@ -3,52 +3,49 @@
 import functools
 import logging
 import shutil
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import gradio as gr
 from fastapi import FastAPI, Request, Response
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.background import BackgroundTask
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp
 
 from core.errors import NotFoundError, WhetstoneError
 from indexer.pdf import render_page
 from storage import library, models
 from storage.database import open_database
 from training.archive import export_version
+from ui.guard import Guard, HostNames, is_loopback
 from ui.interface import build_page
+from ui.login import Login
+from ui.password import PasswordFile
 from ui.render import ASSETS, read_asset
 from ui.services import Services
 from ui.theme import make_theme
+from ui.upload_gate import UploadGate
 
 logger = logging.getLogger(__name__)
 
-# Starlette keeps the brackets of an IPv6 address or takes them off, by its version.
-LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 _PICTURES_KEPT = 256
 _WIDTHS = (400, 2400)
 RowId = Annotated[int, PathParameter(ge=0, lt=1 << 63)]
 
-# gr.HTML makes functions of its templates, which needs unsafe-eval; nothing can be sent to, or come from, elsewhere.
-_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data:; worker-src 'self' blob:; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
-)
-# Gradio would fetch such an address for whoever asks.
-_REFUSED_PATHS = ("/gradio_api/file=http", "/gradio_api/file/http", "/gradio_api/proxy=")
+
+def create_app(services: Services) -> ASGIApp:
+    """The whole application, ready for uvicorn: the page behind the guard, the password and the limits of uploads."""
+    settings = services.settings
+    app = UploadGate(_create_page(services), settings)
+    names = HostNames(settings.host, settings.names)
+    exposed = not is_loopback(settings.host) or bool(settings.names)
+    return Guard(Login(app, PasswordFile(settings.password), required=exposed), names)
 
 
-def create_app(services: Services) -> FastAPI:
-    """The whole application, ready for uvicorn."""
+def _create_page(services: Services) -> FastAPI:
     app = FastAPI(title="Whetstone", docs_url=None, redoc_url=None, openapi_url=None)
-    app.middleware("http")(_guard)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
     app.add_exception_handler(WhetstoneError, _answer_error)
     _add_routes(app, services)
     page = build_page(services)
@@ -70,32 +67,6 @@ def create_app(services: Services) -> FastAPI:
         allowed_paths=[],
         blocked_paths=[str(settings.originals), str(settings.models), str(settings.database)],
     )
-
-
-async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Refuse what another site's page asks for in the user's browser, and lock down what ours may do."""
-    if _is_of_another_site(request):
-        return JSONResponse({"error": "Requests from other sites are refused."}, status_code=403)
-    if request.url.path.startswith(_REFUSED_PATHS):
-        return JSONResponse({"error": "Nothing is fetched from elsewhere."}, status_code=403)
-    response = await call_next(request)
-    response.headers["Content-Security-Policy"] = _POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
-    return response
-
-
-def _is_of_another_site(request: Request) -> bool:
-    """Whether a page of another site asks for a change, or for what costs work: pictures, originals, archives."""
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    if request.method in ("GET", "HEAD", "OPTIONS"):
-        return request.url.path.startswith("/api/") and site == "cross-site"
-    origin = request.headers.get("origin")
-    try:
-        foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    except ValueError:  # no address at all
-        foreign = True
-    return foreign or site not in ("same-origin", "none")
 
 
 def _answer_error(request: Request, error: Exception) -> JSONResponse:

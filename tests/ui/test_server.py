@@ -109,7 +109,7 @@ def test_the_database_and_the_originals_are_not_served_as_files(
 
 
 def test_nothing_is_fetched_from_elsewhere_for_a_visitor(client: TestClient) -> None:
-    assert client.get("/gradio_api/file=http://127.0.0.1:1/x").status_code == 403
+    assert client.get("/gradio_api/file=http://127.0.0.1:1/x").status_code == 404
 
 
 @pytest.mark.parametrize(("field", "many"), [("upload", True), ("import-model", False)])
