@@ -28,7 +28,7 @@ UPLOAD_PATH = "/gradio_api/upload"
 # What the page asks for. All else that Gradio has (files by path, a proxy, histories, recordings) is closed.
 _OPEN = frozenset(
     {"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt", "/login", "/logout", UPLOAD_PATH}
-    | {f"/gradio_api/{name}" for name in ("info", "startup-events", "upload_progress", "component_server", "app_id")}
+    | {f"/gradio_api/{name}" for name in ("info", "startup-events", "upload_progress", "component_server/", "app_id")}
     | {f"/gradio_api/{name}" for name in ("queue/join", "queue/data", "reset", "cancel", "theme.css")}
 )
 _OPEN_BELOW = ("/api/", "/assets/", "/static/", "/svelte/", "/gradio_api/run/", "/gradio_api/heartbeat/")

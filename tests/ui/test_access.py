@@ -26,7 +26,7 @@ ROUTES = [
     "/api/documents/1/original.pdf", "/api/models/1/archive.zip", "/gradio_api/info", "/gradio_api/startup-events",
     "/gradio_api/queue/data?session_hash=a", "/gradio_api/heartbeat/a", "/gradio_api/upload_progress?upload_id=a",
 ]  # fmt: skip
-WRITES = ["/gradio_api/run/predict", "/gradio_api/queue/join", "/gradio_api/component_server", "/gradio_api/reset"]
+WRITES = ["/gradio_api/run/predict", "/gradio_api/queue/join", "/gradio_api/component_server/", "/gradio_api/reset"]
 
 
 @pytest.fixture(scope="module")
