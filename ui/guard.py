@@ -32,7 +32,8 @@ _OPEN = frozenset(
     | {f"/gradio_api/{name}" for name in ("queue/join", "queue/data", "reset", "cancel", "theme.css")}
 )
 _OPEN_BELOW = ("/api/", "/assets/", "/static/", "/svelte/", "/gradio_api/run/", "/gradio_api/heartbeat/")
-_NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f\\]|//|/\.{1,2}(?:/|$)")
+_NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f\\%]|//|/\.{1,2}(?:/|$)")
+_LONGEST_PATH = 300
 
 _HOST = re.compile(r"(?:\[(?P<six>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+[a-z0-9_-]))(?::\d{1,5})?")
 # What the page sends of itself is short; files go by the upload.
@@ -119,7 +120,9 @@ def refuse(status: int, sentence: str) -> Response:
 
 def is_open(path: str) -> bool:
     """Whether the page needs this path; what is not written plainly is none of its paths."""
-    return not _NOT_IN_A_PATH.search(path) and (path in _OPEN or path.startswith(_OPEN_BELOW))
+    if len(path) > _LONGEST_PATH or _NOT_IN_A_PATH.search(path):
+        return False
+    return path in _OPEN or path.startswith(_OPEN_BELOW)
 
 
 def _is_of_another_site(method: str, path: str, headers: Headers) -> bool:

@@ -119,6 +119,9 @@ def serve(services: Services, password: str = "") -> Iterator[Site]:
     """The app, served as app.py serves it, whatever its settings name as host."""
     if password:
         store_password(services.settings.password, password)
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    # As app.py does: uploads lie in the library.
+    os.environ["GRADIO_TEMP_DIR"] = str(services.settings.uploads)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(create_app(services), **SERVER))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -132,3 +135,6 @@ def serve(services: Services, password: str = "") -> Iterator[Site]:
         server.should_exit = True
         thread.join(30)
         listener.close()
+        os.environ.pop("GRADIO_TEMP_DIR")
+        if before is not None:
+            os.environ["GRADIO_TEMP_DIR"] = before
