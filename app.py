@@ -87,6 +87,7 @@ def serve(settings: Settings) -> None:
     import torch
     import uvicorn
 
+    from indexer.drawing import Drawer, DrawLimits
     from indexer.ingest import sweep_copies
     from indexer.start import ensure_active_model
     from jobs.supervisor import Supervisor
@@ -106,7 +107,9 @@ def serve(settings: Settings) -> None:
     start = ensure_active_model(settings, switch=True)
     searcher = Searcher(settings)
     device = find_device()
-    app = create_app(Services(settings, searcher, device, f"{start.version.name}, as {start.why}"))
+    drawer = Drawer(DrawLimits(megabytes=settings.read_megabytes))
+    drawer.warm()
+    app = create_app(Services(settings, searcher, device, f"{start.version.name}, as {start.why}", drawer))
 
     def load_model() -> None:
         with open_database(settings.database) as db:

@@ -1,6 +1,7 @@
 """The Search tab: a question, ranked passages to judge, and the page each stands on."""
 
 import functools
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +9,10 @@ from typing import Any
 import gradio as gr
 from sqlite_utils import Database
 
-from core.errors import NotFoundError
+from core.errors import NotFoundError, ReadError
 from core.types import Box, Document, DocumentState, SearchResult, StoredChunk
 from indexer.citations import cite_passage, to_bibtex
 from indexer.ocr import boxes_of_words
-from indexer.pdf import passage_boxes
 from search.searcher import SearchRequest
 from storage import judgements, library
 from storage.database import open_database
@@ -20,6 +20,8 @@ from ui.messages import answer_script, tell, warn_user
 from ui.parts import DIRECT, PlainHTML
 from ui.render import read_asset, render
 from ui.services import Services
+
+logger = logging.getLogger(__name__)
 
 _K_DEFAULT = 10
 # Far more than a model's window; the question is kept in the address.
@@ -263,7 +265,12 @@ def _boxes_on_page(services: Services, db: Database, document: Document, chunk: 
     if words := library.words_of_page(db, document.id, page):
         return [box for span in spans for box in boxes_of_words(words, span.start, span.end)]
     path = services.settings.original(document.sha256)
-    return [box for span in spans for box in passage_boxes(path, page, span.start, span.end)]
+    try:
+        return [box for span in spans for box in services.drawer.find_boxes(path, page, span.start, span.end)]
+    except ReadError as error:
+        # The page's picture, which is asked for next, fails with the same sentence.
+        logger.info("boxes: %s", error)
+        return []
 
 
 def _page_note(chunk: StoredChunk, page: int, boxes: Sequence[Box]) -> str:

@@ -8,14 +8,14 @@ from tempfile import mkdtemp
 from typing import Annotated
 
 import gradio as gr
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.background import BackgroundTask
 from starlette.types import ASGIApp
 
-from core.errors import NotFoundError, WhetstoneError
-from indexer.pdf import render_page
+from core.errors import NotFoundError, ReadError, WhetstoneError
 from storage import library, models
 from storage.database import open_database
 from training.archive import export_version
@@ -31,6 +31,7 @@ from ui.upload_gate import UploadGate
 logger = logging.getLogger(__name__)
 
 _PICTURES_KEPT = 256
+_PICTURES_AT_ONCE = 32
 _WIDTHS = (400, 2400)
 RowId = Annotated[int, PathParameter(ge=0, lt=1 << 63)]
 
@@ -75,7 +76,9 @@ def _answer_error(request: Request, error: Exception) -> JSONResponse:
 
 def _add_routes(app: FastAPI, services: Services) -> None:
     # Pictures are found again by the file's hash: another file under the same id can't occur.
-    picture = functools.lru_cache(maxsize=_PICTURES_KEPT)(render_page)
+    picture = functools.lru_cache(maxsize=_PICTURES_KEPT)(services.drawer.draw)
+    # Who waits for a slow page does not keep those waiting who search.
+    waiting = CapacityLimiter(_PICTURES_AT_ONCE)
 
     def original_of(document_id: int) -> tuple[Path, str]:
         with open_database(services.settings.database) as db:
@@ -92,9 +95,15 @@ def _add_routes(app: FastAPI, services: Services) -> None:
         return {"status": "ok"}
 
     @app.get("/api/documents/{document_id}/pages/{number}.jpg")
-    def page_picture(document_id: RowId, number: RowId, width: int = 1200) -> Response:
-        path, _ = original_of(document_id)
-        jpeg = picture(path, number, min(max(width, _WIDTHS[0]), _WIDTHS[1]))
+    async def page_picture(document_id: RowId, number: RowId, width: int = 1200) -> Response:
+        def draw() -> bytes:
+            path, name = original_of(document_id)
+            try:
+                return picture(path, number, min(max(width, _WIDTHS[0]), _WIDTHS[1]))
+            except ReadError as error:
+                raise ReadError(str(error).replace(f"'{path.name}'", f"'{name}'")) from error
+
+        jpeg = await to_thread.run_sync(draw, limiter=waiting)
         headers = {"Cache-Control": "private, max-age=86400, immutable"}
         return Response(jpeg, media_type="image/jpeg", headers=headers)
 

@@ -4,6 +4,8 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +15,12 @@ import pytest
 
 from core.settings import Settings
 from core.types import DocumentState, Metadata
+from indexer.drawing import Drawer, DrawLimits
 from indexer.ingest import add_file
 from indexer.pdf import read_paper
 from storage import library
 from storage.database import open_database
-from tests.papers import make_paper, write
+from tests.papers import make_paper, make_slow_pdf, write
 from tests.ui.site import Site, make_services, serve
 from ui.guard import is_open
 
@@ -263,6 +266,34 @@ def test_a_body_without_a_length_or_of_no_end_is_refused(site: Site) -> None:
     assert site.ask("POST", "/gradio_api/run/predict", large).status == 413
     form = {"Content-Type": "multipart/form-data; boundary=b"}
     assert site.ask("POST", "/gradio_api/component_server/", form, b"--b--\r\n").status == 415
+
+
+# --- pages that are slow ---
+
+
+def test_a_slow_page_fails_alone_while_other_pages_and_searches_are_answered(
+    tmp_path: Path,
+) -> None:
+    services = make_services(tmp_path / "library")
+    services = replace(services, drawer=Drawer(DrawLimits(seconds=3)))
+    paper = write(tmp_path, "light.pdf", make_paper("On Light", ["Gravity bends the path of light."]))
+    good, _ = add_file(services.settings, paper)
+    slow, _ = add_file(services.settings, write(tmp_path, "slow.pdf", make_slow_pdf()))
+    with serve(services) as site, ThreadPoolExecutor() as executor:
+        failures = [
+            executor.submit(site.get, f"/api/documents/{slow.id}/pages/1.jpg?width={w}") for w in (500, 600, 700)
+        ]
+        time.sleep(0.5)
+        for path in (f"/api/documents/{good.id}/pages/1.jpg", "/api/health"):
+            began = time.monotonic()
+            assert site.get(path).status == 200
+            assert time.monotonic() - began < 2
+        assert not any(failure.done() for failure in failures)
+        for failure in failures:
+            answer = failure.result(timeout=20)
+            assert answer.status == 400
+            assert answer.json()["error"].startswith("Page 1 of 'slow.pdf' was not drawn within 3 seconds.")
+    services.drawer.close()
 
 
 def _wait_until(holds: Any) -> None:
