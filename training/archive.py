@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import re
 import shutil
 import zipfile
 import zlib
@@ -157,7 +158,9 @@ def _read_metrics(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
         seen = metrics["report"].get(name, [])
         if not isinstance(seen, list) or not all(isinstance(one, str) and is_unicode(one) for one in seen):
             raise ImportFormatError(f"{problem}: its '{name}' is not a list of {what}.")
-    metrics["name"] = " ".join(metrics["name"].encode("utf-8", "replace").decode().split())[:60] or "imported"
+    # It is shown, becomes a folder's name, and stands in the Markdown of what is trained from it.
+    plain = re.sub(r"[^\w .+()-]", " ", metrics["name"].encode("utf-8", "replace").decode())
+    metrics["name"] = " ".join(plain.split())[:60] or "imported"
     return metrics
 
 

@@ -18,7 +18,7 @@ from storage import judgements, library
 from storage.database import open_database
 from ui.messages import answer_script, tell, warn_user
 from ui.parts import DIRECT, PlainHTML
-from ui.render import read_asset, render
+from ui.render import plain_direction, read_asset, render
 from ui.services import Services
 
 logger = logging.getLogger(__name__)
@@ -99,12 +99,14 @@ def build_search_tab(services: Services, news: gr.HTML) -> SearchTab:
 
 
 def paper_choices(documents: Sequence[Document]) -> list[tuple[str, int]]:
-    return [(document.title, document.id) for document in documents if document.chunks]
+    return [(plain_direction(document.title), document.id) for document in documents if document.chunks]
 
 
 def _search_handler(
     services: Services, question: str, k: float | None, papers: Sequence[object] | None, blind: bool
 ) -> str:
+    # The page shows a question without them, and what is judged is what is shown.
+    question = plain_direction(question)
     if not question.strip():
         return _bare_desk()
     try:
