@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from core.cli import count
 from core.errors import ReadError
 from core.types import Box
 from indexer.pdf import passage_boxes, render_page
@@ -132,7 +133,7 @@ class Drawer:
 
     def _too_slow(self, path: Path, number: int) -> ReadError:
         return ReadError(
-            f"Page {number} of '{path.name}' was not drawn within {self._limits.seconds:g} seconds. "
+            f"Page {number} of '{path.name}' was not drawn within {count(round(self._limits.seconds), 'second')}. "
             "Open the PDF in another viewer."
         )
 
