@@ -150,7 +150,9 @@ def require_loopback(settings: Settings) -> None:
 def open_listener(host: str, port: int) -> socket.socket:
     """A socket on this address, taken before anything else is done. Raises SettingsError where it can't be had."""
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # A name that means both, as localhost does, is served on the address that older programs try.
+        family, kind, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     except OSError as error:
         raise SettingsError(f"WHETSTONE_HOST is '{host}', which is no address here ({error.strerror}).") from error
     listener = socket.socket(family, kind)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import ui.login
+from app import open_listener, require_loopback
 from core.errors import LibraryError, SettingsError
 from core.settings import load_settings
 from tests.ui.conftest import ROOT
@@ -237,6 +238,37 @@ def test_the_command_sets_a_password_and_without_one_other_machines_are_not_serv
     assert password is not None
     assert password.matches(PASSWORD)
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("host", "names", "said"),
+    [
+        ("0.0.0.0", "", "WHETSTONE_HOST is '0.0.0.0', which other machines may reach"),
+        ("::", "", "WHETSTONE_HOST is '::'"),
+        ("192.168.0.2", "", "WHETSTONE_HOST is '192.168.0.2'"),
+        ("127.0.0.1.evil.example", "", "WHETSTONE_HOST is"),
+        ("127.0.0.1", "papers.example", "WHETSTONE_NAMES is 'papers.example', so others may reach the page"),
+        ("127.0.0.1", "", ""),
+        ("127.0.0.2", "", ""),
+        ("::1", "", ""),
+        ("localhost", "", ""),
+    ],
+)
+def test_what_others_may_reach_needs_a_password(tmp_path: Path, host: str, names: str, said: str) -> None:
+    settings = load_settings(home=tmp_path, host=host, names=names)
+    if said:
+        with pytest.raises(SettingsError, match=said):
+            require_loopback(settings)
+    else:
+        require_loopback(settings)
+
+
+def test_localhost_is_the_address_that_every_program_tries() -> None:
+    listener = open_listener("localhost", 0)
+    assert listener.getsockname()[0] == "127.0.0.1"
+    listener.close()
+    with pytest.raises(SettingsError, match="WHETSTONE_HOST is 'no such host', which is no address here"):
+        open_listener("no such host", 0)
 
 
 @pytest.mark.parametrize(
