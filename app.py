@@ -2,15 +2,24 @@
 
 import argparse
 import errno
+import getpass
 import logging
 import os
 import socket
 import sys
 import threading
+from typing import Any
 
 from core.cli import quieten_libraries
 from core.errors import SettingsError, WhetstoneError
 from core.settings import VARIABLES, Settings, load_settings
+from ui.guard import is_loopback
+from ui.password import PasswordFile, store_password
+
+# Whose address a request comes from is not for the request to tell: tries of the password are counted by it.
+SERVER: dict[str, Any] = {
+    "log_level": "warning", "timeout_graceful_shutdown": 3, "proxy_headers": False, "server_header": False
+}  # fmt: skip
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -25,6 +34,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model", help="auto, packaged-minilm, a hub id, or a model folder")
     parser.add_argument("--host", help="the address to serve on")
     parser.add_argument("--port", help="the port to serve on; 0 for any free one")
+    parser.add_argument(
+        "--set-password",
+        action="store_true",
+        help="ask for a new password (without a terminal, read a line), keep its hash in the library, and end; "
+        "to ask visitors for none again, delete the file password.json there",
+    )
     return parser.parse_args()
 
 
@@ -34,15 +49,34 @@ def main() -> int:
     logging.getLogger("jobs").setLevel(logging.INFO)
     try:
         settings = load_settings(home=args.home, model=args.model, host=args.host, port=args.port)
-        serve(settings)
+        if args.set_password:
+            set_password(settings)
+        else:
+            serve(settings)
     except WhetstoneError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
+def set_password(settings: Settings) -> None:
+    """Keep a new password. Raises SettingsError where it was mistyped or is too short."""
+    if sys.stdin.isatty():
+        words = getpass.getpass("New password: ")
+        if words != getpass.getpass("Once more: "):
+            raise SettingsError("The two passwords are not the same, so the old one stays. Try again.")
+    else:
+        words = sys.stdin.readline().rstrip("\r\n")
+    settings.prepare_home()
+    store_password(settings.password, words)
+    print(f"The password is set. Its hash is in {settings.password}; whoever was logged in must log in again.")
+
+
 def serve(settings: Settings) -> None:
     """Serve the page until interrupted. Raises WhetstoneError where that can't begin."""
+    protected = PasswordFile(settings.password).read() is not None
+    if not protected:
+        require_loopback(settings)
     listener = open_listener(settings.host, settings.port)
     settings.prepare_home()
     # Both are read when Gradio is imported: uploads stay in the library folder, and nothing is sent to anyone.
@@ -53,6 +87,7 @@ def serve(settings: Settings) -> None:
     import torch
     import uvicorn
 
+    from indexer.drawing import Drawer, DrawLimits
     from indexer.ingest import sweep_copies
     from indexer.start import ensure_active_model
     from jobs.supervisor import Supervisor
@@ -72,7 +107,9 @@ def serve(settings: Settings) -> None:
     start = ensure_active_model(settings, switch=True)
     searcher = Searcher(settings)
     device = find_device()
-    app = create_app(Services(settings, searcher, device, f"{start.version.name}, as {start.why}"))
+    drawer = Drawer(DrawLimits(megabytes=settings.read_megabytes))
+    drawer.warm()
+    app = create_app(Services(settings, searcher, device, f"{start.version.name}, as {start.why}", drawer))
 
     def load_model() -> None:
         with open_database(settings.database) as db:
@@ -85,26 +122,43 @@ def serve(settings: Settings) -> None:
     shown = f"[{host}]" if ":" in host else host
     print(f"Whetstone   http://{shown}:{port}", flush=True)
     print(f"Library     {settings.home}", flush=True)
+    if protected:
+        print("Password    is asked for", flush=True)
     print(f"Model       {start.version.name} ({start.version.source}): {start.why}", flush=True)
     print(f"Index       on {device.name}: {device.why}", flush=True)
     try:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3))
+        server = uvicorn.Server(uvicorn.Config(app, **SERVER))
         server.run(sockets=[listener])
     finally:
         supervisor.stop()
 
 
+def require_loopback(settings: Settings) -> None:
+    """Raise SettingsError where others could reach the page, which has no password."""
+    if not is_loopback(settings.host):
+        raise SettingsError(
+            f"WHETSTONE_HOST is '{settings.host}', which other machines may reach, and no password is set. "
+            "Set one: python app.py --set-password"
+        )
+    if settings.names:
+        raise SettingsError(
+            f"WHETSTONE_NAMES is '{' '.join(settings.names)}', so others may reach the page, and no password is set. "
+            "Set one: python app.py --set-password"
+        )
+
+
 def open_listener(host: str, port: int) -> socket.socket:
     """A socket on this address, taken before anything else is done. Raises SettingsError where it can't be had."""
-    if host not in ("127.0.0.1", "localhost", "::1"):
-        raise SettingsError(
-            f"WHETSTONE_HOST is '{host}', but the page has no password yet, so it is served on 127.0.0.1 only. "
-            "To reach it from another machine, use an SSH tunnel."
-        )
-    listener = socket.socket(socket.AF_INET6 if host == "::1" else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # A name that means both, as localhost does, is served on the address that older programs try.
+        family, kind, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+    except OSError as error:
+        raise SettingsError(f"WHETSTONE_HOST is '{host}', which is no address here ({error.strerror}).") from error
+    listener = socket.socket(family, kind)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        listener.bind(address)
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:

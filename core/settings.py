@@ -32,6 +32,9 @@ VARIABLES = (
         "on a machine with an NVIDIA GPU and the packaged MiniLM elsewhere",
     ),
     Variable("WHETSTONE_HOST", "127.0.0.1", "the address the page is served on"),
+    Variable(
+        "WHETSTONE_NAMES", "", "more names the page is reached by, with spaces between; with any, a password is needed"
+    ),
     Variable("WHETSTONE_PORT", "7860", "the port the page is served on"),
     Variable(
         "WHETSTONE_CHUNK_TOKENS", "200", "the longest passage, in tokens of the model; for papers added from now on"
@@ -39,7 +42,8 @@ VARIABLES = (
     Variable("WHETSTONE_READ_SECONDS", "60", "the longest time one PDF may take to be read"),
     Variable("WHETSTONE_READ_MEGABYTES", "1500", "the most memory the reading of one PDF may take"),
     Variable("WHETSTONE_OCR", "on", "whether the text of pages that are pictures is recognised: on or off"),
-    Variable("WHETSTONE_UPLOAD_MEGABYTES", "200", "the largest file the page takes"),
+    Variable("WHETSTONE_UPLOAD_MEGABYTES", "500", "the largest file the page takes"),
+    Variable("WHETSTONE_UPLOAD_FILES", "2000", "the most files the page takes at once"),
 )
 
 
@@ -53,6 +57,8 @@ class Settings:
     read_seconds: int
     read_megabytes: int
     upload_megabytes: int
+    upload_files: int = 2000
+    names: tuple[str, ...] = ()
     ocr: bool = True
 
     @property
@@ -73,6 +79,11 @@ class Settings:
         return self.home / "uploads"
 
     @property
+    def password(self) -> Path:
+        """The hash of the page's password; absent where none is set."""
+        return self.home / "password.json"
+
+    @property
     def work_lock(self) -> Path:
         return self.home / "work.lock"
 
@@ -82,8 +93,10 @@ class Settings:
     def prepare_home(self) -> None:
         """Make the library folder and what it holds. Raises LibraryError where that is not allowed."""
         try:
-            for folder in (self.home, self.originals, self.models, self.uploads):
-                folder.mkdir(parents=True, exist_ok=True)
+            # What is in it is nobody else's; a folder that is there already keeps its rights.
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.originals, self.models, self.uploads):
+                folder.mkdir(exist_ok=True)
             probe = self.home / f".write-{os.getpid()}"
             probe.touch()
             probe.unlink()
@@ -115,6 +128,8 @@ def load_settings(**overrides: str | int | Path | None) -> Settings:
         read_seconds=_whole_number("WHETSTONE_READ_SECONDS", values["read_seconds"], 1, 3600),
         read_megabytes=_whole_number("WHETSTONE_READ_MEGABYTES", values["read_megabytes"], 256, 1_000_000),
         upload_megabytes=_whole_number("WHETSTONE_UPLOAD_MEGABYTES", values["upload_megabytes"], 1, 100_000),
+        upload_files=_whole_number("WHETSTONE_UPLOAD_FILES", values["upload_files"], 1, 100_000),
+        names=tuple(values["names"].split()),
         ocr=_switch("WHETSTONE_OCR", values["ocr"]),
     )
 

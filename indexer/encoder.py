@@ -19,6 +19,7 @@ from sentence_transformers import SentenceTransformer
 from core.errors import ModelError
 from core.settings import MODELS_FOLDER, PACKAGED_MODEL, SEED_MODEL
 from core.types import EmbeddingMatrix, ModelVersion, Vector
+from indexer.model_files import require_harmless
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +144,7 @@ def load_encoder(source: str, home: Path, on_step: Callable[[str], None] = lambd
     if folder is None:
         on_step(f"fetching {source}")
         folder = _fetch_from_hub(source)
-    _refuse_pickles(folder, source)
+    require_harmless(folder, source)
     on_step(f"loading {source}")
     try:
         model = SentenceTransformer(
@@ -155,16 +156,6 @@ def load_encoder(source: str, home: Path, on_step: Callable[[str], None] = lambd
             f"({_first_line(error)}). Choose another one."
         ) from error
     return Encoder(model, fingerprint_folder(folder))
-
-
-def _refuse_pickles(folder: Path, source: str) -> None:
-    """No module's weights may come from a pickle, whatever the library would take instead."""
-    for path in folder.rglob("pytorch_model.bin"):
-        if not (path.parent / "model.safetensors").is_file():
-            raise ModelError(
-                f"'{source}' has weights in '{path.relative_to(folder)}' and not in safetensors. Choose another model, "
-                "or save this one anew."
-            )
 
 
 def load_version(version: ModelVersion, home: Path) -> Encoder:

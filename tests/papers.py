@@ -154,3 +154,21 @@ def _assemble(objects: Sequence[str], trailer: str) -> bytes:
     out += b"".join(f"{offset:010d} 00000 n \n".encode() for offset in offsets)
     out += f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R{trailer} >>\nstartxref\n{start}\n%%EOF\n".encode()
     return bytes(out)
+
+
+def make_slow_pdf(levels: int = 5) -> bytes:
+    """A small page that draws a form ten times, which draws another ten times, and so on: it takes a minute."""
+    objects = ["<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Kids [3 0 R] /Count 1 >>"]
+    objects += [
+        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {WIDTH} {HEIGHT}] /Contents 4 0 R "
+        "/Resources << /XObject << /F 5 0 R >> >> >>",
+        "<< /Length 5 >>\nstream\n/F Do\nendstream",
+    ]
+    for level in range(levels):
+        draw = "/F Do " * 10 if level < levels - 1 else "0 0 600 700 re f " * 10
+        resources = f"/Resources << /XObject << /F {len(objects) + 2} 0 R >> >>" if level < levels - 1 else ""
+        objects.append(
+            f"<< /Type /XObject /Subtype /Form /BBox [0 0 {WIDTH} {HEIGHT}] {resources} /Length {len(draw)} >>\n"
+            f"stream\n{draw}\nendstream"
+        )
+    return _assemble(objects, "")

@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import re
 import shutil
 import zipfile
 import zlib
@@ -28,6 +29,11 @@ _METRICS, _PAIRS, _MODEL = "metrics.json", "pairs.jsonl", "model"
 # What a sentence-transformers model is made of; pickles and code are not.
 MODEL_FILE_SUFFIXES = frozenset({".json", ".jinja", ".md", ".model", ".safetensors", ".txt"})
 _MOST_BYTES = 32 << 30
+_MOST_FILES = 1000
+# Weights can hardly be packed at all; what unpacks to so many times its size was made to fill the disk.
+_MOST_TIMES = 50
+_SMALLEST_LIMIT = 64 << 20
+_RESERVED_BYTES = 1 << 30
 _MOST_METRICS_BYTES = 64 << 20
 _COPY_BYTES = 1 << 20
 
@@ -106,9 +112,15 @@ def _unpack(source: Path, folder: Path) -> dict[str, Any]:
     """The model's files in `folder`, and the metrics."""
     try:
         with zipfile.ZipFile(source) as archive:
+            entries = archive.infolist()
+            if len(entries) > _MOST_FILES:
+                raise ImportFormatError(
+                    f"'{source.name}' holds {len(entries):,} files, and a version at most {_MOST_FILES:,}. "
+                    "It is not taken in."
+                )
             metrics = _read_metrics(archive, source.name)
-            left = _MOST_BYTES
-            for entry in archive.infolist():
+            left = _most_bytes(source, folder)
+            for entry in entries:
                 path = _place_of(entry, source.name)
                 if path is not None:
                     left -= _copy(archive, entry, folder / path, left, source.name)
@@ -118,6 +130,14 @@ def _unpack(source: Path, folder: Path) -> dict[str, Any]:
             f"'{source.name}' can't be read as a zip ({error}). Export the version again."
         ) from error
     return metrics
+
+
+def _most_bytes(source: Path, folder: Path) -> int:
+    """What the zip may unpack to: so many times its size, and what the disk has room for."""
+    by_size = max(_SMALLEST_LIMIT, _MOST_TIMES * source.stat().st_size)
+    # Its files are copied once more when they are taken in.
+    by_disk = max(0, shutil.disk_usage(folder).free - _RESERVED_BYTES) // 2
+    return min(_MOST_BYTES, by_size, by_disk)
 
 
 def _read_metrics(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
@@ -138,7 +158,9 @@ def _read_metrics(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
         seen = metrics["report"].get(name, [])
         if not isinstance(seen, list) or not all(isinstance(one, str) and is_unicode(one) for one in seen):
             raise ImportFormatError(f"{problem}: its '{name}' is not a list of {what}.")
-    metrics["name"] = " ".join(metrics["name"].encode("utf-8", "replace").decode().split())[:60] or "imported"
+    # It is shown, becomes a folder's name, and stands in the Markdown of what is trained from it.
+    plain = re.sub(r"[^\w .+()-]", " ", metrics["name"].encode("utf-8", "replace").decode())
+    metrics["name"] = " ".join(plain.split())[:60] or "imported"
     return metrics
 
 
@@ -148,7 +170,8 @@ def _place_of(entry: zipfile.ZipInfo, name: str) -> Path | None:
     if entry.is_dir() or path.parts[:1] != (_MODEL,):
         return None
     inside = path.parts[1:]
-    if not inside or ".." in inside or "\\" in entry.filename or path.suffix not in MODEL_FILE_SUFFIXES:
+    strange = any(character in entry.filename for character in "\\:\0")
+    if not inside or ".." in inside or strange or path.suffix not in MODEL_FILE_SUFFIXES:
         raise ImportFormatError(f"'{name}' holds '{entry.filename}', which no model version has. It is not taken in.")
     return Path(*inside)
 
@@ -161,7 +184,10 @@ def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, most: 
         while block := packed.read(_COPY_BYTES):
             size += len(block)
             if size > most:
-                raise ImportFormatError(f"'{name}' unpacks to more than {_MOST_BYTES >> 30} GB. It is not taken in.")
+                raise ImportFormatError(
+                    f"'{name}' unpacks to far more than a version has, or than the disk has room for. "
+                    "It is not taken in."
+                )
             file.write(block)
     return size
 

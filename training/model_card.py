@@ -1,5 +1,6 @@
 """The README of a trained model's folder, so that whoever finds it can use and judge it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,9 @@ pipeline_tag: sentence-similarity
 - loss:MultipleNegativesRankingLoss
 ---
 
-# {version.name}
+# {_plain(version.name)}
 
-Fine-tuned by Whetstone from {base.name}, on passages that readers approved for their questions.
+Fine-tuned by Whetstone from {_plain(base.name)}, on passages that readers approved for their questions.
 
 | | |
 | --- | --- |
@@ -69,16 +70,21 @@ print(model.similarity(queries, passages))
 {_describe_since(report.get("since"))}{_caveat(split)}{_curve_table(report.get("curve", ()))}"""
 
 
+def _plain(text: str) -> str:
+    """A name or a prompt, which may be a stranger's, so that it stays text in Markdown: no HTML, link, code or cell."""
+    return re.sub(r"[<>\[\]|`\\]", lambda sign: f"&#{ord(sign[0])};", re.sub(r"\s", " ", text))
+
+
 def _base_line(base: ModelVersion) -> str:
     """The hub id of the base, where it has one."""
     if base.source == PACKAGED_MODEL:
         return f"base_model: {_PACKAGED_ORIGIN}\n"
-    is_hub_id = base.parent_id is None and base.source.count("/") == 1 and base.source[0] not in "/.~"
+    is_hub_id = base.parent_id is None and re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", base.source)
     return f"base_model: {base.source}\n" if is_hub_id else ""
 
 
 def _describe_prompts(prompts: Mapping[str, str]) -> str:
-    given = [f"{name} `{prompt}`" for name, prompt in prompts.items() if prompt]
+    given = [f"{_plain(name)} `{_plain(prompt)}`" for name, prompt in prompts.items() if prompt]
     return ", ".join(given) or "none"
 
 

@@ -82,7 +82,10 @@ def build_page(services: Services) -> gr.Blocks:
 def render_header(services: Services) -> str:
     with open_database(services.settings.database) as db:
         facts = header_facts(db)
-    return render("header.html", **facts, device=f"Index on {services.device.name}: {services.device.why}")
+    locked = services.settings.password.is_file()
+    return render(
+        "header.html", **facts, locked=locked, device=f"Index on {services.device.name}: {services.device.why}"
+    )
 
 
 def _update_papers(services: Services, chosen: list[Any] | None) -> dict[str, Any]:

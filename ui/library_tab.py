@@ -130,6 +130,15 @@ def _add_uploads(services: Services, files: list[Path]) -> str:
     """Copy the uploads into the library; the worker does the rest. Returns the news: what was refused, or there."""
     known: list[str] = []
     refused: list[str] = []
+    most = services.settings.upload_files
+    if len(files) > most:
+        for file in files:
+            require_upload(services.settings, file)
+            discard_upload(file)
+        raise ReadError(
+            f"{len(files):,} files came at once, more than {most:,}, so none was taken. "
+            "Add them in parts, or by: python -m indexer add FOLDER"
+        )
     for file in files:
         try:
             require_upload(services.settings, file)

@@ -1,18 +1,21 @@
 """The page of a paper beside the passages: its picture or its text, with a passage marked on it."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from core.settings import Settings
+from core.errors import ReadError
 from core.types import Block, BlockKind, Box, Document, Page, Span, StoredChunk
 from indexer.citations import cite_passage, to_bibtex
 from indexer.ingest import paper_file
 from indexer.ocr import boxes_of_words
-from indexer.pdf import passage_boxes
 from storage import judgements, library, pages
 from ui.render import render
+from ui.services import Services
+
+logger = logging.getLogger(__name__)
 
 Pieces = tuple[tuple[str, bool], ...]
 """A text in pieces, each with whether it is marked."""
@@ -29,14 +32,14 @@ class ShownBlock:
 
 
 def render_page_view(
-    settings: Settings, db: Database, query: str, chunk_id: int, page: int | None, *, open_others: bool = False
+    services: Services, db: Database, query: str, chunk_id: int, page: int | None, *, open_others: bool = False
 ) -> str:
     """A page of the passage's paper, the passage marked where it stands on it, and what else there is to approve."""
     chunk = library.get_chunk(db, chunk_id)
     document = library.get_document(db, chunk.document_id)
     number = min(max(page or chunk.page, 1), document.pages)
     shown = pages.get_page(db, document.id, number)
-    boxes = () if shown.blocks else _boxes_on_page(settings, db, document, chunk, number)
+    boxes = () if shown.blocks else _boxes_on_page(services, db, document, chunk, number)
     blocks = [_show_block(shown, block, chunk.spans) for block in shown.blocks]
     return render(
         "page_view.html",
@@ -57,12 +60,17 @@ def render_page_view(
     )
 
 
-def _boxes_on_page(settings: Settings, db: Database, document: Document, chunk: StoredChunk, page: int) -> list[Box]:
+def _boxes_on_page(services: Services, db: Database, document: Document, chunk: StoredChunk, page: int) -> list[Box]:
     spans = [span for span in chunk.spans if span.page == page]
     if words := pages.words_of_page(db, document.id, page):
         return [box for span in spans for box in boxes_of_words(words, span.start, span.end)]
-    file = paper_file(settings, db, document)
-    return [box for span in spans for box in passage_boxes(file, page, span.start, span.end)]
+    file = paper_file(services.settings, db, document)
+    try:
+        return [box for span in spans for box in services.drawer.find_boxes(file, page, span.start, span.end)]
+    except ReadError as error:
+        # The page's picture, which is asked for next, fails with the same sentence.
+        logger.info("boxes: %s", error)
+        return []
 
 
 def _page_note(chunk: StoredChunk, page: int, *, marked: bool) -> str:

@@ -36,9 +36,23 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_without_overrides,
     )
     environment.filters |= {"seconds": describe_seconds, "day": _day, "count": count, "mark": mark_words}
     return environment
+
+
+# Embeddings, overrides and isolates: what turns the text behind them around. The marks of a direction stay.
+_OVERRIDES = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+
+
+def plain_direction(text: str) -> str:
+    """The text without the characters that could show it, or what stands behind it, backwards."""
+    return text.translate(_OVERRIDES)
+
+
+def _without_overrides(value: Any) -> Any:
+    return plain_direction(value) if isinstance(value, str) else value
 
 
 def _day(moment: str) -> str:

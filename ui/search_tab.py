@@ -15,7 +15,7 @@ from storage.database import open_database
 from ui.messages import answer_script, tell, warn_user
 from ui.page_view import render_page_view
 from ui.parts import DIRECT, PlainHTML
-from ui.render import read_asset, render
+from ui.render import plain_direction, read_asset, render
 from ui.services import Services
 
 _K_DEFAULT = 10
@@ -94,12 +94,14 @@ def build_search_tab(services: Services, news: gr.HTML) -> SearchTab:
 
 
 def paper_choices(documents: Sequence[Document]) -> list[tuple[str, int]]:
-    return [(document.title, document.id) for document in documents if document.chunks]
+    return [(plain_direction(document.title), document.id) for document in documents if document.chunks]
 
 
 def _search_handler(
     services: Services, question: str, k: float | None, papers: Sequence[object] | None, blind: bool
 ) -> str:
+    # The page shows a question without them, and what is judged is what is shown.
+    question = plain_direction(question)
     if not question.strip():
         return _bare_desk()
     try:
@@ -222,9 +224,7 @@ def _make_open_page(services: Services) -> Any:
         """[query, chunk id, page or None for the passage's first, others shown]: the page's HTML."""
         query, chunk_id, page, others = arguments
         with open_database(services.settings.database) as db:
-            html = render_page_view(
-                services.settings, db, str(query), int(chunk_id), _whole(page), open_others=bool(others)
-            )
+            html = render_page_view(services, db, str(query), int(chunk_id), _whole(page), open_others=bool(others))
         return {"html": html}
 
     return open_page

@@ -3,54 +3,52 @@
 import functools
 import logging
 import shutil
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import gradio as gr
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.background import BackgroundTask
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp
 
 from core.errors import NotFoundError, WhetstoneError
 from core.types import PaperFile
 from indexer.ingest import paper_file
-from indexer.pdf import render_page
 from storage import library, models
 from storage.database import open_database
 from training.archive import export_version
+from ui.guard import Guard, HostNames, is_loopback
 from ui.interface import build_page
+from ui.login import Login
+from ui.password import PasswordFile
 from ui.render import ASSETS, read_asset
 from ui.services import Services
 from ui.theme import make_theme
+from ui.upload_gate import UploadGate
 
 logger = logging.getLogger(__name__)
 
-# Starlette keeps the brackets of an IPv6 address or takes them off, by its version.
-LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 _PICTURES_KEPT = 256
+_PICTURES_AT_ONCE = 32
 _WIDTHS = (400, 2400)
 RowId = Annotated[int, PathParameter(ge=0, lt=1 << 63)]
 
-# gr.HTML makes functions of its templates, which needs unsafe-eval; nothing can be sent to, or come from, elsewhere.
-_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data:; worker-src 'self' blob:; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
-)
-# Gradio would fetch such an address for whoever asks.
-_REFUSED_PATHS = ("/gradio_api/file=http", "/gradio_api/file/http", "/gradio_api/proxy=")
+
+def create_app(services: Services) -> ASGIApp:
+    """The whole application, ready for uvicorn: the page behind the guard, the password and the limits of uploads."""
+    settings = services.settings
+    app = UploadGate(_create_page(services), settings)
+    names = HostNames(settings.host, settings.names)
+    exposed = not is_loopback(settings.host) or bool(settings.names)
+    return Guard(Login(app, PasswordFile(settings.password), required=exposed), names)
 
 
-def create_app(services: Services) -> FastAPI:
-    """The whole application, ready for uvicorn."""
+def _create_page(services: Services) -> FastAPI:
     app = FastAPI(title="Whetstone", docs_url=None, redoc_url=None, openapi_url=None)
-    app.middleware("http")(_guard)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
     app.add_exception_handler(WhetstoneError, _answer_error)
     _add_routes(app, services)
     page = build_page(services)
@@ -74,39 +72,15 @@ def create_app(services: Services) -> FastAPI:
     )
 
 
-async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Refuse what another site's page asks for in the user's browser, and lock down what ours may do."""
-    if _is_of_another_site(request):
-        return JSONResponse({"error": "Requests from other sites are refused."}, status_code=403)
-    if request.url.path.startswith(_REFUSED_PATHS):
-        return JSONResponse({"error": "Nothing is fetched from elsewhere."}, status_code=403)
-    response = await call_next(request)
-    response.headers["Content-Security-Policy"] = _POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
-    return response
-
-
-def _is_of_another_site(request: Request) -> bool:
-    """Whether a page of another site asks for a change, or for what costs work: pictures, originals, archives."""
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    if request.method in ("GET", "HEAD", "OPTIONS"):
-        return request.url.path.startswith("/api/") and site == "cross-site"
-    origin = request.headers.get("origin")
-    try:
-        foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    except ValueError:  # no address at all
-        foreign = True
-    return foreign or site not in ("same-origin", "none")
-
-
 def _answer_error(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error)}, status_code=404 if isinstance(error, NotFoundError) else 400)
 
 
 def _add_routes(app: FastAPI, services: Services) -> None:
     # Pictures are found again by the file's hash: another file under the same id can't occur.
-    picture = functools.lru_cache(maxsize=_PICTURES_KEPT)(render_page)
+    picture = functools.lru_cache(maxsize=_PICTURES_KEPT)(services.drawer.draw)
+    # Who waits for a slow page does not keep those waiting who search.
+    waiting = CapacityLimiter(_PICTURES_AT_ONCE)
 
     def original_of(document_id: int) -> PaperFile:
         with open_database(services.settings.database) as db:
@@ -123,11 +97,14 @@ def _add_routes(app: FastAPI, services: Services) -> None:
         return {"status": "ok"}
 
     @app.get("/api/documents/{document_id}/pages/{number}.jpg")
-    def page_picture(document_id: RowId, number: RowId, width: int = 1200) -> Response:
-        file = original_of(document_id)
-        if not file.format.has_pages:
-            raise NotFoundError(f"'{file.name}' has no pages that could be shown as pictures.")
-        jpeg = picture(file, number, min(max(width, _WIDTHS[0]), _WIDTHS[1]))
+    async def page_picture(document_id: RowId, number: RowId, width: int = 1200) -> Response:
+        def draw() -> bytes:
+            file = original_of(document_id)
+            if not file.format.has_pages:
+                raise NotFoundError(f"'{file.name}' has no pages that could be shown as pictures.")
+            return picture(file, number, min(max(width, _WIDTHS[0]), _WIDTHS[1]))
+
+        jpeg = await to_thread.run_sync(draw, limiter=waiting)
         headers = {"Cache-Control": "private, max-age=86400, immutable"}
         return Response(jpeg, media_type="image/jpeg", headers=headers)
 

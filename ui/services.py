@@ -1,8 +1,9 @@
 """What the handlers of the page need, made once by app.py and passed in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.settings import Settings
+from indexer.drawing import Drawer
 from search.searcher import Searcher
 from search.vector_index import Device
 
@@ -15,3 +16,4 @@ class Services:
     searcher: Searcher
     device: Device
     start_note: str
+    drawer: Drawer = field(default_factory=Drawer)

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -157,6 +158,56 @@ def test_what_is_no_version_is_refused_and_leaves_nothing(
         import_version(other, write_zip(tmp_path / "hostile.zip", files))
     assert list(other.models.iterdir()) == []
     assert not (tmp_path / "evil.json").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["model/../../evil.json", "model/..\\..\\evil.json", "model/c:evil.json", "model/x/../../../evil.json"]
+)
+def test_no_entry_leaves_the_folder(other: Settings, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ImportFormatError, match="which no model version has"):
+        import_version(other, write_zip(tmp_path / "hostile.zip", {"metrics.json": METRICS, name: "{}"}))
+    assert list(other.models.iterdir()) == []
+    assert not list(tmp_path.rglob("*evil.json"))
+
+
+def test_an_entry_that_says_it_is_a_link_becomes_a_file(other: Settings, tmp_path: Path) -> None:
+    link = zipfile.ZipInfo("model/config.json")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "link.zip", "w") as archive:
+        archive.writestr("metrics.json", METRICS)
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(ModelError, match="is not JSON"):
+        import_version(other, tmp_path / "link.zip")
+    assert list(other.models.iterdir()) == []
+
+
+def test_a_zip_that_unpacks_to_far_more_than_it_holds_is_refused(other: Settings, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("metrics.json", METRICS)
+        with archive.open("model/model.safetensors", "w") as file:
+            for _ in range(80):
+                file.write(bytes(1 << 20))
+    assert (tmp_path / "bomb.zip").stat().st_size < 1 << 20
+    with pytest.raises(ImportFormatError, match="unpacks to far more than a version has"):
+        import_version(other, tmp_path / "bomb.zip")
+    assert list(other.models.iterdir()) == []
+
+
+def test_a_zip_of_very_many_files_is_refused(other: Settings, tmp_path: Path) -> None:
+    files: dict[str, bytes | str] = {"metrics.json": METRICS} | {f"model/{number}.json": "" for number in range(1000)}
+    with pytest.raises(ImportFormatError, match="holds 1,001 files, and a version at most 1,000"):
+        import_version(other, write_zip(tmp_path / "many.zip", files))
+    assert list(other.models.iterdir()) == []
+
+
+def test_what_the_disk_has_no_room_for_is_not_unpacked(
+    other: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.archive.shutil.disk_usage", lambda folder: SimpleNamespace(free=(1 << 30) + 100))
+    files: dict[str, bytes | str] = {"metrics.json": METRICS, "model/config.json": "x" * 51}
+    with pytest.raises(ImportFormatError, match="than the disk has room for"):
+        import_version(other, write_zip(tmp_path / "v1.zip", files))
+    assert list(other.models.iterdir()) == []
 
 
 def test_a_file_that_is_no_zip_is_refused(other: Settings, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_the_database_and_the_originals_are_not_served_as_files(
 
 
 def test_nothing_is_fetched_from_elsewhere_for_a_visitor(client: TestClient) -> None:
-    assert client.get("/gradio_api/file=http://127.0.0.1:1/x").status_code == 403
+    assert client.get("/gradio_api/file=http://127.0.0.1:1/x").status_code == 404
 
 
 @pytest.mark.parametrize(("field", "many"), [("upload", True), ("import-model", False)])
@@ -179,3 +179,15 @@ def test_ids_that_no_row_can_have_and_files_that_are_gone_are_not_errors_of_ours
         answer = client.get(f"/api/documents/{document_id}/{route}")
         assert answer.status_code == 404
         assert "is gone from the library" in answer.json()["error"]
+
+
+def test_a_paper_that_is_no_pdf_is_only_ever_downloaded(client: TestClient, services: Services) -> None:
+    with open_database(services.settings.database) as db:
+        document, _ = library.add_document(db, "ee" * 32, "notes.html", DocumentFormat.HTML)
+    services.settings.original(document.sha256, document.format).write_bytes(b"<script>alert(1)</script>")
+    answer = client.get(f"/api/documents/{document.id}/original")
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"] == 'attachment; filename="notes.html"'
+    for route in ("original.pdf", "pages/1.jpg"):
+        refused = client.get(f"/api/documents/{document.id}/{route}")
+        assert (refused.status_code, "notes.html" in refused.json()["error"]) == (404, True)

@@ -45,11 +45,26 @@ async function openPage(chunk, page) {
   setZoom(zoom);
   fitSheet();
   const picture = pane().querySelector('figure img');
-  if (!picture) {}   // a page of text
-  else if (picture.complete) fetchNeighbours(); else picture.addEventListener('load', fetchNeighbours, { once: true });
+  if (picture) {   // a page of text has none
+    if (picture.complete) fetchNeighbours(); else picture.addEventListener('load', fetchNeighbours, { once: true });
+    picture.addEventListener('error', () => tellWhy(picture), { once: true });
+  }
   const mark = pane().querySelector('figure mark'), sheet = pane().querySelector('.paper-desk');
   sheet.scrollTop = mark ? Math.max(0, mark.offsetTop - 80) : 0;
   sheet.scrollLeft = mark ? Math.max(0, mark.offsetLeft - 20) : 0;
+}
+async function tellWhy(picture) {   // the server's sentence in place of a page that can't be drawn
+  const note = document.createElement('p');
+  note.className = 'pagenote';
+  note.setAttribute('role', 'alert');
+  try {
+    const answer = await fetch(picture.src);
+    if (answer.ok) return;
+    note.textContent = (await answer.json()).error;
+  } catch (error) {
+    note.textContent = 'The program does not answer. Is it still running?';
+  }
+  if (picture.isConnected) picture.closest('figure').replaceWith(note);
 }
 function showSheet(shown) {   // on a narrow screen the page lies over the passages
   if (!pane()) return;

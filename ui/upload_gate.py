@@ -1,0 +1,98 @@
+"""In front of Gradio's upload: refuses what the disk has no room for, and leaves nothing of what was broken off."""
+
+import shutil
+from pathlib import Path
+
+from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartException
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.cli import count
+from core.settings import Settings
+from ui.guard import UPLOAD_PATH
+
+# Left free on the disk, for the database and its vectors; and what the fields around the files may take.
+_RESERVED_BYTES = 1 << 30
+_FIELDS_BYTES = 4 << 20
+
+
+class UploadGate:
+    """One request holds many files; the page shows the sentence it is refused with."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != UPLOAD_PATH or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        size = int(Headers(scope=scope).get("content-length", "0"))
+        if problem := self._problem(size):
+            await PlainTextResponse(problem, 413)(scope, receive, send)
+            return
+        self._under_way += size
+        try:
+            await self._app(scope, _failing_when_broken_off(receive), self._explaining(send))
+        finally:
+            self._under_way -= size
+
+    def _problem(self, size: int) -> str:
+        """Why an upload of so many bytes is refused before it begins; empty where it is not."""
+        settings = self._settings
+        most = settings.upload_files * (settings.upload_megabytes << 20) + _FIELDS_BYTES
+        if size > most:
+            files = count(settings.upload_files, "file")
+            return (
+                f"The upload has {_mb(size)}, more than {files} of {settings.upload_megabytes} MB. Add fewer at once."
+            )
+        room = max(0, _free_bytes(settings.uploads) - _RESERVED_BYTES - self._under_way)
+        if size > room:
+            return f"The upload has {_mb(size)}, but the library's disk has room for {_mb(room)} only. Make room first."
+        return ""
+
+    def _explaining(self, send: Send) -> Send:
+        """Gradio's refusals of a file that is too large, or of too many, in our words."""
+        answer = b""
+
+        async def explain(message: Message) -> None:
+            nonlocal answer
+            if message["type"] == "http.response.start" and message["status"] == 413:
+                most = self._settings.upload_megabytes
+                answer = (
+                    f"A file has more than {most} MB, so none was taken. Raise WHETSTONE_UPLOAD_MEGABYTES.".encode()
+                )
+                message["headers"] = [
+                    (b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(answer)).encode())
+                ]  # fmt: skip
+            elif answer:
+                message = {"type": "http.response.body", "body": answer, "more_body": False}
+            await send(message)
+
+        return explain
+
+
+def _failing_when_broken_off(receive: Receive) -> Receive:
+    """Gradio removes its spool files after an error of the form only, not where the sender just leaves."""
+
+    whole = False
+
+    async def receive_or_fail() -> Message:
+        nonlocal whole
+        message = await receive()
+        if message["type"] == "http.disconnect" and not whole:
+            raise MultiPartException("The upload was broken off.")
+        whole = whole or not message.get("more_body", False)
+        return message
+
+    return receive_or_fail
+
+
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+def _mb(size: int) -> str:
+    return f"{size / (1 << 20):,.0f} MB"
