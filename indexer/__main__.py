@@ -1,4 +1,4 @@
-"""`python -m indexer`: add papers to the library, list and cite them, tell how they were read, remove them."""
+"""`python -m indexer`: add, list, cite and remove papers, tell how they were read; check, back up, restore all."""
 
 import argparse
 import sys
@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core.cli import DONE, REFUSED, add_home_argument, count, print_json, run_command, say, whole_id
-from core.errors import ReadError
-from core.settings import Settings
+from core.errors import LibraryError, ReadError
+from core.settings import Settings, load_settings
 from core.types import UNFINISHED, Document, DocumentState
 from indexer.citations import FORMATS
 from storage import library
@@ -18,7 +18,9 @@ from storage.database import open_database
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m indexer", description="Add papers, list and cite them, tell how they were read, remove them."
+        prog="python -m indexer",
+        description="Add papers, list and cite them, tell how they were read, remove them; check the library, "
+        "back it up, restore it.",
     )
     add_home_argument(parser)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -34,17 +36,33 @@ def build_parser() -> argparse.ArgumentParser:
     cite.add_argument("ids", nargs="*", type=whole_id, metavar="ID", help="all papers, unless some are named")
     cite.add_argument("--format", choices=sorted(FORMATS), default="bibtex", help="bibtex, ris or csl (bibtex)")
     add_home_argument(cite)
-    for command in (add, listing, remove, report):
+    check = commands.add_parser("check", help="see whether files, rows, vectors and models are sound")
+    check.add_argument("--repair", action="store_true", help="put right what can be, without losing a judgement")
+    backup = commands.add_parser("backup", help="write the whole library to one file; the app may run on")
+    backup.add_argument("file", type=Path, metavar="FILE")
+    restoring = commands.add_parser("restore", help="make the library of a backup in a new or empty folder")
+    restoring.add_argument("file", type=Path, metavar="FILE")
+    for command in (add, listing, remove, report, check, backup, restoring):
         add_home_argument(command)
         command.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
 
 
 def main(args: argparse.Namespace) -> int:
-    settings = settings_from(args)
-    return {"add": add, "list": list_papers, "remove": remove, "report": report, "cite": cite}[args.command](
-        settings, args
-    )
+    if args.command == "restore":
+        return restore_library(args)
+    if args.command in ("check", "backup"):
+        _require_library(load_settings(home=getattr(args, "home", None)))
+    commands = {
+        "add": add,
+        "list": list_papers,
+        "remove": remove,
+        "report": report,
+        "cite": cite,
+        "check": check,
+        "backup": back_up_library,
+    }
+    return commands[args.command](settings_from(args), args)
 
 
 def add(settings: Settings, args: argparse.Namespace) -> int:
@@ -124,6 +142,79 @@ def cite(settings: Settings, args: argparse.Namespace) -> int:
         documents = [library.get_document(db, number) for number in args.ids] or library.list_documents(db)[::-1]
     sys.stdout.write(FORMATS[args.format](documents))
     return DONE
+
+
+def check(settings: Settings, args: argparse.Namespace) -> int:
+    from jobs.check import check_library, repair_library
+
+    repaired = repair_library(settings) if args.repair else []
+    if args.repair:
+        _embed_what_waits(settings)
+    for one in repaired:
+        say(f"{one.problem.sentence} {one.done or 'It is left as it is.'}")
+    outcome = check_library(settings)
+    if args.json:
+        print_json(
+            {
+                "sound": not outcome.problems,
+                "papers": outcome.papers,
+                "waiting": outcome.waiting,
+                "passages": outcome.passages,
+                "models": outcome.models,
+                "problems": [{"kind": one.kind, "sentence": one.sentence} for one in outcome.problems],
+                "repaired": [
+                    {"kind": one.problem.kind, "sentence": one.problem.sentence, "done": one.done}
+                    for one in repaired
+                    if one.done is not None
+                ],
+            }
+        )
+        return REFUSED if outcome.problems else DONE
+    for problem in outcome.problems:
+        print(problem.sentence)
+    held = f"{count(outcome.papers, 'paper')}, {count(outcome.passages, 'passage')}, {count(outcome.models, 'model')}"
+    found = count(len(outcome.problems), "problem") if outcome.problems else "sound"
+    print(f"{held}: {found}{'; --repair puts right what can be' if outcome.problems and not args.repair else ''}.")
+    return REFUSED if outcome.problems else DONE
+
+
+def back_up_library(settings: Settings, args: argparse.Namespace) -> int:
+    from storage.backup import back_up, count_contents
+
+    contents = back_up(settings, args.file.absolute())
+    for sentence in contents.lacking:
+        say(sentence)
+    if args.json:
+        print_json({"file": str(args.file)} | asdict(contents))
+    else:
+        print(f"Written to {args.file}: {count_contents(contents)}.")
+    return DONE
+
+
+def restore_library(args: argparse.Namespace) -> int:
+    from storage.backup import count_contents, restore
+
+    home = load_settings(home=getattr(args, "home", None)).home
+    contents = restore(args.file.absolute(), home)
+    if args.json:
+        print_json({"home": str(home)} | asdict(contents))
+    else:
+        print(f"Restored to {home}: {count_contents(contents)}. Start it with 'python app.py --home {home}'.")
+    return DONE
+
+
+def _require_library(settings: Settings) -> None:
+    """Raise LibraryError where there is no library: one made now would be sound, and its backup worth nothing."""
+    if not settings.database.is_file():
+        raise LibraryError(f"There is no library in '{settings.home}'. Give its folder with --home or WHETSTONE_HOME.")
+
+
+def _embed_what_waits(settings: Settings) -> None:
+    """Let what a repair made wait be read and embedded as what was just added is."""
+    with open_database(settings.database) as db:
+        waiting = [document.id for document in library.unfinished_documents(db)]
+    if waiting:
+        _wait_until_finished(settings, waiting)
 
 
 def _add_files(settings: Settings, paths: Sequence[Path]) -> tuple[list[Document], set[int], int]:

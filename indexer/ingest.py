@@ -36,9 +36,9 @@ _TEXTS_A_BATCH = 32
 _TEXTS_A_LOOK = 2048
 _SECONDS_BETWEEN_LOOKS = 0.25
 _COPY_BYTES = 1 << 20
-_COPYING = "copying-"
+COPYING = "copying-"
 # No copy takes as long as this without writing.
-_COPY_SECONDS = 3600
+COPY_SECONDS = 3600
 _NAME_CHARACTERS = 200
 _RECOGNISING = ", recognising page "
 
@@ -54,7 +54,7 @@ def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[D
         source = path.open("rb")
     except OSError as error:
         raise ReadError(f"'{path.name}' can't be opened ({error.strerror}). Check the name and the rights.") from error
-    with source, NamedTemporaryFile(dir=settings.originals, prefix=_COPYING, delete=False) as copy:
+    with source, NamedTemporaryFile(dir=settings.originals, prefix=COPYING, delete=False) as copy:
         try:
             sha256 = _copy(source, copy)
             copy.close()
@@ -74,7 +74,7 @@ def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[D
 
 def sweep_copies(settings: Settings) -> None:
     """Remove the half-made copies of processes that died."""
-    remove_stale(settings.originals.glob(f"{_COPYING}*"), _COPY_SECONDS)
+    remove_stale(settings.originals.glob(f"{COPYING}*"), COPY_SECONDS)
 
 
 def _copy(source: BinaryIO, target: IO[bytes]) -> str:

@@ -259,6 +259,10 @@ def count_searchable(db: Database) -> int:
     return db["documents"].count_where("state = ?", [DocumentState.READY])
 
 
+def count_documents(db: Database) -> int:
+    return db["documents"].count
+
+
 def count_chunks(db: Database) -> int:
     return db["chunks"].count
 

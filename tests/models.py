@@ -38,7 +38,7 @@ def make_word_model(words: Sequence[str], vectors: torch.Tensor) -> SentenceTran
     return SentenceTransformer(modules=[transformer, Pooling(vectors.shape[1], pooling_mode="mean"), Normalize()])
 
 
-def make_seed_like_model(folder: Path, seed: int = 0) -> None:
+def make_seed_like_model(folder: Path, seed: int = 0, dimension: int = DIMENSION) -> None:
     """Save such a model as a sentence-transformers folder; the same seed gives the same weights."""
     bert = folder.with_name(f"{folder.name}-bert")
     bert.mkdir(parents=True)
@@ -49,7 +49,7 @@ def make_seed_like_model(folder: Path, seed: int = 0) -> None:
     torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=len(words),
-        hidden_size=DIMENSION,
+        hidden_size=dimension,
         num_hidden_layers=1,
         num_attention_heads=8,
         intermediate_size=64,

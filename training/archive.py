@@ -1,11 +1,9 @@
 """A model version as one zip, out of a library and into another: the model, its card, its pairs, its metrics."""
 
 import json
-import lzma
 import shutil
 import zipfile
-import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -15,6 +13,7 @@ from core.errors import ImportFormatError, ModelError
 from core.files import written_whole
 from core.settings import MODELS_FOLDER, Settings
 from core.types import ModelVersion
+from core.zips import UNREADABLE, place_of, unpack_entry
 from indexer.encoder import Encoder, find_model_folder, load_encoder
 from storage import models
 from storage.database import open_database, transaction
@@ -29,7 +28,6 @@ _METRICS, _PAIRS, _MODEL = "metrics.json", "pairs.jsonl", "model"
 MODEL_FILE_SUFFIXES = frozenset({".json", ".jinja", ".md", ".model", ".safetensors", ".txt"})
 _MOST_BYTES = 32 << 30
 _MOST_METRICS_BYTES = 64 << 20
-_COPY_BYTES = 1 << 20
 
 
 def export_version(settings: Settings, model_id: int, target: Path) -> None:
@@ -110,10 +108,15 @@ def _unpack(source: Path, folder: Path) -> dict[str, Any]:
             left = _MOST_BYTES
             for entry in archive.infolist():
                 path = _place_of(entry, source.name)
-                if path is not None:
-                    left -= _copy(archive, entry, folder / path, left, source.name)
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError) as error:
-        # RuntimeError: encrypted, or a compression unknown here.
+                if path is None:
+                    continue
+                written = unpack_entry(archive, entry, folder / path, left)
+                if written is None:
+                    raise ImportFormatError(
+                        f"'{source.name}' unpacks to more than {_MOST_BYTES >> 30} GB. It is not taken in."
+                    )
+                left -= written[0]
+    except UNREADABLE as error:
         raise ImportFormatError(
             f"'{source.name}' can't be read as a zip ({error}). Export the version again."
         ) from error
@@ -144,26 +147,13 @@ def _read_metrics(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
 
 def _place_of(entry: zipfile.ZipInfo, name: str) -> Path | None:
     """Where in the model's folder the entry belongs; None for what is not of the model."""
-    path = PurePosixPath(entry.filename)
-    if entry.is_dir() or path.parts[:1] != (_MODEL,):
+    if entry.is_dir() or not entry.filename.startswith(f"{_MODEL}/"):
         return None
+    path = place_of(entry, name)
     inside = path.parts[1:]
-    if not inside or ".." in inside or "\\" in entry.filename or path.suffix not in MODEL_FILE_SUFFIXES:
+    if not inside or path.suffix not in MODEL_FILE_SUFFIXES:
         raise ImportFormatError(f"'{name}' holds '{entry.filename}', which no model version has. It is not taken in.")
     return Path(*inside)
-
-
-def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, most: int, name: str) -> int:
-    """Unpack one file of at most so many bytes, whatever its header claims; its size."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    size = 0
-    with archive.open(entry) as packed, target.open("wb") as file:
-        while block := packed.read(_COPY_BYTES):
-            size += len(block)
-            if size > most:
-                raise ImportFormatError(f"'{name}' unpacks to more than {_MOST_BYTES >> 30} GB. It is not taken in.")
-            file.write(block)
-    return size
 
 
 def _require_new(db: Database, fingerprint: str) -> None:

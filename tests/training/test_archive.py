@@ -144,7 +144,7 @@ METRICS = json.dumps({"format": 1, "name": "v1", "fingerprint": "f", "report": {
         ({"metrics.json": METRICS.replace('"format": 1', '"format": 9')}, "its format is 9, not 1"),
         ({"metrics.json": METRICS.replace("{}", '{"trained_on": [3]}')}, "not a list of questions"),
         ({"metrics.json": METRICS.replace("{}", '{"chosen_on": 3}')}, "'chosen_on' is not a list of questions"),
-        ({"metrics.json": METRICS, "model/../../evil.json": "{}"}, "which no model version has"),
+        ({"metrics.json": METRICS, "model/../../evil.json": "{}"}, "which lies outside of it"),
         ({"metrics.json": METRICS, "model/pytorch_model.bin": b"pickle"}, "which no model version has"),
         ({"metrics.json": METRICS, "model/modeling.py": "import os"}, "which no model version has"),
         ({"metrics.json": METRICS}, "neither a model folder"),
