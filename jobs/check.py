@@ -15,7 +15,7 @@ from core.types import UNFINISHED, ModelVersion
 from indexer.check import check_half_done, check_leftovers, check_models, check_originals
 from storage import library, models
 from storage.database import open_database
-from storage.integrity import Problem, check_file, check_rows, check_vectors
+from storage.integrity import Problem, check_file, check_rows, check_vectors, states_exist
 from training.model_card import card_agrees, rewrite_model_card
 
 # A worker that has nothing to do holds the lock for moments only.
@@ -50,7 +50,7 @@ def check_library(settings: Settings) -> Outcome:
                 problems = list(_find_problems(settings, db, working=False))
         except Timeout:
             problems = list(_find_problems(settings, db, working=True))
-        if any(problem.kind == "database" for problem in problems):
+        if any(problem.kind == "database" for problem in problems) or not states_exist(db):
             return Outcome(0, 0, 0, 0, tuple(problems))
         documents = library.list_documents(db)
         return Outcome(
@@ -89,6 +89,8 @@ def _find_problems(settings: Settings, db: Database, *, working: bool) -> Iterat
         yield from damaged
         return
     yield from check_rows(db)
+    if not states_exist(db):
+        return
     yield from check_vectors(db)
     yield from check_originals(settings, db)
     yield from check_models(settings, db)

@@ -30,13 +30,20 @@ _LACKS_VECTOR = """
     EXISTS (SELECT 1 FROM chunks c WHERE c.document_id = documents.id AND NOT EXISTS (
         SELECT 1 FROM embeddings e WHERE e.model_id = :model AND e.content_hash = c.content_hash))
 """
-_STATES = {
-    ("documents", "state"): tuple(DocumentState),
-    ("models", "state"): tuple(ModelState),
-    ("jobs", "state"): tuple(JobState),
-    ("jobs", "kind"): tuple(JobKind),
-    ("pages", "source"): tuple(PageSource),
-    ("chunks", "kind"): tuple(ChunkKind),
+# What each column may hold, and what is done where it holds something else.
+_STATES: dict[tuple[str, str], tuple[tuple[str, ...], str | None]] = {
+    ("models", "state"): (tuple(ModelState), None),
+    ("documents", "state"): (
+        tuple(DocumentState),
+        """
+        UPDATE documents SET reason = NULL, state = CASE
+            WHEN EXISTS (SELECT 1 FROM chunks WHERE document_id = documents.id) THEN 'embedding' ELSE 'queued' END
+        """,
+    ),
+    ("jobs", "state"): (tuple(JobState), "DELETE FROM jobs"),
+    ("jobs", "kind"): (tuple(JobKind), "DELETE FROM jobs"),
+    ("pages", "source"): (tuple(PageSource), "UPDATE pages SET source = 'text'"),
+    ("chunks", "kind"): (tuple(ChunkKind), "UPDATE chunks SET kind = 'body'"),
 }
 
 
@@ -77,8 +84,13 @@ def check_file(db: Database) -> list[Problem]:
 
 def check_rows(db: Database) -> Iterator[Problem]:
     """What no run of the program leaves behind in the rows; the database file must be sound."""
-    yield from _check_references(db)
     yield from _check_states(db)
+    if not states_exist(db):
+        return
+    yield from _check_references(db)
+    active = active_model(db)
+    if active is not None and active.state is not ModelState.READY:
+        yield Problem("models", f"'{active.name}' answers though it was never finished. Undo the switch.")
     yield from _check_documents(db)
     yield from _check_passages(db)
 
@@ -153,16 +165,20 @@ def _repair_reference(table: str, parent: str) -> Callable[[Database], str] | No
     return repair
 
 
+def states_exist(db: Database) -> bool:
+    """Whether every row is in a state this program knows; one that is not can't be read."""
+    return next(_check_states(db), None) is None
+
+
 def _check_states(db: Database) -> Iterator[Problem]:
-    for (table, column), allowed in _STATES.items():
-        marks = ", ".join("?" * len(allowed))
-        for (value,) in db.conn.execute(
-            f"SELECT DISTINCT {column} FROM {table} WHERE {column} NOT IN ({marks})", allowed
-        ).fetchall():
-            yield Problem("rows", f"'{table}' holds the {column} '{value}', which does not exist. Restore a backup.")
-    active = active_model(db)
-    if active is not None and active.state is not ModelState.READY:
-        yield Problem("models", f"'{active.name}' answers though it was never finished. Undo the switch.")
+    for (table, column), (allowed, cure) in _STATES.items():
+        unknown = f"WHERE {column} NOT IN ({', '.join('?' * len(allowed))})"
+        for (value,) in db.conn.execute(f"SELECT DISTINCT {column} FROM {table} {unknown}", allowed).fetchall():
+            yield Problem(
+                "rows",
+                f"'{table}' holds the {column} '{value}', which does not exist.{'' if cure else ' Restore a backup.'}",
+                partial(_correct, statement=f"{cure} {unknown}", allowed=allowed) if cure else None,
+            )
 
 
 def _check_documents(db: Database) -> Iterator[Problem]:
@@ -241,6 +257,11 @@ def _bad_vectors(db: Database, model_id: int, dimension: int) -> list[int]:
 
 
 # --- what puts it right ------------------------------------------------------------------------
+
+
+def _correct(db: Database, statement: str, allowed: tuple[str, ...]) -> str:
+    with transaction(db):
+        return f"{count(db.conn.execute(statement, allowed).rowcount, 'row')} put right."
 
 
 def _remove_vectors(db: Database, ids: tuple[int, ...]) -> str:
