@@ -24,6 +24,7 @@ from indexer.pdf import require_text
 from indexer.reader import ReadLimits, read_paper_isolated
 from storage import library, models, vectors
 from storage.database import open_database, transaction
+from storage.deaths import in_hand, suspects
 from storage.jobs import open_jobs
 from storage.progress import Progress
 from storage.vectors import MissingText
@@ -160,6 +161,10 @@ class _IngestRun:
 
     def work(self) -> None:
         with open_database(self._settings.database) as db:
+            suspected = suspects(db)
+        if not self._work_alone_on(suspected):
+            return
+        with open_database(self._settings.database) as db:
             self._to_embed = vectors.count_missing(db, self._version.id)
             for document in library.unfinished_documents(db):
                 if document.state is DocumentState.EMBEDDING:
@@ -172,6 +177,22 @@ class _IngestRun:
                 self._embed_what_was_read(reading)
             finally:
                 self._stop_reading.set()
+
+    def _work_alone_on(self, documents: Sequence[Document]) -> bool:
+        """One at a time, read and embedded, so that it is known which kills this process; False to come back later."""
+        for document in documents:
+            if document.state is not DocumentState.EMBEDDING:
+                with open_database(self._settings.database) as db:
+                    library.set_document_state(db, document.id, DocumentState.READING)
+                self._reading = document.names[0]
+                self._tell()
+                read = self._read_document(document)
+                self._reading = ""
+                if not read:
+                    continue
+            if not self._embed_document(document) or self._other_work_waits():
+                return False
+        return True
 
     # --- in the reading thread ---
 
@@ -194,7 +215,8 @@ class _IngestRun:
 
     def _read_document(self, document: Document) -> bool:
         limits = ReadLimits(seconds=self._settings.read_seconds, megabytes=self._settings.read_megabytes)
-        with open_database(self._settings.database) as db:
+        database = self._settings.database
+        with in_hand(database, document.id), open_database(database) as db:
             try:
                 paper = self._read_paper(document, limits)
             except ReadError as error:
@@ -249,7 +271,8 @@ class _IngestRun:
 
     def _embed_document(self, document: Document) -> bool:
         """Embed what the document lacks; False where another model is active by now."""
-        with open_database(self._settings.database) as db:
+        database = self._settings.database
+        with in_hand(database, document.id), open_database(database) as db:
             while texts := vectors.missing_texts(db, self._version.id, _TEXTS_A_BATCH, [document.id]):
                 active = models.active_model(db)
                 if active is None or active.id != self._version.id:

@@ -35,12 +35,16 @@ _SECONDS_BETWEEN_LOOKS = 0.3
 class Worker:
     """Does jobs one after the other; keeps the active model's encoder between them.
 
-    `watch` is shown the open jobs as they move, whichever process does them.
+    `watch` is shown the open jobs as they move, whichever process does them. A worker that is `supervised` has a server
+    that starts it again when it dies, and counts that.
     """
 
-    def __init__(self, settings: Settings, watch: Callable[[Job], None] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, watch: Callable[[Job], None] | None = None, *, supervised: bool = False
+    ) -> None:
         self._settings = settings
         self._watch = watch
+        self._supervised = supervised
         self._lock = FileLock(settings.work_lock)
         self._encoder: Encoder | None = None
         self._handlers: dict[JobKind, Callable[[Settings, Job, Progress], dict[str, Any]]] = {
@@ -72,7 +76,7 @@ class Worker:
         with open_database(self._settings.database) as db:
             jobs.requeue_interrupted(db)
             job = _next_job(db)
-            if job is None or not jobs.start_job(db, job.id):
+            if job is None or not jobs.start_job(db, job.id, supervised=self._supervised):
                 return False
         self._do(job)
         return True
@@ -86,6 +90,10 @@ class Worker:
             state, reason = JobState.CANCELLED, str(error)
         except WhetstoneError as error:
             state, reason = JobState.FAILED, str(error)
+        except (KeyboardInterrupt, SystemExit):
+            with open_database(self._settings.database) as db:
+                jobs.put_down_job(db, job.id)
+            raise
         except Exception as error:  # a defect of ours must not take the other jobs with it
             logger.exception("%s job %d", job.kind, job.id)
             state, reason = JobState.FAILED, f"An unexpected error ended this ({type(error).__name__}: {error})."

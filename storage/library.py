@@ -94,7 +94,7 @@ def mark_ready_when_embedded(db: Database, document_ids: Sequence[int]) -> None:
         for document_id in document_ids:
             db.conn.execute(
                 """
-                UPDATE documents SET state = ?, reason = NULL
+                UPDATE documents SET state = ?, reason = NULL, deaths = 0
                 WHERE id = ? AND state = ? AND NOT EXISTS (
                     SELECT 1 FROM chunks c WHERE c.document_id = documents.id AND NOT EXISTS (
                         SELECT 1 FROM embeddings e WHERE e.content_hash = c.content_hash AND e.model_id = (
@@ -109,7 +109,7 @@ def retry_document(db: Database, document_id: int) -> None:
     with transaction(db):
         db.conn.execute(
             """
-            UPDATE documents SET reason = NULL,
+            UPDATE documents SET reason = NULL, deaths = 0,
                 state = CASE WHEN EXISTS (SELECT 1 FROM chunks WHERE document_id = documents.id) THEN ? ELSE ? END
             WHERE id = ? AND state = ?
             """,
