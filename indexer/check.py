@@ -17,7 +17,7 @@ from core.types import Document, ModelState, ModelVersion
 from indexer.encoder import find_model_folder, fingerprint_folder
 from indexer.ingest import COPY_SECONDS, COPYING
 from storage import library, models
-from storage.database import transaction
+from storage.database import empty_log, transaction
 from storage.half_done import HALF_DONE, remove_half_done
 from storage.integrity import Problem
 
@@ -132,6 +132,7 @@ def _remove_strays(settings: Settings, db: Database) -> str:
         strays = _strays(settings, db)
         for path in strays:
             path.unlink(missing_ok=True)
+    empty_log(db)
     return f"{count(len(strays), 'file')} removed."
 
 

@@ -23,7 +23,7 @@ from indexer.ocr import complete_paper, recognise_pages
 from indexer.pdf import require_text
 from indexer.reader import ReadLimits, read_paper_isolated
 from storage import library, models, vectors
-from storage.database import open_database, transaction
+from storage.database import empty_log, open_database, transaction
 from storage.deaths import in_hand, suspects
 from storage.jobs import open_jobs
 from storage.progress import Progress
@@ -103,6 +103,7 @@ def remove_documents(settings: Settings, document_ids: Sequence[int]) -> None:
                 # Added once more in the meantime: then the file is needed.
                 if not db["documents"].count_where("sha256 = ?", [sha256]):
                     settings.original(sha256).unlink(missing_ok=True)
+        empty_log(db)
 
 
 def run_ingest(settings: Settings, encoder: Encoder, version: ModelVersion, progress: Progress) -> None:

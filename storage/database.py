@@ -12,6 +12,7 @@ from core.errors import LibraryError
 from storage.migrations import migrations
 
 BUSY_SECONDS = 30
+_LOG_MILLISECONDS = 500
 
 
 def prepare_database(path: Path) -> None:
@@ -36,6 +37,8 @@ def open_database(path: Path) -> Iterator[Database]:
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
+        # What is removed is overwritten, not only unlinked.
+        connection.execute("PRAGMA secure_delete = ON")
     except sqlite3.Error as error:
         raise LibraryError(f"The library's database '{path}' can't be opened: {error}.") from error
     with closing(connection):
@@ -56,6 +59,13 @@ def transaction(db: Database) -> Iterator[Database]:
         db.conn.rollback()
         raise
     db.conn.commit()
+
+
+def empty_log(db: Database) -> None:
+    """Take what the log holds of removed rows off the disk; where somebody reads just now, the next one does."""
+    db.conn.execute(f"PRAGMA busy_timeout = {_LOG_MILLISECONDS}")
+    db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    db.conn.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
 def now() -> str:

@@ -97,7 +97,8 @@ def finish_job(
     with transaction(db):
         db.conn.execute(
             """
-            UPDATE jobs SET state = ?, reason = ?, result = coalesce(?, result), seconds_left = NULL, finished_at = ?
+            UPDATE jobs SET state = ?, reason = ?, result = coalesce(?, result), item = '', seconds_left = NULL,
+                finished_at = ?
             WHERE id = ?
             """,
             [state, reason, None if result is None else json.dumps(result), now(), job_id],

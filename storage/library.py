@@ -182,6 +182,7 @@ def remove_documents(db: Database, document_ids: Iterable[int]) -> list[str]:
     with transaction(db):
         for document_id in document_ids:
             removed.append(get_document(db, document_id).sha256)
+            _mark_versions(db, document_id)
             db.conn.execute(
                 """
                 DELETE FROM embeddings WHERE content_hash IN (
@@ -194,6 +195,24 @@ def remove_documents(db: Database, document_ids: Iterable[int]) -> list[str]:
             db.conn.execute("DELETE FROM documents WHERE id = ?", [document_id])
         db.conn.execute("DELETE FROM queries WHERE id NOT IN (SELECT query_id FROM judgements)")
     return removed
+
+
+def _mark_versions(db: Database, document_id: int) -> None:
+    """Count the document in the versions that have learnt from it: by their judgements, or by the approved texts."""
+    db.conn.execute(
+        """
+        UPDATE models SET removed_papers = removed_papers + 1 WHERE EXISTS (
+            SELECT 1 FROM json_each(models.report, '$.judgement_ids') used
+                JOIN judgements j ON j.id = used.value JOIN chunks c ON c.id = j.chunk_id
+            WHERE c.document_id = :id
+        ) OR EXISTS (
+            SELECT 1 FROM json_each(models.report, '$.trained_passages') learnt
+                JOIN chunks c ON c.content_hash = learnt.value
+            WHERE c.document_id = :id AND NOT EXISTS (
+                SELECT 1 FROM chunks other WHERE other.content_hash = learnt.value AND other.document_id != :id))
+        """,
+        {"id": document_id},
+    )
 
 
 def chunks_by_id(db: Database, chunk_ids: Sequence[int]) -> dict[int, StoredChunk]:

@@ -187,4 +187,5 @@ def _model(row: dict[str, Any]) -> ModelVersion:
         state=ModelState(row["state"]),
         created_at=row["created_at"],
         report=json.loads(row["report"]),
+        removed_papers=row["removed_papers"],
     )
