@@ -18,12 +18,12 @@ _LOG_MILLISECONDS = 500
 def prepare_database(path: Path) -> None:
     """Create the database or bring its schema up to date."""
     with open_database(path) as db:
-        db.enable_wal()
         unknown = {m.name for m in migrations.applied(db)} - {m.name for m in migrations._migrations}
         if unknown:
             raise LibraryError(
                 f"The library at '{path}' was written by a newer version (it has {min(unknown)}). Update this program."
             )
+        db.enable_wal()
         if migrations.pending(db):
             # Two programs may start on one new library: the second waits here, then finds nothing to do.
             with transaction(db):
