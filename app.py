@@ -5,11 +5,14 @@ import errno
 import logging
 import os
 import socket
+import sqlite3
 import sys
 import threading
 
+from filelock import FileLock, Timeout
+
 from core.cli import quieten_libraries
-from core.errors import SettingsError, WhetstoneError
+from core.errors import LibraryError, SettingsError, WhetstoneError, explain_storage_error
 from core.settings import VARIABLES, Settings, load_settings
 
 
@@ -38,6 +41,9 @@ def main() -> int:
     except WhetstoneError as error:
         print(error, file=sys.stderr)
         return 1
+    except (sqlite3.Error, OSError) as error:
+        print(explain_storage_error(error), file=sys.stderr)
+        return 1
     return 0
 
 
@@ -45,6 +51,7 @@ def serve(settings: Settings) -> None:
     """Serve the page until interrupted. Raises WhetstoneError where that can't begin."""
     listener = open_listener(settings.host, settings.port)
     settings.prepare_home()
+    held = take_library(settings)
     # Both are read when Gradio is imported: uploads stay in the library folder, and nothing is sent to anyone.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(settings.uploads)
@@ -92,6 +99,22 @@ def serve(settings: Settings) -> None:
         server.run(sockets=[listener])
     finally:
         supervisor.stop()
+        held.release()
+
+
+def take_library(settings: Settings) -> FileLock:
+    """The right to serve this library, kept until it is released or this process ends. Raises LibraryError where
+    another process has it.
+    """
+    lock = FileLock(settings.app_lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise LibraryError(
+            f"The library '{settings.home}' is served by another Whetstone already. Use that one, or give another "
+            "folder with --home."
+        ) from error
+    return lock
 
 
 def open_listener(host: str, port: int) -> socket.socket:

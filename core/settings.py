@@ -75,6 +75,11 @@ class Settings:
     def work_lock(self) -> Path:
         return self.home / "work.lock"
 
+    @property
+    def app_lock(self) -> Path:
+        """Held by the app that serves the library."""
+        return self.home / "app.lock"
+
     def original(self, sha256: str) -> Path:
         return self.originals / f"{sha256}.pdf"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from core.cli import REFUSED
 from core.errors import LibraryError
 from core.settings import Settings
 from storage.database import open_database
@@ -60,7 +61,9 @@ class Supervisor:
             code = self._worker.wait()
             if self._stopped.is_set():
                 return
-            self._count_death()
+            # A worker that could say why it ended, such as for a full disk, was not killed by what it had in hand.
+            if code != REFUSED:
+                self._count_death()
             deaths = 0 if time.monotonic() - began > _SECONDS_OF_HEALTH else deaths + 1
             pause = _SECONDS_BEFORE_RESTART[min(deaths, len(_SECONDS_BEFORE_RESTART) - 1)]
             logger.warning("the worker ended with code %s; it starts again in %s s", code, pause)

@@ -6,6 +6,7 @@ So a job that is marked as running while we hold the lock was interrupted, and i
 
 import gc
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
-from core.errors import Cancelled, LibraryError, WhetstoneError
+from core.errors import Cancelled, LibraryError, WhetstoneError, explain_storage_error
 from core.settings import Settings
 from core.types import Job, JobKind, JobState, ModelVersion
 from indexer.encoder import Encoder, load_version
@@ -90,6 +91,9 @@ class Worker:
             state, reason = JobState.CANCELLED, str(error)
         except WhetstoneError as error:
             state, reason = JobState.FAILED, str(error)
+        except (sqlite3.Error, OSError) as error:
+            logger.warning("%s job %d: %s", job.kind, job.id, error)
+            state, reason = JobState.FAILED, explain_storage_error(error)
         except (KeyboardInterrupt, SystemExit):
             with open_database(self._settings.database) as db:
                 jobs.put_down_job(db, job.id)

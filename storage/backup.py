@@ -51,13 +51,18 @@ def back_up(settings: Settings, target: Path) -> Contents:
     """
     if target.resolve().is_relative_to(settings.home.resolve()):
         raise LibraryError(f"'{target}' lies in the library itself. Give a file outside of it.")
-    with _frozen(settings) as frozen, written_whole(target) as half_done:
+    with (
+        written_whole(target) as half_done,
+        TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as beside,
+        _frozen(settings, Path(beside) / _DATABASE) as frozen,
+    ):
         files: dict[str, dict[str, Any]] = {}
         with zipfile.ZipFile(half_done, "w") as archive:
+            files[_DATABASE] = _pack(archive, Path(beside) / _DATABASE, _DATABASE)
             for path in sorted(path for path in frozen.rglob("*") if path.is_file()):
                 name = path.relative_to(frozen).as_posix()
                 files[name] = _pack(archive, path, name)
-            with open_database(frozen / _DATABASE) as db:
+            with open_database(Path(beside) / _DATABASE) as db:
                 contents = _describe(db, settings, files)
             manifest = {
                 "format": _FORMAT,
@@ -101,8 +106,8 @@ def restore(source: Path, home: Path) -> Contents:
 
 
 @contextmanager
-def _frozen(settings: Settings) -> Iterator[Path]:
-    """A folder with the library as it was at one moment: a copy of the rows, and the files they speak of.
+def _frozen(settings: Settings, database: Path) -> Iterator[Path]:
+    """The library as it was at one moment: a copy of the rows in `database`, and a folder with the files they speak of.
 
     While the write lock is held no paper comes or goes, so the files are linked, which takes no time; the rows are
     copied afterwards, as a reader sees them who began to read at that moment.
@@ -114,10 +119,10 @@ def _frozen(settings: Settings) -> Iterator[Path]:
                 reading.conn.execute("BEGIN")
                 reading.conn.execute("SELECT count(*) FROM documents").fetchone()
                 _link_files(settings, db, folder)
-            with closing(sqlite3.connect(folder / _DATABASE)) as copy:
+            with closing(sqlite3.connect(database)) as copy:
                 reading.conn.backup(copy)
             reading.conn.rollback()
-        _settle(folder / _DATABASE)
+        _settle(database)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

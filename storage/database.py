@@ -1,5 +1,6 @@
 """Open the library's SQLite database; one handle a thread, one write transaction at a time."""
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +14,7 @@ from storage.migrations import migrations
 
 BUSY_SECONDS = 30
 _LOG_MILLISECONDS = 500
+_LEAST_SPACE = 1 << 18
 
 
 def prepare_database(path: Path) -> None:
@@ -40,9 +42,15 @@ def open_database(path: Path) -> Iterator[Database]:
         # What is removed is overwritten, not only unlinked.
         connection.execute("PRAGMA secure_delete = ON")
     except sqlite3.Error as error:
-        raise LibraryError(f"The library's database '{path}' can't be opened: {error}.") from error
+        raise LibraryError(f"The library's database '{path}' can't be opened: {error}.{_if_full(path)}") from error
     with closing(connection):
         yield Database(connection, execute_plugins=False)
+
+
+def _if_full(path: Path) -> str:
+    """The reason that SQLite does not give: to be read even, a database needs some space for its log's index."""
+    full = path.parent.is_dir() and shutil.disk_usage(path.parent).free < _LEAST_SPACE
+    return " The disk is full. Free some space." if full else ""
 
 
 @contextmanager
