@@ -1,6 +1,7 @@
 """`python -m indexer`: add, list, cite and remove papers, tell how they were read; check, back up, restore all."""
 
 import argparse
+import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -13,7 +14,8 @@ from core.types import UNFINISHED, Document, DocumentState
 from indexer.citations import FORMATS
 from storage import library
 from storage.commands import settings_from
-from storage.database import open_database
+from storage.database import open_database, prepare_database
+from storage.integrity import DATABASE
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -52,7 +54,11 @@ def main(args: argparse.Namespace) -> int:
     if args.command == "restore":
         return restore_library(args)
     if args.command in ("check", "backup"):
-        _require_library(load_settings(home=getattr(args, "home", None)))
+        settings = load_settings(home=getattr(args, "home", None))
+        _require_library(settings)
+        if args.command == "check" and _is_damaged(settings):
+            # What else would be a reason to end is what the check is to tell.
+            return check(settings, args)
     commands = {
         "add": add,
         "list": list_papers,
@@ -148,7 +154,7 @@ def check(settings: Settings, args: argparse.Namespace) -> int:
     from jobs.check import check_library, repair_library
 
     repaired = repair_library(settings) if args.repair else []
-    if args.repair:
+    if args.repair and not any(one.problem.kind == DATABASE and one.done is None for one in repaired):
         _embed_what_waits(settings)
     for one in repaired:
         say(f"{one.problem.sentence} {one.done or 'It is left as it is.'}")
@@ -207,6 +213,16 @@ def _require_library(settings: Settings) -> None:
     """Raise LibraryError where there is no library: one made now would be sound, and its backup worth nothing."""
     if not settings.database.is_file():
         raise LibraryError(f"There is no library in '{settings.home}'. Give its folder with --home or WHETSTONE_HOME.")
+
+
+def _is_damaged(settings: Settings) -> bool:
+    try:
+        prepare_database(settings.database)
+    except sqlite3.OperationalError:
+        raise  # such as one that is locked, which is no damage
+    except sqlite3.DatabaseError:
+        return True
+    return False
 
 
 def _embed_what_waits(settings: Settings) -> None:

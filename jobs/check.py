@@ -15,7 +15,7 @@ from core.types import UNFINISHED, ModelVersion
 from indexer.check import check_half_done, check_leftovers, check_models, check_originals
 from storage import library, models
 from storage.database import open_database
-from storage.integrity import Problem, check_file, check_rows, check_vectors, states_exist
+from storage.integrity import DATABASE, Problem, check_file, check_rows, check_vectors, states_exist
 from training.model_card import card_agrees, rewrite_model_card
 
 # A worker that has nothing to do holds the lock for moments only.
@@ -50,7 +50,7 @@ def check_library(settings: Settings) -> Outcome:
                 problems = list(_find_problems(settings, db, working=False))
         except Timeout:
             problems = list(_find_problems(settings, db, working=True))
-        if any(problem.kind == "database" for problem in problems) or not states_exist(db):
+        if any(problem.kind == DATABASE for problem in problems) or not states_exist(db):
             return Outcome(0, 0, 0, 0, tuple(problems))
         documents = library.list_documents(db)
         return Outcome(
@@ -81,12 +81,10 @@ def repair_library(settings: Settings) -> list[Repaired]:
 
 
 def _find_problems(settings: Settings, db: Database, *, working: bool) -> Iterator[Problem]:
-    try:
-        damaged = check_file(db)
-    except sqlite3.DatabaseError as error:
-        damaged = [Problem("database", f"The database can't be read ({error}). Restore a backup.")]
-    if damaged:
-        yield from damaged
+    damaged = _check_database(db)
+    yield from damaged
+    # Its indexes may have been built anew by now.
+    if damaged and _check_database(db):
         return
     yield from check_rows(db)
     if not states_exist(db):
@@ -98,6 +96,15 @@ def _find_problems(settings: Settings, db: Database, *, working: bool) -> Iterat
     yield from check_leftovers(settings)
     if not working:
         yield from check_half_done(settings, db)
+
+
+def _check_database(db: Database) -> list[Problem]:
+    try:
+        return check_file(db)
+    except sqlite3.OperationalError:
+        raise  # such as one that is locked, which is no damage
+    except sqlite3.DatabaseError as error:
+        return [Problem(DATABASE, f"The database can't be read ({error}). Restore a backup.")]
 
 
 def _check_cards(settings: Settings, db: Database) -> Iterator[Problem]:

@@ -22,6 +22,8 @@ from core.types import (
 from storage.database import transaction
 from storage.models import active_model
 
+# The kind of problem after which nothing else can be looked at.
+DATABASE = "database"
 _MOST_LINES = 5
 _UNIT_TOLERANCE = 1e-3
 # Rows that mean nothing without what they refer to. A judgement is never among them.
@@ -75,7 +77,7 @@ def check_file(db: Database) -> list[Problem]:
     cure = "" if in_indexes else " Restore a backup, or move the judgements out with 'python -m training export'."
     return [
         Problem(
-            "database",
+            DATABASE,
             f"The database is damaged: {'; '.join(' '.join(line.split()) for line in lines)}.{cure}",
             rebuild_indexes if in_indexes else None,
         )

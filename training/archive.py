@@ -18,7 +18,7 @@ from indexer.encoder import Encoder, find_model_folder, load_encoder
 from storage import models
 from storage.database import open_database, transaction
 from training.data.exchange import export_judgements, is_unicode
-from training.data.lineage import chosen_by, describe_learnt, learnt_by
+from training.data.lineage import chosen_by, describe_learnt, learnt_by, learnt_from_removed
 
 _FORMAT = 1
 # What of its report a version brings along: what it has seen proves nothing about it, in any library.
@@ -38,6 +38,7 @@ def export_version(settings: Settings, model_id: int, target: Path) -> None:
         pairs = "".join(f"{line}\n" for line in export_judgements(db, used))
         base = models.get_model(db, version.parent_id).name if version.parent_id is not None else None
         # With what its ancestors have learnt, who stay behind.
+        of_removed = learnt_from_removed(db, version)
         seen = describe_learnt(learnt_by(db, version)) | {"chosen_on": sorted(chosen_by(db, version).words)}
     folder = find_model_folder(version.source, settings.home)
     if folder is None:
@@ -50,6 +51,7 @@ def export_version(settings: Settings, model_id: int, target: Path) -> None:
         "window": version.window,
         "fingerprint": version.fingerprint,
         "created_at": version.created_at,
+        "of_removed": of_removed,
         "report": version.report | seen,
     }
     with written_whole(target) as half_done, zipfile.ZipFile(half_done, "w") as archive:
@@ -97,6 +99,8 @@ def _register(db: Database, metrics: dict[str, Any], encoder: Encoder, source: s
         )
         report = {name: metrics["report"].get(name, []) for name in _SEEN} | {"imported": metrics}
         models.set_model_ready(db, version.id, report)
+        if metrics.get("of_removed") is True:
+            models.mark_of_removed(db, version.id)
         return models.get_model(db, version.id)
 
 

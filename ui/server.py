@@ -111,9 +111,7 @@ def _add_routes(app: FastAPI, services: Services) -> None:
             document = library.get_document(db, document_id)
         path = services.settings.original(document.sha256)
         if not path.is_file():
-            raise NotFoundError(
-                f"The file of '{document.title}' is gone from the library. Remove the paper, then add it."
-            )
+            raise NotFoundError(f"The file of '{document.title}' is gone from the library. Add the same PDF again.")
         return path, document.names[0]
 
     @app.get("/api/health")

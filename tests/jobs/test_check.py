@@ -10,9 +10,11 @@ import pytest
 from filelock import FileLock
 from sqlite_utils import Database
 
+from core.cli import REFUSED, run_command
 from core.errors import LibraryError
 from core.settings import Settings, load_settings
 from core.types import DocumentState
+from indexer.__main__ import build_parser, main
 from jobs.check import check_library, repair_library
 from storage import library, models
 from storage.database import open_database
@@ -193,7 +195,7 @@ def test_what_can_not_be_put_right_is_told_and_left(copy: Settings, damage: Dama
         assert list(db["judgements"].rows) == judgements
 
 
-def test_a_damaged_database_is_told_in_a_sentence(copy: Settings) -> None:
+def test_a_damaged_database_is_told_in_a_sentence(copy: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     with open_database(copy.database) as db:
         db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     content = bytearray(copy.database.read_bytes())
@@ -202,6 +204,11 @@ def test_a_damaged_database_is_told_in_a_sentence(copy: Settings) -> None:
     (problem,) = check_library(copy).problems
     assert problem.kind == "database"
     assert problem.sentence.startswith("The database ")
+    for command in (["check"], ["check", "--repair"]):
+        assert run_command(main, build_parser(), [*command, "--home", str(copy.home)]) == REFUSED
+        output = capsys.readouterr()
+        assert problem.sentence in output.out
+        assert "Traceback" not in output.err
 
 
 def test_an_index_that_lost_rows_is_built_anew(copy: Settings) -> None:

@@ -20,7 +20,7 @@ from storage.judgements import list_judgements, store_judgement
 from tests.makers import store_paper
 from tests.models import make_seed_like_model
 from training.archive import export_version, import_version
-from training.data.lineage import learnt_by
+from training.data.lineage import learnt_by, learnt_from_removed
 
 
 @pytest.fixture
@@ -108,6 +108,24 @@ def test_an_imported_version_is_compared_on_questions_it_has_not_learnt(
     assert report["imported"]["name"] == "v1"
     # The weights are a stranger's, made by chance: what is generally known, they know less of.
     assert not report["guard"]["holds"]
+
+
+def test_that_a_version_learnt_from_a_paper_since_removed_is_marked_and_goes_along(
+    settings: Settings, other: Settings, version: ModelVersion, db: Database, tmp_path: Path
+) -> None:
+    store_paper(db, "bb", ["Nobody judged this."])
+    child = models.add_model(db, name="v2", source="c", dimension=4, window=9, fingerprint="c", parent_id=version.id)
+    library.remove_documents(db, [2])
+    assert not learnt_from_removed(db, version)
+    library.remove_documents(db, [1])
+    marked = models.get_model(db, version.id)
+    assert marked.removed_papers == 1
+    assert learnt_from_removed(db, child)
+    assert list_judgements(db) == []
+    export_version(settings, version.id, tmp_path / "v1.zip")
+    taken = import_version(other, tmp_path / "v1.zip")
+    with open_database(other.database) as elsewhere:
+        assert learnt_from_removed(elsewhere, models.get_model(elsewhere, taken.id))
 
 
 def test_what_ancestors_have_learnt_and_were_chosen_on_goes_along(
