@@ -6,12 +6,15 @@ import getpass
 import logging
 import os
 import socket
+import sqlite3
 import sys
 import threading
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from core.cli import quieten_libraries
-from core.errors import SettingsError, WhetstoneError
+from core.errors import LibraryError, SettingsError, WhetstoneError, explain_storage_error
 from core.settings import VARIABLES, Settings, load_settings
 from ui.guard import is_loopback
 from ui.password import PasswordFile, store_password
@@ -56,6 +59,9 @@ def main() -> int:
     except WhetstoneError as error:
         print(error, file=sys.stderr)
         return 1
+    except (sqlite3.Error, OSError) as error:
+        print(explain_storage_error(error), file=sys.stderr)
+        return 1
     return 0
 
 
@@ -79,6 +85,7 @@ def serve(settings: Settings) -> None:
         require_loopback(settings)
     listener = open_listener(settings.host, settings.port)
     settings.prepare_home()
+    held = take_library(settings)
     # Both are read when Gradio is imported: uploads stay in the library folder, and nothing is sent to anyone.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(settings.uploads)
@@ -131,6 +138,22 @@ def serve(settings: Settings) -> None:
         server.run(sockets=[listener])
     finally:
         supervisor.stop()
+        held.release()
+
+
+def take_library(settings: Settings) -> FileLock:
+    """The right to serve this library, kept until it is released or this process ends. Raises LibraryError where
+    another process has it.
+    """
+    lock = FileLock(settings.app_lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise LibraryError(
+            f"The library '{settings.home}' is served by another Whetstone already. Use that one, or give another "
+            "folder with --home."
+        ) from error
+    return lock
 
 
 def require_loopback(settings: Settings) -> None:

@@ -16,6 +16,7 @@ WhetstoneError
 A message says what was wrong with which value, then the cure.
 """
 
+import errno
 import sqlite3
 
 
@@ -67,8 +68,23 @@ class Cancelled(WhetstoneError):
     pass
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DISK_FULL = "The disk is full. Free some space, then try again; what was stored before is unharmed."
+_OF_SQLITE = {
+    sqlite3.SQLITE_FULL: _DISK_FULL,
+    sqlite3.SQLITE_BUSY: "Another program holds the library's database. Close it or wait for its end, then try again.",
+    sqlite3.SQLITE_READONLY: "The library's database can't be written. Look at the rights of its folder and its disk.",
+    sqlite3.SQLITE_CORRUPT: "The library's database is damaged. See 'python -m indexer check', or restore a backup.",
+}
+
+
 def explain_storage_error(error: sqlite3.Error | OSError) -> str:
     """One sentence for what the database or the file system refused, and where to look."""
     if isinstance(error, sqlite3.Error):
-        return f"The library's database can't be used ({error}). Look at the disk, the rights and other programs on it."
+        # The lower byte is the kind of error, the rest says more about it.
+        known = _OF_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+        said = f"The library's database can't be used ({error}). Look at the disk, the rights and other programs on it."
+        return known or said
+    if error.errno in _FULL:
+        return _DISK_FULL
     return f"That can't be read or written: {error}. Look at the disk and the rights."

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -28,12 +28,21 @@ def written_whole(target: Path) -> Iterator[Path]:
         raise SettingsError(f"'{target}' can't be written ({error.strerror}). Give another file.") from error
 
 
+def stale(paths: Iterable[Path], seconds: float) -> list[Path]:
+    """Those of the files and folders that were last written so long ago."""
+    oldest = time.time() - seconds
+    old = []
+    for path in paths:
+        # What another process has just moved or removed is not stale.
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < oldest:
+                old.append(path)
+    return old
+
+
 def remove_stale(paths: Iterable[Path], seconds: float) -> None:
     """Remove those of the files and folders that were last written so long ago."""
-    oldest = time.time() - seconds
-    for path in paths:
-        if path.stat().st_mtime >= oldest:
-            continue
+    for path in stale(paths, seconds):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -87,6 +87,11 @@ class Settings:
     def work_lock(self) -> Path:
         return self.home / "work.lock"
 
+    @property
+    def app_lock(self) -> Path:
+        """Held by the app that serves the library."""
+        return self.home / "app.lock"
+
     def original(self, sha256: str, format: DocumentFormat) -> Path:
         return self.originals / f"{sha256}.{format}"
 

@@ -266,7 +266,10 @@ class ModelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """A model the library knows. `source` is a hub id or a folder; a trained one has a `parent_id`."""
+    """A model the library knows. `source` is a hub id or a folder; a trained one has a `parent_id`.
+
+    `removed_papers` is the number of papers it has learnt from that have been removed since.
+    """
 
     id: int
     name: str
@@ -278,6 +281,7 @@ class ModelVersion:
     state: ModelState
     created_at: str
     report: dict[str, Any] = field(default_factory=dict)
+    removed_papers: int = 0
 
     @property
     def advised(self) -> bool:

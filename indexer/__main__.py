@@ -1,4 +1,4 @@
-"""`python -m indexer`: add papers to the library, list, correct and cite them, tell how they were read, remove them."""
+"""`python -m indexer`: add, list, correct, cite and remove papers, tell how they were read; keep the library sound."""
 
 import argparse
 import sys
@@ -15,6 +15,7 @@ from core.types import UNFINISHED, Document, DocumentState
 from indexer.citations import FORMATS
 from indexer.editing import metadata_texts, parse_metadata
 from indexer.same_work import find_same_works
+from indexer.upkeep import add_upkeep_commands, keep_up
 from storage import library
 from storage.commands import settings_from
 from storage.corrections import FIELDS, correct_document, forget_corrections
@@ -28,7 +29,8 @@ _EDITABLE = {"title": "TEXT", "authors": '"A; B"', "year": "2017", "doi": "10.10
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m indexer",
-        description="Add papers, list, correct and cite them, tell how they were read, remove them.",
+        description="Add papers, list, correct and cite them, tell how they were read, remove them; check the library, "
+        "back it up, restore it.",
     )
     add_home_argument(parser)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -61,10 +63,13 @@ def build_parser() -> argparse.ArgumentParser:
     for command in (add, bib, listing, remove, report, retry, again, edit):
         add_home_argument(command)
         command.add_argument("--json", action="store_true", help="print one JSON document")
+    add_upkeep_commands(commands)
     return parser
 
 
 def main(args: argparse.Namespace) -> int:
+    if args.command in ("check", "backup", "restore"):
+        return keep_up(args, _finish_waiting)
     settings = settings_from(args)
     commands = {
         "add": add,
@@ -285,6 +290,13 @@ def _wait_until_finished(settings: Settings, document_ids: Sequence[int]) -> Non
             )
 
     Worker(settings, show_job).work_until(finished)
+
+
+def _finish_waiting(settings: Settings) -> None:
+    with open_database(settings.database) as db:
+        waiting = [document.id for document in library.unfinished_documents(db)]
+    if waiting:
+        _wait_until_finished(settings, waiting)
 
 
 def _as_json(document: Document) -> dict[str, object]:

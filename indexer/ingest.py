@@ -25,7 +25,8 @@ from indexer.ocr import complete_paper, recognise_pages
 from indexer.pdf import require_text
 from indexer.reader import ReadLimits, read_paper_isolated
 from storage import library, models, pages, vectors
-from storage.database import open_database, transaction
+from storage.database import empty_log, open_database, transaction
+from storage.deaths import in_hand, suspects
 from storage.jobs import open_jobs
 from storage.progress import Progress
 from storage.readings import store_reading
@@ -39,9 +40,9 @@ _TEXTS_A_BATCH = 32
 _TEXTS_A_LOOK = 2048
 _SECONDS_BETWEEN_LOOKS = 0.25
 _COPY_BYTES = 1 << 20
-_COPYING = "copying-"
+COPYING = "copying-"
 # No copy takes as long as this without writing.
-_COPY_SECONDS = 3600
+COPY_SECONDS = 3600
 _NAME_CHARACTERS = 200
 
 
@@ -56,7 +57,7 @@ def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[D
         source = path.open("rb")
     except OSError as error:
         raise ReadError(f"'{path.name}' can't be opened ({error.strerror}). Check the name and the rights.") from error
-    with source, NamedTemporaryFile(dir=settings.originals, prefix=_COPYING, delete=False) as copy:
+    with source, NamedTemporaryFile(dir=settings.originals, prefix=COPYING, delete=False) as copy:
         try:
             sha256 = _copy(source, copy)
             copy.close()
@@ -78,7 +79,7 @@ def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[D
 
 def sweep_copies(settings: Settings) -> None:
     """Remove the half-made copies of processes that died."""
-    remove_stale(settings.originals.glob(f"{_COPYING}*"), _COPY_SECONDS)
+    remove_stale(settings.originals.glob(f"{COPYING}*"), COPY_SECONDS)
 
 
 def _copy(source: BinaryIO, target: IO[bytes]) -> str:
@@ -111,6 +112,7 @@ def remove_documents(settings: Settings, document_ids: Sequence[int]) -> None:
                 # Added once more in the meantime: then the file is needed.
                 if not db["documents"].count_where("sha256 = ?", [document.sha256]):
                     settings.original(document.sha256, document.format).unlink(missing_ok=True)
+        empty_log(db)
 
 
 def paper_file(settings: Settings, db: Database, document: Document) -> PaperFile:
@@ -175,6 +177,10 @@ class _IngestRun:
 
     def work(self) -> None:
         with open_database(self._settings.database) as db:
+            suspected = suspects(db)
+        if not self._work_alone_on(suspected):
+            return
+        with open_database(self._settings.database) as db:
             self._to_embed = vectors.count_missing(db, self._version.id)
             for document in library.unfinished_documents(db):
                 if document.state is DocumentState.EMBEDDING:
@@ -187,6 +193,22 @@ class _IngestRun:
                 self._embed_what_was_read(reading)
             finally:
                 self._stop_reading.set()
+
+    def _work_alone_on(self, documents: Sequence[Document]) -> bool:
+        """One at a time, read and embedded, so that it is known which kills this process; False to come back later."""
+        for document in documents:
+            if document.state is not DocumentState.EMBEDDING:
+                with open_database(self._settings.database) as db:
+                    library.set_document_state(db, document.id, DocumentState.READING)
+                self._reading = document.names[0]
+                self._tell()
+                read = self._read_document(document)
+                self._reading = ""
+                if not read:
+                    continue
+            if not self._embed_document(document) or self._other_work_waits():
+                return False
+        return True
 
     # --- in the reading thread ---
 
@@ -209,7 +231,8 @@ class _IngestRun:
 
     def _read_document(self, document: Document) -> bool:
         limits = ReadLimits(seconds=self._settings.read_seconds, megabytes=self._settings.read_megabytes)
-        with open_database(self._settings.database) as db:
+        database = self._settings.database
+        with in_hand(database, document.id), open_database(database) as db:
             try:
                 paper = self._read_paper(db, document, limits)
                 tokens = min(self._settings.chunk_tokens, self._encoder.passage_tokens)
@@ -277,7 +300,8 @@ class _IngestRun:
 
     def _embed_document(self, document: Document) -> bool:
         """Embed what the document lacks; False where another model is active by now."""
-        with open_database(self._settings.database) as db:
+        database = self._settings.database
+        with in_hand(database, document.id), open_database(database) as db:
             while texts := vectors.missing_texts(db, self._version.id, _TEXTS_A_BATCH, [document.id]):
                 active = models.active_model(db)
                 if active is None or active.id != self._version.id:

@@ -15,7 +15,7 @@ def main(args: argparse.Namespace) -> int:
     # Delayed: PyTorch takes seconds to import, and the parent may be gone by then.
     from jobs.worker import Worker
 
-    Worker(settings_from(args)).work_until(lambda: False)
+    Worker(settings_from(args), supervised=True).work_until(lambda: False)
     return 0
 
 

@@ -6,6 +6,7 @@ So a job that is marked as running while we hold the lock was interrupted, and i
 
 import gc
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
-from core.errors import Cancelled, LibraryError, WhetstoneError
+from core.errors import Cancelled, LibraryError, WhetstoneError, explain_storage_error
 from core.settings import Settings
 from core.types import Job, JobKind, JobState, ModelVersion
 from indexer.encoder import Encoder, load_version
@@ -35,12 +36,16 @@ _SECONDS_BETWEEN_LOOKS = 0.3
 class Worker:
     """Does jobs one after the other; keeps the active model's encoder between them.
 
-    `watch` is shown the open jobs as they move, whichever process does them.
+    `watch` is shown the open jobs as they move, whichever process does them. A worker that is `supervised` has a server
+    that starts it again when it dies, and counts that.
     """
 
-    def __init__(self, settings: Settings, watch: Callable[[Job], None] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, watch: Callable[[Job], None] | None = None, *, supervised: bool = False
+    ) -> None:
         self._settings = settings
         self._watch = watch
+        self._supervised = supervised
         self._lock = FileLock(settings.work_lock)
         self._encoder: Encoder | None = None
         self._handlers: dict[JobKind, Callable[[Settings, Job, Progress], dict[str, Any]]] = {
@@ -72,7 +77,7 @@ class Worker:
         with open_database(self._settings.database) as db:
             jobs.requeue_interrupted(db)
             job = _next_job(db)
-            if job is None or not jobs.start_job(db, job.id):
+            if job is None or not jobs.start_job(db, job.id, supervised=self._supervised):
                 return False
         self._do(job)
         return True
@@ -86,6 +91,13 @@ class Worker:
             state, reason = JobState.CANCELLED, str(error)
         except WhetstoneError as error:
             state, reason = JobState.FAILED, str(error)
+        except (sqlite3.Error, OSError) as error:
+            logger.warning("%s job %d: %s", job.kind, job.id, error)
+            state, reason = JobState.FAILED, explain_storage_error(error)
+        except (KeyboardInterrupt, SystemExit):
+            with open_database(self._settings.database) as db:
+                jobs.put_down_job(db, job.id)
+            raise
         except Exception as error:  # a defect of ours must not take the other jobs with it
             logger.exception("%s job %d", job.kind, job.id)
             state, reason = JobState.FAILED, f"An unexpected error ended this ({type(error).__name__}: {error})."

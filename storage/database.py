@@ -1,5 +1,6 @@
 """Open the library's SQLite database; one handle a thread, one write transaction at a time."""
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,17 +13,19 @@ from core.errors import LibraryError
 from storage.migrations import migrations
 
 BUSY_SECONDS = 30
+_LOG_MILLISECONDS = 500
+_LEAST_SPACE = 1 << 18
 
 
 def prepare_database(path: Path) -> None:
     """Create the database or bring its schema up to date."""
     with open_database(path) as db:
-        db.enable_wal()
         unknown = {m.name for m in migrations.applied(db)} - {m.name for m in migrations._migrations}
         if unknown:
             raise LibraryError(
                 f"The library at '{path}' was written by a newer version (it has {min(unknown)}). Update this program."
             )
+        db.enable_wal()
         if migrations.pending(db):
             # Two programs may start on one new library: the second waits here, then finds nothing to do.
             with transaction(db):
@@ -36,10 +39,18 @@ def open_database(path: Path) -> Iterator[Database]:
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
+        # What is removed is overwritten, not only unlinked.
+        connection.execute("PRAGMA secure_delete = ON")
     except sqlite3.Error as error:
-        raise LibraryError(f"The library's database '{path}' can't be opened: {error}.") from error
+        raise LibraryError(f"The library's database '{path}' can't be opened: {error}.{_if_full(path)}") from error
     with closing(connection):
         yield Database(connection, execute_plugins=False)
+
+
+def _if_full(path: Path) -> str:
+    """The reason that SQLite does not give: to be read even, a database needs some space for its log's index."""
+    full = path.parent.is_dir() and shutil.disk_usage(path.parent).free < _LEAST_SPACE
+    return " The disk is full. Free some space." if full else ""
 
 
 @contextmanager
@@ -56,6 +67,13 @@ def transaction(db: Database) -> Iterator[Database]:
         db.conn.rollback()
         raise
     db.conn.commit()
+
+
+def empty_log(db: Database) -> None:
+    """Take what the log holds of removed rows off the disk; where somebody reads just now, the next one does."""
+    db.conn.execute(f"PRAGMA busy_timeout = {_LOG_MILLISECONDS}")
+    db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    db.conn.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
 def now() -> str:

@@ -9,9 +9,9 @@ from sqlite_utils import Database
 from core.errors import NotFoundError
 from core.types import Job, JobKind, JobState
 from storage.database import now, transaction
+from storage.deaths import settle_deaths
 
 _OPEN = (JobState.QUEUED, JobState.RUNNING)
-_MOST_STARTS = 3
 
 
 def add_job(db: Database, kind: JobKind, params: Mapping[str, Any] | None = None) -> Job:
@@ -45,15 +45,27 @@ def last_job(db: Database, kind: JobKind) -> Job | None:
     return None
 
 
-def start_job(db: Database, job_id: int) -> bool:
-    """Take a queued job on; False where it was cancelled or taken meanwhile."""
+def start_job(db: Database, job_id: int, *, supervised: bool = False) -> bool:
+    """Take a queued job on; False where it was cancelled or taken meanwhile.
+
+    A process that is `supervised` has another that counts its death.
+    """
     with transaction(db):
         return bool(
             db.conn.execute(
-                "UPDATE jobs SET state = ?, reason = NULL, starts = starts + 1 WHERE id = ? AND state = ?",
-                [JobState.RUNNING, job_id, JobState.QUEUED],
+                """
+                UPDATE jobs SET state = ?, reason = NULL, starts = starts + 1, supervised = ?
+                WHERE id = ? AND state = ?
+                """,
+                [JobState.RUNNING, supervised, job_id, JobState.QUEUED],
             ).rowcount
         )
+
+
+def put_down_job(db: Database, job_id: int) -> None:
+    """Queue a running job again whose process was told to end."""
+    with transaction(db):
+        db.conn.execute("UPDATE jobs SET state = ? WHERE id = ?", [JobState.QUEUED, job_id])
 
 
 def update_job(
@@ -85,7 +97,8 @@ def finish_job(
     with transaction(db):
         db.conn.execute(
             """
-            UPDATE jobs SET state = ?, reason = ?, result = coalesce(?, result), seconds_left = NULL, finished_at = ?
+            UPDATE jobs SET state = ?, reason = ?, result = coalesce(?, result), item = '', seconds_left = NULL,
+                finished_at = ?
             WHERE id = ?
             """,
             [state, reason, None if result is None else json.dumps(result), now(), job_id],
@@ -109,21 +122,12 @@ def dismiss_job(db: Database, job_id: int) -> None:
 
 
 def requeue_interrupted(db: Database) -> None:
-    """Queue again what was running when its process died, or end it if that was asked for.
+    """Queue again what was running when its process ended, or end it if that was asked for or it has died too often.
 
     Only the holder of the work lock may call this.
     """
     with transaction(db):
-        db.conn.execute(
-            "UPDATE jobs SET state = ?, reason = ?, finished_at = ? WHERE state = ? AND starts >= ?",
-            [
-                JobState.FAILED,
-                f"Its process died {_MOST_STARTS} times; the machine may lack the memory for it. Try smaller batches.",
-                now(),
-                JobState.RUNNING,
-                _MOST_STARTS,
-            ],
-        )
+        settle_deaths(db)
         db.conn.execute(
             # A stopped ingest is taken up once more, to give its papers up with a reason.
             "UPDATE jobs SET state = ?, finished_at = ? WHERE state = ? AND cancel_requested AND kind != ?",

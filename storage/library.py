@@ -91,7 +91,7 @@ def mark_ready_when_embedded(db: Database, document_ids: Sequence[int]) -> None:
         for document_id in document_ids:
             db.conn.execute(
                 """
-                UPDATE documents SET state = ?, reason = NULL
+                UPDATE documents SET state = ?, reason = NULL, deaths = 0
                 WHERE id = ? AND state = ? AND NOT EXISTS (
                     SELECT 1 FROM chunks c WHERE c.document_id = documents.id AND NOT EXISTS (
                         SELECT 1 FROM embeddings e WHERE e.content_hash = c.content_hash AND e.model_id = (
@@ -120,7 +120,7 @@ def retry_document(db: Database, document_id: int, password: str | None = None) 
             db.conn.execute("UPDATE documents SET password = ? WHERE id = ?", [password, document_id])
         db.conn.execute(
             """
-            UPDATE documents SET reason = NULL,
+            UPDATE documents SET reason = NULL, deaths = 0,
                 state = CASE WHEN EXISTS (SELECT 1 FROM chunks WHERE document_id = documents.id) THEN ? ELSE ? END
             WHERE id = ? AND state = ?
             """,
@@ -153,6 +153,7 @@ def remove_documents(db: Database, document_ids: Iterable[int]) -> list[Document
     with transaction(db):
         for document_id in document_ids:
             removed.append(get_document(db, document_id))
+            _mark_versions(db, document_id)
             db.conn.execute(
                 """
                 DELETE FROM embeddings WHERE content_hash IN (
@@ -165,6 +166,24 @@ def remove_documents(db: Database, document_ids: Iterable[int]) -> list[Document
             db.conn.execute("DELETE FROM documents WHERE id = ?", [document_id])
         db.conn.execute("DELETE FROM queries WHERE id NOT IN (SELECT query_id FROM judgements)")
     return removed
+
+
+def _mark_versions(db: Database, document_id: int) -> None:
+    """Count the document in the versions that have learnt from it: by their judgements, or by the approved texts."""
+    db.conn.execute(
+        """
+        UPDATE models SET removed_papers = removed_papers + 1 WHERE EXISTS (
+            SELECT 1 FROM json_each(models.report, '$.judgement_ids') used
+                JOIN judgements j ON j.id = used.value JOIN chunks c ON c.id = j.chunk_id
+            WHERE c.document_id = :id
+        ) OR EXISTS (
+            SELECT 1 FROM json_each(models.report, '$.trained_passages') learnt
+                JOIN chunks c ON c.content_hash = learnt.value
+            WHERE c.document_id = :id AND NOT EXISTS (
+                SELECT 1 FROM chunks other WHERE other.content_hash = learnt.value AND other.document_id != :id))
+        """,
+        {"id": document_id},
+    )
 
 
 def chunks_by_id(db: Database, chunk_ids: Sequence[int]) -> dict[int, StoredChunk]:
@@ -192,6 +211,10 @@ def chunks_of_document(db: Database, document_id: int) -> list[StoredChunk]:
 def count_searchable(db: Database) -> int:
     """How many documents are found in full: those of which no vector is missing."""
     return db["documents"].count_where("state = ?", [DocumentState.READY])
+
+
+def count_documents(db: Database) -> int:
+    return db["documents"].count
 
 
 def count_chunks(db: Database) -> int:

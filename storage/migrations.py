@@ -233,6 +233,18 @@ def m012_corrections_of_papers(db: Database) -> None:
     )
 
 
+@migrations()
+def m014_deaths_and_removed_papers(db: Database) -> None:
+    # Whether a process works on the paper, and how often one died at it.
+    db.conn.execute("ALTER TABLE documents ADD COLUMN in_hand INTEGER NOT NULL DEFAULT 0")
+    db.conn.execute("ALTER TABLE documents ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0")
+    # Starts tell nothing: every restart of the app is one.
+    db.conn.execute("ALTER TABLE jobs ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0")
+    db.conn.execute("ALTER TABLE jobs ADD COLUMN supervised INTEGER NOT NULL DEFAULT 0")
+    # How many papers that the version has learnt from have been removed since.
+    db.conn.execute("ALTER TABLE models ADD COLUMN removed_papers INTEGER NOT NULL DEFAULT 0")
+
+
 def _execute_all(db: Database, script: str) -> None:
     """Run the statements inside the migration's transaction, which `executescript` would commit."""
     statement = ""

@@ -85,6 +85,12 @@ def set_report(db: Database, model_id: int, report: Mapping[str, Any]) -> None:
         db.conn.execute("UPDATE models SET report = ? WHERE id = ?", [json.dumps(report), model_id])
 
 
+def mark_of_removed(db: Database, model_id: int) -> None:
+    """Record that the version has learnt from a paper that was removed, in the library it comes from."""
+    with transaction(db):
+        db.conn.execute("UPDATE models SET removed_papers = removed_papers + 1 WHERE id = ?", [model_id])
+
+
 def remove_model(db: Database, model_id: int) -> None:
     """Forget a version that was never active, with its vectors."""
     with transaction(db):
@@ -187,4 +193,5 @@ def _model(row: dict[str, Any]) -> ModelVersion:
         state=ModelState(row["state"]),
         created_at=row["created_at"],
         report=json.loads(row["report"]),
+        removed_papers=row["removed_papers"],
     )

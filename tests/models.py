@@ -38,25 +38,25 @@ def make_word_model(words: Sequence[str], vectors: torch.Tensor) -> SentenceTran
     return SentenceTransformer(modules=[transformer, Pooling(vectors.shape[1], pooling_mode="mean"), Normalize()])
 
 
-def make_seed_like_model(folder: Path, seed: int = 0) -> None:
+def make_seed_like_model(folder: Path, seed: int = 0, dimension: int = DIMENSION) -> None:
     """Save such a model as a sentence-transformers folder; the same seed gives the same weights."""
-    bert = folder.with_name(f"{folder.name}-bert")
-    bert.mkdir(parents=True)
     letters = "abcdefghijklmnopqrstuvwxyz0123456789.,:;?!()-'"
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
-    (bert / "vocab.txt").write_text("\n".join(words))
-    BertTokenizerFast(str(bert / "vocab.txt"), model_max_length=WINDOW).save_pretrained(str(bert))
-    torch.manual_seed(seed)
-    config = BertConfig(
-        vocab_size=len(words),
-        hidden_size=DIMENSION,
-        num_hidden_layers=1,
-        num_attention_heads=8,
-        intermediate_size=64,
-        max_position_embeddings=WINDOW,
-    )
-    BertModel(config).save_pretrained(str(bert))
-    transformer = Transformer(str(bert), max_seq_length=WINDOW)
+    with TemporaryDirectory() as name:
+        bert = Path(name)
+        (bert / "vocab.txt").write_text("\n".join(words))
+        BertTokenizerFast(str(bert / "vocab.txt"), model_max_length=WINDOW).save_pretrained(str(bert))
+        torch.manual_seed(seed)
+        config = BertConfig(
+            vocab_size=len(words),
+            hidden_size=dimension,
+            num_hidden_layers=1,
+            num_attention_heads=8,
+            intermediate_size=64,
+            max_position_embeddings=WINDOW,
+        )
+        BertModel(config).save_pretrained(str(bert))
+        transformer = Transformer(str(bert), max_seq_length=WINDOW)
     pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="cls")
     model = SentenceTransformer(modules=[transformer, pooling, Normalize()], prompts={"query": QUERY_PROMPT})
     model.save_pretrained(str(folder), create_model_card=False)

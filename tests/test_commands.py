@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -129,6 +130,38 @@ def test_a_bibliography_is_imported_with_its_pdfs(run: Run, papers: Path) -> Non
     told = ["'gone': its file 'gone.pdf' is not there.", "'shelf' has no PDF attached", "'bad.pdf' is not a PDF"]
     assert [sentence for sentence in told if sentence not in imported.stderr] == []
     assert "T light" in run("-m", "indexer", "list").stdout
+
+
+def test_a_library_is_checked_backed_up_and_restored(run: Run, papers: Path, tmp_path: Path) -> None:
+    nothing = run("-m", "indexer", "check")
+    assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert "There is no library in" in nothing.stderr
+    run("-m", "indexer", "add", papers)
+    sound = run("-m", "indexer", "check")
+    assert (sound.returncode, sound.stdout) == (0, "2 papers, 2 passages, 1 model: sound.\n")
+    zipped, elsewhere = tmp_path / "backup.zip", tmp_path / "elsewhere"
+    assert run("-m", "indexer", "backup", zipped).stdout.startswith(
+        f"Written to {zipped}: 2 papers and 0 model versions"
+    )
+    restored = run("-m", "indexer", "restore", zipped, "--home", elsewhere, "--json")
+    assert (restored.returncode, json.loads(restored.stdout)["papers"]) == (0, 2)
+    question = ("-m", "search", "what makes bread rise?", "--json")
+    first, second = (json.loads(run(*question, *home).stdout)["hits"] for home in ((), ("--home", elsewhere)))
+    assert first == second != []
+    assert run("-m", "indexer", "restore", zipped, "--home", elsewhere).returncode == 1
+
+    original = next((elsewhere / "originals").iterdir())
+    original.write_bytes(b"damaged")
+    (elsewhere / "originals" / f"{'0' * 64}.pdf").touch()
+    with sqlite3.connect(elsewhere / "library.db") as connection:
+        connection.execute("DELETE FROM embeddings")
+    repaired = run("-m", "indexer", "check", "--repair", "--json", "--home", elsewhere)
+    outcome = json.loads(repaired.stdout)
+    assert (repaired.returncode, outcome["sound"]) == (1, False)
+    assert [problem["kind"] for problem in outcome["problems"]] == ["originals"]
+    assert [one["done"] for one in outcome["repaired"]] == ["2 papers embedded anew.", "1 file removed."]
+    again = json.loads(run(*question, "--home", elsewhere).stdout)["hits"]
+    assert [hit["text"] for hit in again] == [hit["text"] for hit in first]
 
 
 def test_one_bad_file_makes_add_fail_after_the_others_went_in(run: Run, papers: Path) -> None:

@@ -17,6 +17,7 @@ from storage.commands import settings_from
 from storage.database import open_database
 from storage.jobs import add_job, request_cancel
 from training.data.exchange import export_judgements, import_judgements
+from training.data.lineage import learnt_from_removed
 from training.recipe.settings import PRESETS, make_settings, require_fitting
 
 
@@ -207,6 +208,7 @@ def push_model(settings: Settings, args: argparse.Namespace) -> int:
 def list_models(settings: Settings, args: argparse.Namespace) -> int:
     with open_database(settings.database) as db:
         versions, active = models.list_models(db), models.active_model(db)
+        of_removed = {version.id for version in versions if learnt_from_removed(db, version)}
     if args.json:
         print_json({"active": active.id if active else None, "models": [_as_json(version) for version in versions]})
         return DONE
@@ -215,6 +217,8 @@ def list_models(settings: Settings, args: argparse.Namespace) -> int:
         print(f"{version.id:>4}  {version.name:<28} {version.dimension:>5} dims  {version.state:<10} {mark}")
         if "decision" in version.report:
             print(f"      {version.report['decision']}")
+        if version.id in of_removed:
+            print("      It has learnt from a paper since removed.")
     if not versions:
         print("No model yet: the first 'python -m indexer add' or the app chooses one.")
     return DONE

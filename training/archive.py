@@ -1,12 +1,10 @@
 """A model version as one zip, out of a library and into another: the model, its card, its pairs, its metrics."""
 
 import json
-import lzma
 import re
 import shutil
 import zipfile
-import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -16,11 +14,12 @@ from core.errors import ImportFormatError, ModelError
 from core.files import written_whole
 from core.settings import MODELS_FOLDER, Settings
 from core.types import ModelVersion
+from core.zips import UNREADABLE, place_of, unpack_entry
 from indexer.encoder import Encoder, find_model_folder, load_encoder
 from storage import models
 from storage.database import open_database, transaction
 from training.data.exchange import export_judgements, is_unicode
-from training.data.lineage import chosen_by, describe_learnt, learnt_by
+from training.data.lineage import chosen_by, describe_learnt, learnt_by, learnt_from_removed
 
 _FORMAT = 1
 # What of its report a version brings along: what it has seen proves nothing about it, in any library.
@@ -35,7 +34,6 @@ _MOST_TIMES = 50
 _SMALLEST_LIMIT = 64 << 20
 _RESERVED_BYTES = 1 << 30
 _MOST_METRICS_BYTES = 64 << 20
-_COPY_BYTES = 1 << 20
 
 
 def export_version(settings: Settings, model_id: int, target: Path) -> None:
@@ -46,6 +44,7 @@ def export_version(settings: Settings, model_id: int, target: Path) -> None:
         pairs = "".join(f"{line}\n" for line in export_judgements(db, used))
         base = models.get_model(db, version.parent_id).name if version.parent_id is not None else None
         # With what its ancestors have learnt, who stay behind.
+        of_removed = learnt_from_removed(db, version)
         seen = describe_learnt(learnt_by(db, version)) | {"chosen_on": sorted(chosen_by(db, version).words)}
     folder = find_model_folder(version.source, settings.home)
     if folder is None:
@@ -58,6 +57,7 @@ def export_version(settings: Settings, model_id: int, target: Path) -> None:
         "window": version.window,
         "fingerprint": version.fingerprint,
         "created_at": version.created_at,
+        "of_removed": of_removed,
         "report": version.report | seen,
     }
     with written_whole(target) as half_done, zipfile.ZipFile(half_done, "w") as archive:
@@ -105,6 +105,8 @@ def _register(db: Database, metrics: dict[str, Any], encoder: Encoder, source: s
         )
         report = {name: metrics["report"].get(name, []) for name in _SEEN} | {"imported": metrics}
         models.set_model_ready(db, version.id, report)
+        if metrics.get("of_removed") is True:
+            models.mark_of_removed(db, version.id)
         return models.get_model(db, version.id)
 
 
@@ -122,10 +124,16 @@ def _unpack(source: Path, folder: Path) -> dict[str, Any]:
             left = _most_bytes(source, folder)
             for entry in entries:
                 path = _place_of(entry, source.name)
-                if path is not None:
-                    left -= _copy(archive, entry, folder / path, left, source.name)
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError) as error:
-        # RuntimeError: encrypted, or a compression unknown here.
+                if path is None:
+                    continue
+                written = unpack_entry(archive, entry, folder / path, left)
+                if written is None:
+                    raise ImportFormatError(
+                        f"'{source.name}' unpacks to far more than a version has, or than the disk has room for. "
+                        "It is not taken in."
+                    )
+                left -= written[0]
+    except UNREADABLE as error:
         raise ImportFormatError(
             f"'{source.name}' can't be read as a zip ({error}). Export the version again."
         ) from error
@@ -166,30 +174,13 @@ def _read_metrics(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
 
 def _place_of(entry: zipfile.ZipInfo, name: str) -> Path | None:
     """Where in the model's folder the entry belongs; None for what is not of the model."""
-    path = PurePosixPath(entry.filename)
-    if entry.is_dir() or path.parts[:1] != (_MODEL,):
+    if entry.is_dir() or not entry.filename.startswith(f"{_MODEL}/"):
         return None
+    path = place_of(entry, name)
     inside = path.parts[1:]
-    strange = any(character in entry.filename for character in "\\:\0")
-    if not inside or ".." in inside or strange or path.suffix not in MODEL_FILE_SUFFIXES:
+    if not inside or path.suffix not in MODEL_FILE_SUFFIXES:
         raise ImportFormatError(f"'{name}' holds '{entry.filename}', which no model version has. It is not taken in.")
     return Path(*inside)
-
-
-def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, most: int, name: str) -> int:
-    """Unpack one file of at most so many bytes, whatever its header claims; its size."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    size = 0
-    with archive.open(entry) as packed, target.open("wb") as file:
-        while block := packed.read(_COPY_BYTES):
-            size += len(block)
-            if size > most:
-                raise ImportFormatError(
-                    f"'{name}' unpacks to far more than a version has, or than the disk has room for. "
-                    "It is not taken in."
-                )
-            file.write(block)
-    return size
 
 
 def _require_new(db: Database, fingerprint: str) -> None:

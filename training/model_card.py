@@ -1,5 +1,6 @@
 """The README of a trained model's folder, so that whoever finds it can use and judge it."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,14 +11,30 @@ from core.files import written_whole
 from core.settings import PACKAGED_MODEL
 from core.types import ModelVersion
 
+_CARD = "README.md"
 _PACKAGED_ORIGIN = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 def write_model_card(
     folder: Path, version: ModelVersion, base: ModelVersion, report: dict[str, Any], prompts: Mapping[str, str]
 ) -> None:
-    with written_whole(folder / "README.md") as half_done:
+    with written_whole(folder / _CARD) as half_done:
         half_done.write_text(make_model_card(version, base, report, prompts), encoding="utf-8")
+
+
+def card_agrees(folder: Path, version: ModelVersion) -> bool:
+    """Whether the folder has a card, and it tells the version's dimension and window."""
+    try:
+        card = (folder / _CARD).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return f"| Dimensions | {version.dimension}" in card and f"| Window | {version.window} tokens |" in card
+
+
+def rewrite_model_card(folder: Path, version: ModelVersion, base: ModelVersion) -> None:
+    """The card once more, from what the library keeps of the version."""
+    prompts = json.loads((folder / "config_sentence_transformers.json").read_text(encoding="utf-8")).get("prompts", {})
+    write_model_card(folder, version, base, version.report, prompts)
 
 
 def make_model_card(

@@ -1,6 +1,5 @@
 """A retrain from beginning to end: judgements in, a model version with its proof out."""
 
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from indexer.encoder import Encoder, fingerprint_folder, load_encoder, load_vers
 from indexer.ingest import embed_missing
 from storage import models
 from storage.database import open_database, transaction
+from storage.half_done import HALF_DONE, remove_half_done
 from storage.progress import Progress
 from storage.vectors import count_missing
 from training.data.pairs import JudgedQuery, TrainingPair, make_pairs
@@ -29,7 +29,6 @@ from training.recipe.settings import TrainingSettings, make_settings
 from training.recipe.train import fine_tune
 from training.recipe.warm_start import prepare_warm_start
 
-_HALF_DONE = ".training"
 # A curve that nothing is chosen by need not be exact: each point takes as long as embedding some passages a query.
 _MOST_CURVE_QUERIES = 12
 
@@ -76,17 +75,6 @@ def finish_version(db: Database, version: ModelVersion, report: dict[str, Any], 
             models.activate_model(db, version.id)
 
 
-def remove_half_done(settings: Settings) -> None:
-    """Remove what a retrain that failed, was stopped or died has left: folder, version, vectors."""
-    with open_database(settings.database) as db:
-        for version in models.list_models(db):
-            if version.state is ModelState.PREPARING:
-                # The row last: it tells the next time what there still is to remove.
-                shutil.rmtree(settings.home / version.source, ignore_errors=True)
-                models.remove_model(db, version.id)
-    shutil.rmtree(settings.models / _HALF_DONE, ignore_errors=True)
-
-
 def _train(
     settings: Settings, recipe: TrainingSettings, material: Material, encoder: Encoder, progress: Progress
 ) -> Trained:
@@ -121,7 +109,7 @@ def _queries_of_the_curve(split: Split) -> Sequence[JudgedQuery]:
 
 def _save(settings: Settings, encoder: Encoder, material: Material) -> ModelVersion:
     """The trained model as a folder and a row, PREPARING until it is proved."""
-    half_done = settings.models / _HALF_DONE
+    half_done = settings.models / HALF_DONE
     encoder.model.save_pretrained(str(half_done), create_model_card=False)
     fingerprint = fingerprint_folder(half_done)
     with open_database(settings.database) as db:

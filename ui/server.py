@@ -87,9 +87,7 @@ def _add_routes(app: FastAPI, services: Services) -> None:
             document = library.get_document(db, document_id)
             file = paper_file(services.settings, db, document)
         if not file.path.is_file():
-            raise NotFoundError(
-                f"The file of '{document.title}' is gone from the library. Remove the paper, then add it."
-            )
+            raise NotFoundError(f"The file of '{document.title}' is gone from the library. Add the same file again.")
         return file
 
     @app.get("/api/health")

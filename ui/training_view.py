@@ -11,7 +11,7 @@ from core.settings import MODELS_FOLDER
 from core.types import Job, JobKind, JobState, Judgement, ModelState, ModelVersion, StoredChunk
 from storage import jobs, judgements, library, models
 from storage.database import open_database
-from training.data.lineage import count_unseen_queries
+from training.data.lineage import count_unseen_queries, learnt_from_removed
 from training.data.pairs import find_contradictions, queries_needed
 from ui.charts import draw_curve
 from ui.library_tab import current_job, render_job
@@ -71,6 +71,7 @@ def render_models(services: Services) -> str:
         versions, active = models.list_models(db), models.active_model(db)
         against = models.promoted_against_advice(db)
         job = current_job(db, JobKind.SWITCH)
+        of_removed = {version.id for version in versions if learnt_from_removed(db, version)}
     names = {version.id: version.name for version in versions}
     rows = [
         {
@@ -79,6 +80,7 @@ def render_models(services: Services) -> str:
             "parent": names.get(version.parent_id) if version.parent_id else None,
             "score": _held_out_score(version),
             "against_advice": version.id in against,
+            "of_removed": version.id in of_removed,
             "kept_here": version.source.startswith(f"{MODELS_FOLDER}/"),
         }
         for version in versions

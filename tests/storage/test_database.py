@@ -42,8 +42,10 @@ def test_a_library_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     prepare_database(path)
     with open_database(path) as db, transaction(db):
         db["_sqlite_migrations"].insert({"migration_set": "whetstone", "name": "m999_future", "applied_at": "later"})
-    with pytest.raises(LibraryError, match="newer version"):
+    before = path.read_bytes()
+    with pytest.raises(LibraryError, match="newer version \\(it has m999_future\\). Update this program"):
         prepare_database(path)
+    assert path.read_bytes() == before
 
 
 def test_a_folder_that_is_a_file_is_refused_in_one_sentence(tmp_path: Path) -> None:

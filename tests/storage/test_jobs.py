@@ -16,7 +16,7 @@ def test_a_second_job_of_a_kind_that_is_open_is_the_first_one(db: Database) -> N
     assert jobs.add_job(db, JobKind.SWITCH) != first
 
 
-def test_an_interrupted_job_is_queued_again_three_times_at_most(db: Database) -> None:
+def test_a_job_whose_process_dies_is_queued_again_three_times_at_most(db: Database) -> None:
     job = jobs.add_job(db, JobKind.RETRAIN)
     for _ in range(3):
         assert jobs.start_job(db, job.id)

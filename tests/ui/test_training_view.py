@@ -9,7 +9,7 @@ from storage import library, models
 from storage.judgements import store_judgement
 from tests.makers import store_paper
 from ui.services import Services
-from ui.training_view import render_pairs, render_training
+from ui.training_view import render_models, render_pairs, render_training
 
 SPLIT = {
     "train_pairs": 60, "train_queries": 60, "held_out_queries": 2, "held_out_pairs": 2, "choose_queries": 8,
@@ -45,6 +45,11 @@ def test_the_queries_that_moved_are_shown_with_both_rankings(services: Services,
         db, name="v1", source="models/v1", dimension=384, window=256, fingerprint="v1", parent_id=base.id
     )
     models.set_model_ready(db, version.id, report)
+
+    mark = "learnt from a paper since removed"
+    assert mark not in render_models(services)
+    models.mark_of_removed(db, version.id)
+    assert render_models(services).count(mark) == 1
 
     shown = render_training(services)
     assert "1 question moved" in shown

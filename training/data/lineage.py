@@ -28,6 +28,11 @@ def count_unseen_queries(db: Database, version: ModelVersion | None) -> int:
     return judgements.count_judged_queries(db, beyond=used)
 
 
+def learnt_from_removed(db: Database, version: ModelVersion) -> bool:
+    """Whether the version, or one it comes from, has learnt from a paper that has been removed since."""
+    return any(one.removed_papers for one in _line_of(db, version))
+
+
 def describe_learnt(learnt: Learnt) -> dict[str, list[str]]:
     """The same as a version's report keeps it."""
     return {"trained_on": sorted(learnt.words), "trained_passages": sorted(learnt.passages)}

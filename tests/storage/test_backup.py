@@ -1,0 +1,190 @@
+"""A library as one file and back: the same answers, nothing half, nothing from outside."""
+
+import json
+import shutil
+import sqlite3
+import threading
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.errors import ImportFormatError, LibraryError, WhetstoneError
+from core.settings import Settings, load_settings
+from core.types import JobKind
+from indexer.ingest import add_file, remove_documents
+from jobs.check import check_library
+from storage import jobs, library, models
+from storage.backup import back_up, restore
+from storage.database import open_database
+from storage.judgements import list_judgements, store_judgement
+from tests.libraries import add_paper, add_version, make_library, top_ten, topic_paper
+from tests.papers import write
+
+QUESTION = "what does this paper tell about bread?"
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Four papers, a judgement, and a trained version that answers."""
+    folder = tmp_path_factory.mktemp("filled")
+    settings = make_library(folder / "library", folder / "model")
+    for number in range(4):
+        add_paper(settings, folder, number)
+    with open_database(settings.database) as db:
+        store_judgement(db, QUESTION, library.chunks_of_document(db, 2)[0].id, 1)
+        models.activate_model(db, add_version(settings, db, 1).id)
+    return settings
+
+
+def test_a_restored_library_gives_the_same_top_ten(filled: Settings, tmp_path: Path) -> None:
+    shutil.copytree(filled.home, tmp_path / "library")
+    settings = load_settings(home=tmp_path / "library")
+    before = top_ten(settings, QUESTION)
+    with open_database(settings.database) as db:
+        jobs.add_job(db, JobKind.RETRAIN)
+    contents = back_up(settings, tmp_path / "backup.zip")
+    assert (contents.papers, contents.models) == (4, 1)
+    assert "outside the library" in contents.lacking[0]
+    assert list(settings.uploads.iterdir()) == []
+    shutil.rmtree(settings.home)
+
+    home = tmp_path / "new" / "library"
+    assert restore(tmp_path / "backup.zip", home).papers == 4
+    restored = load_settings(home=home)
+    assert top_ten(restored, QUESTION) == before
+    assert len(before) >= 4
+    assert check_library(restored).problems == ()
+    with open_database(restored.database) as db:
+        assert [judgement.query for judgement in list_judgements(db)] == [QUESTION]
+        assert jobs.open_jobs(db) == []
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"library"}
+
+
+def test_papers_that_come_and_go_meanwhile_leave_every_backup_consistent(filled: Settings, tmp_path: Path) -> None:
+    shutil.copytree(filled.home, tmp_path / "library")
+    settings = load_settings(home=tmp_path / "library")
+    over = threading.Event()
+    rounds = 0
+
+    def change() -> None:
+        nonlocal rounds
+        while not over.is_set():
+            number = rounds % 5
+            document, _ = add_file(settings, write(tmp_path, f"n{number}.pdf", topic_paper(20 + number)))
+            if rounds % 3:
+                remove_documents(settings, [document.id])
+            rounds += 1
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        for number in range(8):
+            back_up(settings, tmp_path / f"{number}.zip")
+    finally:
+        over.set()
+        changing.join()
+    assert rounds > 8
+    for number in range(8):
+        restore(tmp_path / f"{number}.zip", tmp_path / f"home{number}")
+        restored = load_settings(home=tmp_path / f"home{number}")
+        assert check_library(restored).problems == ()
+        with open_database(restored.database) as db:
+            named = {f"{document.sha256}.pdf" for document in library.list_documents(db)}
+        assert {path.name for path in restored.originals.iterdir()} == named
+
+
+@pytest.fixture(scope="module")
+def archive(filled: Settings, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    target = tmp_path_factory.mktemp("archive") / "backup.zip"
+    back_up(filled, target)
+    with zipfile.ZipFile(target) as packed:
+        assert all(entry.compress_type == zipfile.ZIP_STORED for entry in packed.infolist())
+        return {name: packed.read(name) for name in packed.namelist()}
+
+
+def spoil_manifest(files: dict[str, bytes], change: Callable[[dict], object]) -> None:
+    manifest = json.loads(files["manifest.json"])
+    change(manifest)
+    files["manifest.json"] = json.dumps(manifest).encode()
+
+
+def smuggle(name: str) -> Callable[[dict[str, bytes]], None]:
+    def spoil(files: dict[str, bytes]) -> None:
+        files[name] = files["library.db"]
+        spoil_manifest(files, lambda manifest: manifest["files"].update({name: manifest["files"]["library.db"]}))
+
+    return spoil
+
+
+def flip(files: dict[str, bytes]) -> None:
+    name = next(name for name in files if name.startswith("originals/"))
+    files[name] = files[name][:-1] + b"?"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda files: files.pop("manifest.json"), "no manifest.json that can be read"),
+        (lambda files: files.pop("library.db"), "does not hold the files"),
+        (lambda files: files.update(more=b"x"), "does not hold the files"),
+        (flip, "is damaged. Take another backup"),
+        (smuggle("originals/../../evil"), "outside of it"),
+        (smuggle("/tmp/evil"), "outside of it"),
+        (smuggle("originals\\..\\evil"), "outside of it"),
+        (smuggle("startup.py"), "which no library has"),
+        (lambda files: spoil_manifest(files, lambda one: one.update(format=2)), "newer version"),
+        (lambda files: spoil_manifest(files, lambda one: one["schema"].append("m999_future")), "has m999_future"),
+        (lambda files: spoil_manifest(files, lambda one: one.update(files=[])), "manifest.json"),
+        (lambda files: spoil_manifest(files, lambda one: one["files"]["library.db"].update(bytes=1 << 60)), "not free"),
+    ],
+)
+def test_what_is_no_sound_backup_is_refused_and_leaves_nothing(
+    archive: dict[str, bytes], tmp_path: Path, spoil: Callable[[dict[str, bytes]], None], said: str
+) -> None:
+    files = dict(archive)
+    spoil(files)
+    with zipfile.ZipFile(tmp_path / "backup.zip", "w") as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    with pytest.raises(WhetstoneError, match=said):
+        restore(tmp_path / "backup.zip", tmp_path / "home")
+    assert [path.name for path in tmp_path.iterdir()] == ["backup.zip"]
+
+
+def test_a_backup_cut_off_anywhere_is_refused(archive: dict[str, bytes], filled: Settings, tmp_path: Path) -> None:
+    back_up(filled, tmp_path / "whole.zip")
+    whole = (tmp_path / "whole.zip").read_bytes()
+    for share in (0, 0.1, 0.9, 0.999):
+        (tmp_path / "half.zip").write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(ImportFormatError, match="can't be read as a backup"):
+            restore(tmp_path / "half.zip", tmp_path / "home")
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_folder_with_something_in_it_is_not_restored_into(filled: Settings, tmp_path: Path) -> None:
+    back_up(filled, tmp_path / "backup.zip")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").touch()
+    with pytest.raises(LibraryError, match="not an empty folder"):
+        restore(tmp_path / "backup.zip", tmp_path / "full")
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
+    (tmp_path / "empty").mkdir()
+    restore(tmp_path / "backup.zip", tmp_path / "empty")
+    with pytest.raises(LibraryError, match="lies in the library itself"):
+        back_up(filled, filled.home / "backup.zip")
+
+
+def test_a_backup_that_fails_leaves_the_one_before(filled: Settings, tmp_path: Path) -> None:
+    target = tmp_path / "backup.zip"
+    back_up(filled, target)
+    before = target.read_bytes()
+    damaged = load_settings(home=tmp_path / "damaged")
+    damaged.prepare_home()
+    damaged.database.write_bytes(b"no database at all, but long enough to be looked at " * 30)
+    with pytest.raises((sqlite3.DatabaseError, LibraryError)):
+        back_up(damaged, target)
+    assert target.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"backup.zip", "damaged"}
+    assert list(damaged.uploads.iterdir()) == []
