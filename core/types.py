@@ -300,21 +300,38 @@ class ScoredChunks:
     scores: NDArray[np.float32]
 
 
+class SearchMode(StrEnum):
+    """What passages are ranked by: by meaning, with the model's vectors; by words, with BM25; or by both, fused."""
+
+    BOTH = "both"
+    MEANING = "meaning"
+    WORDS = "words"
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A ranked passage: rank from 1, higher score better."""
+    """A ranked passage: rank from 1; `score` is the cosine of question and passage.
+
+    `dense_rank` and `lexical_rank` are its ranks by meaning and by words, None where it is not among the first there.
+    """
 
     rank: int
     score: float
     chunk: StoredChunk
+    dense_rank: int | None = None
+    lexical_rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
+    """`floor` is the least score of an answer, None where that is not known; `answered` whether a hit reaches it."""
+
     query: str
     model: ModelVersion
     seconds: float
     hits: tuple[Hit, ...]
+    floor: float | None = None
+    answered: bool = True
 
 
 # --- judgements --------------------------------------------------------------------------------

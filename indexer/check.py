@@ -21,6 +21,7 @@ from storage import library, models
 from storage.database import empty_log, transaction
 from storage.half_done import HALF_DONE, remove_half_done
 from storage.integrity import Problem
+from storage.words import forget_removed_words
 
 # An upload, an import and a backup are under way for hours at most.
 _PASSING_SECONDS = 86_400
@@ -133,6 +134,7 @@ def _remove_strays(settings: Settings, db: Database) -> str:
         strays = _strays(settings, db)
         for path in strays:
             path.unlink(missing_ok=True)
+    forget_removed_words(db)
     empty_log(db)
     return f"{count(len(strays), 'file')} removed."
 

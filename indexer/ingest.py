@@ -31,6 +31,7 @@ from storage.jobs import open_jobs
 from storage.progress import Progress
 from storage.readings import store_reading
 from storage.vectors import MissingText
+from storage.words import forget_removed_words
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +113,7 @@ def remove_documents(settings: Settings, document_ids: Sequence[int]) -> None:
                 # Added once more in the meantime: then the file is needed.
                 if not db["documents"].count_where("sha256 = ?", [document.sha256]):
                     settings.original(document.sha256, document.format).unlink(missing_ok=True)
+        forget_removed_words(db)
         empty_log(db)
 
 

@@ -15,7 +15,7 @@ from core.types import UNFINISHED, ModelVersion
 from indexer.check import check_half_done, check_leftovers, check_models, check_originals
 from storage import library, models
 from storage.database import open_database
-from storage.integrity import DATABASE, Problem, check_file, check_rows, check_vectors, states_exist
+from storage.integrity import DATABASE, Problem, check_file, check_rows, check_vectors, check_words, states_exist
 from training.model_card import card_agrees, rewrite_model_card
 
 # A worker that has nothing to do holds the lock for moments only.
@@ -90,6 +90,7 @@ def _find_problems(settings: Settings, db: Database, *, working: bool) -> Iterat
     if not states_exist(db):
         return
     yield from check_vectors(db)
+    yield from check_words(db)
     yield from check_originals(settings, db)
     yield from check_models(settings, db)
     yield from _check_cards(settings, db)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.cli import DONE, add_home_argument, print_json, run_command, say, unicode_text, whole_id, whole_number
 from core.settings import Settings
-from core.types import SearchResult
+from core.types import SearchMode, SearchResult
 from storage import library
 from storage.commands import settings_from
 from storage.database import open_database
@@ -24,6 +24,9 @@ def build_search_parser() -> argparse.ArgumentParser:
     add_home_argument(parser)
     parser.add_argument("question", type=unicode_text)
     parser.add_argument("-k", type=whole_number(1, 50), default=10, metavar="N", help="how many passages, 1 to 50 (10)")
+    parser.add_argument(
+        "--mode", choices=list(SearchMode), type=SearchMode, default=SearchMode.BOTH, help="what ranks (both)"
+    )
     parser.add_argument("--paper", type=whole_id, action="append", default=[], metavar="ID", help="only of this paper")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
@@ -49,7 +52,7 @@ def search(args: argparse.Namespace) -> int:
     with open_database(settings.database) as db:
         papers = tuple(library.get_document(db, document_id).id for document_id in args.paper) or None
     ensure_active_model(settings)
-    result = Searcher(settings).search(SearchRequest(args.question, args.k, papers))
+    result = Searcher(settings).search(SearchRequest(args.question, args.k, papers, args.mode))
     if args.json:
         print_json(_as_json(result))
     elif not args.question.strip():
@@ -108,10 +111,14 @@ def _as_json(result: SearchResult) -> dict[str, object]:
         "query": result.query,
         "model": {"id": model.id, "name": model.name, "dim": model.dimension},
         "seconds": round(result.seconds, 4),
+        "answered": result.answered,
+        "floor": None if result.floor is None else round(result.floor, 6),
         "hits": [
             {
                 "rank": hit.rank,
                 "score": round(hit.score, 6),
+                "dense_rank": hit.dense_rank,
+                "lexical_rank": hit.lexical_rank,
                 "chunk_id": hit.chunk.id,
                 "document_id": hit.chunk.document_id,
                 "document": hit.chunk.file_name,
@@ -130,6 +137,8 @@ def _as_json(result: SearchResult) -> dict[str, object]:
 
 
 def _print_hits(result: SearchResult) -> None:
+    if not result.answered:
+        print("No passage found that answers this. The nearest are:\n")
     for hit in result.hits:
         section = f", {hit.chunk.section}" if hit.chunk.section else ""
         print(f"{hit.rank:>2}. {hit.score:.3f}  {hit.chunk.document}, page {hit.chunk.page}{section}")

@@ -8,6 +8,7 @@ from functools import cache
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
 from core.types import ChunkIds, EmbeddingMatrix, ScoredChunks, Vector
 
@@ -86,6 +87,14 @@ class VectorIndex:
             if self.device.gpu:
                 # A GPU index can't remove: it is a copy of the CPU's, made anew.
                 self._gpu = faiss.index_cpu_to_gpu(self._resources, 0, self._cpu)
+
+    def best_scores(self, vectors: EmbeddingMatrix) -> NDArray[np.float32]:
+        """The score of each vector's nearest chunk; none where there is no chunk."""
+        if not len(self):
+            return np.zeros(0, np.float32)
+        with self._lock:
+            scores, _ = (self._gpu or self._cpu).search(np.ascontiguousarray(vectors, dtype=np.float32), 1)
+        return scores[:, 0]
 
     def search(self, vector: Vector, k: int, among: Sequence[int] | None = None) -> ScoredChunks:
         """The k nearest chunks, or fewer where there are no more, best first; only those `among` the ids if given."""

@@ -21,6 +21,7 @@ from core.types import (
 )
 from storage.database import transaction
 from storage.models import active_model
+from storage.words import rebuild_words, words_are_sound
 
 # The kind of problem after which nothing else can be looked at.
 DATABASE = "database"
@@ -95,6 +96,17 @@ def check_rows(db: Database) -> Iterator[Problem]:
         yield Problem("models", f"'{active.name}' answers though it was never finished. Undo the switch.")
     yield from _check_documents(db)
     yield from _check_passages(db)
+
+
+def check_words(db: Database) -> Iterator[Problem]:
+    """The word index holds the words of the chunks, and no others."""
+    if not words_are_sound(db):
+
+        def rebuild(db: Database) -> str:
+            rebuild_words(db)
+            return "It was made anew."
+
+        yield Problem("words", "The word index does not hold what the passages say.", rebuild)
 
 
 def check_vectors(db: Database) -> Iterator[Problem]:

@@ -234,6 +234,25 @@ def m012_corrections_of_papers(db: Database) -> None:
 
 
 @migrations()
+def m013_words_of_chunks(db: Database) -> None:
+    _execute_all(
+        db,
+        """
+        CREATE VIRTUAL TABLE chunk_words USING fts5(
+            text, content='chunks', content_rowid='id', tokenize='porter unicode61 remove_diacritics 2'
+        );
+        INSERT INTO chunk_words(rowid, text) SELECT id, text FROM chunks;
+        CREATE TRIGGER chunk_words_added AFTER INSERT ON chunks BEGIN
+            INSERT INTO chunk_words(rowid, text) VALUES (new.id, new.text);
+        END;
+        CREATE TRIGGER chunk_words_removed AFTER DELETE ON chunks BEGIN
+            INSERT INTO chunk_words(chunk_words, rowid, text) VALUES ('delete', old.id, old.text);
+        END;
+        """,
+    )
+
+
+@migrations()
 def m014_deaths_and_removed_papers(db: Database) -> None:
     # Whether a process works on the paper, and how often one died at it.
     db.conn.execute("ALTER TABLE documents ADD COLUMN in_hand INTEGER NOT NULL DEFAULT 0")

@@ -93,14 +93,14 @@ def _move_judgements(db: Database, judged: dict[int, str], chunks: dict[int, str
         # Two earlier passages may become one, judged for one question twice: the later verdict counts.
         db.conn.execute(
             """
-            INSERT INTO judgements (query_id, chunk_id, relevance, rank, model_id, at)
-            SELECT query_id, ?, relevance, rank, model_id, at FROM judgements WHERE chunk_id = ?
-            ON CONFLICT (query_id, chunk_id) DO UPDATE SET
-                relevance = excluded.relevance, rank = excluded.rank, model_id = excluded.model_id, at = excluded.at
-                WHERE excluded.at >= judgements.at
+            DELETE FROM judgements WHERE chunk_id IN (:best, :old) AND EXISTS (
+                SELECT 1 FROM judgements j WHERE j.query_id = judgements.query_id AND j.chunk_id IN (:best, :old)
+                    AND (j.at, j.id) > (judgements.at, judgements.id))
             """,
-            [best, old],
+            {"best": best, "old": old},
         )
+        # The row itself, by whose id a model version tells what it has learnt from.
+        db.conn.execute("UPDATE judgements SET chunk_id = ? WHERE chunk_id = ?", [best, old])
     if lost:
         raise ReadError(
             f"The new reading lacks {lost} of the passages judged, so the earlier one stays. "

@@ -19,7 +19,7 @@ DOCUMENT_FIELDS = {
     "state", "reason", "added_at",
 }  # fmt: skip
 HIT_FIELDS = {
-    "rank", "score", "chunk_id", "document_id", "document", "title", "page", "start", "end", "spans", "section",
+    "rank", "score", "dense_rank", "lexical_rank", "chunk_id", "document_id", "document", "title", "page", "start", "end", "spans", "section",
     "kind", "text",
 }  # fmt: skip
 
@@ -61,7 +61,7 @@ def test_the_whole_job_on_the_command_line(run: Run, papers: Path, tmp_path: Pat
 
     found = run("-m", "search", "what makes bread rise?", "-k", "3", "--json")
     answer = json.loads(found.stdout)
-    assert set(answer) == {"query", "model", "seconds", "hits"}
+    assert set(answer) == {"query", "model", "seconds", "answered", "floor", "hits"}
     assert set(answer["model"]) == {"id", "name", "dim"}
     assert set(answer["hits"][0]) == HIT_FIELDS
     first = answer["hits"][0]

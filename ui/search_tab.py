@@ -156,6 +156,7 @@ def render_hits(result: SearchResult, verdicts: dict[int, int], *, filtered: boo
         milliseconds=round(result.seconds * 1000),
         filtered=filtered,
         blind=blind,
+        answered=result.answered,
     )
 
 

@@ -5,11 +5,12 @@ from sqlite_utils import Database
 
 from core.errors import LibraryError, ModelError, NotFoundError
 from core.settings import Settings
-from core.types import ModelVersion, content_hash
+from core.types import Chunk, ChunkKind, Metadata, ModelVersion, Page, SearchMode, Span, content_hash
 from indexer.encoder import Encoder, fingerprint_folder
 from indexer.start import ensure_active_model
 from search.searcher import Searcher, SearchRequest
 from storage import library, models, vectors
+from storage.readings import store_reading
 from tests.makers import embed_all, store_paper
 
 RECIPES = ["Bread dough rises when yeast makes gas.", "Rice is washed before it is boiled."]
@@ -149,3 +150,68 @@ def test_blind_search_mixes_two_models_and_tells_nothing_of_either(
     assert len(orders) > 1
     models.activate_model(db, rival.id)
     assert {hit.chunk.document_id for hit in searcher.search_blind(request).hits} == {paper.id}
+
+
+def test_a_quoted_phrase_and_a_name_come_first_and_tell_their_ranks(
+    db: Database, active: ModelVersion, searcher: Searcher, minilm: Encoder
+) -> None:
+    others = [f"Whales of kind {number} sing long songs in the sea." for number in range(30)]
+    store_paper(db, "sea", [*others, "The setting was whale-9B_x in all runs.", "In the sea songs are sung by whales."])
+    embed_all(db, active, minilm)
+    named = searcher.search(SearchRequest("what was whale-9B_x?", k=3)).hits[0]
+    assert ("whale-9B_x" in named.chunk.text, named.lexical_rank, named.rank) == (True, 1, 1)
+    quoted = searcher.search(SearchRequest('"songs are sung"', k=3)).hits[0]
+    assert quoted.chunk.text == "In the sea songs are sung by whales."
+    meaning = searcher.search(SearchRequest("songs of whales", k=5, mode=SearchMode.MEANING)).hits
+    assert [(hit.dense_rank, hit.lexical_rank) for hit in meaning] == [(rank, None) for rank in range(1, 6)]
+    words = searcher.search(SearchRequest("whale-9B_x", k=5, mode=SearchMode.WORDS)).hits
+    assert [(hit.dense_rank, hit.lexical_rank) for hit in words] == [(None, 1)]
+    assert words[0].score == pytest.approx(named.score, abs=0.3)
+
+
+def test_reference_lists_come_last_unless_they_are_asked_for(
+    db: Database, active: ModelVersion, searcher: Searcher, minilm: Encoder
+) -> None:
+    texts = ["Lamport. The mutual exclusion problem. 1986.", "Mutual exclusion is hard.", "Bread rises."]
+    kinds = [ChunkKind.REFERENCE, ChunkKind.BODY, ChunkKind.BODY]
+    document, _ = library.add_document(db, "ff", "lamport.pdf")
+    chunks = [Chunk(text, (Span(1, 0, 3),), kind=kind) for text, kind in zip(texts, kinds, strict=True)]
+    store_reading(db, document.id, Metadata(), [Page(1, " ".join(texts), 612, 792)], chunks)
+    embed_all(db, active, minilm)
+    hits = searcher.search(SearchRequest("Lamport mutual exclusion problem", k=3)).hits
+    assert [hit.chunk.kind for hit in hits] == [ChunkKind.BODY, ChunkKind.BODY, ChunkKind.REFERENCE]
+    assert [hit.rank for hit in hits] == [1, 2, 3]
+    asked = searcher.search(SearchRequest("references on the mutual exclusion problem, Lamport", k=3)).hits
+    assert asked[0].chunk.text == texts[0]
+
+
+def test_a_question_the_library_can_not_answer_is_told_with_the_nearest(
+    db: Database, active: ModelVersion, searcher: Searcher, minilm: Encoder
+) -> None:
+    crops = ("wheat", "rye", "barley", "oats", "maize", "rice", "millet", "spelt")
+    facts = ("is sown in spring", "is harvested in late summer", "needs nitrogen", "suffers from rust", "is milled")
+    texts = [f"The farmer knows that {crop} {fact} on good soil." for crop in crops for fact in facts]
+    store_paper(db, "farm", texts)
+    embed_all(db, active, minilm)
+    few = searcher.search(SearchRequest("why does the violin have four strings?"))
+    assert (few.floor, few.answered) == (None, True), "forty passages are too few to tell"
+    store_paper(db, "farm2", [text.replace("good soil", "poor soil in the north") for text in texts])
+    embed_all(db, active, minilm)
+    off = searcher.search(SearchRequest("why does the violin have four strings?", k=5))
+    assert (off.answered, len(off.hits)) == (False, 5)
+    assert searcher.search(SearchRequest("when is barley harvested?")).answered
+    assert searcher.search(SearchRequest('"poor soil"')).answered
+    assert off.floor is not None
+    assert max(hit.score for hit in off.hits) < off.floor
+
+
+def test_a_removed_paper_is_not_found_by_its_words(
+    db: Database, active: ModelVersion, searcher: Searcher, minilm: Encoder
+) -> None:
+    gone, kept = store_paper(db, "aa", ["The zyzzyva eats palms."]), store_paper(db, "bb", RECIPES)
+    embed_all(db, active, minilm)
+    assert searcher.search(SearchRequest("zyzzyva", k=1)).hits[0].chunk.document_id == gone.id
+    library.remove_documents(db, [gone.id])
+    hits = searcher.search(SearchRequest("zyzzyva", mode=SearchMode.WORDS)).hits
+    assert hits == ()
+    assert {hit.chunk.document_id for hit in searcher.search(SearchRequest("zyzzyva")).hits} == {kept.id}

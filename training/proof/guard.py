@@ -6,23 +6,21 @@ cloze task (Lee et al. 2019): a sentence is taken out of its passage, and asks f
 tried first is a larger share of the start model's weights (Wortsman et al. 2022).
 """
 
-import json
 import random
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from indexer.encoder import Encoder
 from search.evaluation import ndcg_at_k
+from search.floor import general_questions
 from training.recipe.train import Weights, average_weights, copy_weights
 
 # The most that nDCG@10 may fall, on either kind of questions.
 ALLOWED_FALL = 0.01
-_SHIPPED = Path(__file__).with_name("guard_questions.jsonl")
 _LIBRARY_QUESTIONS = 60
 # Enough of the library's passages to find these among.
 GUARD_PASSAGES = 400
@@ -108,9 +106,8 @@ def build_guard_set(library_passages: Iterable[str], seed: int = 0) -> GuardSet:
         answers.append(len(passages))
         passages.append(passage)
 
-    for line in _shipped_lines():
-        pair = json.loads(line)
-        add(pair["question"], pair["passage"])
+    for question, passage in general_questions():
+        add(question, passage)
     shipped = len(questions)
     for question, passage in _ask_by_sentence(list(library_passages), random.Random(seed)):
         # Passages overlap by a sentence: a neighbour that holds the question would be the better answer.
@@ -119,14 +116,6 @@ def build_guard_set(library_passages: Iterable[str], seed: int = 0) -> GuardSet:
         if len(questions) >= shipped + _LIBRARY_QUESTIONS:
             break
     return GuardSet(tuple(questions), tuple(answers), tuple(passages), shipped)
-
-
-def shipped_questions() -> int:
-    return len(_shipped_lines())
-
-
-def _shipped_lines() -> list[str]:
-    return _SHIPPED.read_text(encoding="utf-8").splitlines()
 
 
 def hold_guard(

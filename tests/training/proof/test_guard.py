@@ -11,7 +11,8 @@ import torch
 
 from core.settings import PACKAGED_MODEL
 from indexer.encoder import Encoder, load_encoder
-from training.proof.guard import GuardResult, GuardSet, build_guard_set, hold_guard, shipped_questions
+from search.floor import general_questions
+from training.proof.guard import GuardResult, GuardSet, build_guard_set, hold_guard
 from training.recipe.train import copy_weights
 
 PASSAGE = (
@@ -91,7 +92,7 @@ def test_a_fall_on_one_kind_of_questions_is_not_hidden_by_a_gain_on_the_other() 
 
 def test_a_sentence_taken_out_of_its_passage_asks_for_the_rest() -> None:
     guard = build_guard_set([PASSAGE, "Too short. To ask anything."])
-    assert len(guard.questions) == shipped_questions() + 1
+    assert len(guard.questions) == len(general_questions()) + 1
     question, left = guard.questions[-1], guard.passages[guard.answers[-1]]
     assert question in PASSAGE
     assert question not in left
@@ -100,7 +101,7 @@ def test_a_sentence_taken_out_of_its_passage_asks_for_the_rest() -> None:
 
 def test_a_neighbour_that_holds_the_question_is_left_out() -> None:
     guard = build_guard_set([PASSAGE, PASSAGE])
-    assert len(guard.questions) == shipped_questions() + 1
+    assert len(guard.questions) == len(general_questions()) + 1
 
 
 def test_the_same_library_gives_the_same_guard_set() -> None:

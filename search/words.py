@@ -1,0 +1,57 @@
+"""A question as its words: what the word index is asked for, and whether the question names something exactly."""
+
+import re
+from dataclasses import dataclass
+
+from core.words import COMMON_WORDS
+
+_QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]+)[\"“”«»„]")
+_WORD = re.compile(r"\S+")
+_ALNUM = re.compile(r"\w+")
+# Names and numbers that meaning blurs: DPR-CTRL_LM, FP16, 10.1145/3292500, x86, RoBERTa. Not an acronym alone.
+_EXACT = re.compile(r"(?=\D*\d)(?=.*[^\W\d_])\w{2,}|(?=.*\d)\w+(?:[-_./:]\w+)+|\w+_\w+|[A-Za-z]*[a-z][A-Z]\w*")
+_REFERENCES = re.compile(
+    r"\b(?:references?|bibliograph\w*|cit(?:e[ds]?|ing|ations?)|literature|doi|arxiv)\b", re.IGNORECASE
+)
+# More words than any question has; a pasted page would be looked up word by word.
+_MOST_WORDS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class WordQuery:
+    """`match` is in the language of FTS5, or empty where the question has no word to look up.
+
+    `exact` tells that the question quotes a phrase or holds a name or number that stands for itself;
+    `wants_references` that it asks for what is cited, or names it exactly.
+    """
+
+    match: str
+    exact: bool
+    wants_references: bool = False
+
+
+def parse_words(question: str) -> WordQuery:
+    """Any text is a valid question: every word goes to FTS5 as a string, which its tokenizer may make a phrase of."""
+    phrases = [phrase for found in _QUOTED.findall(question) if (phrase := _string(found))]
+    rest = _QUOTED.sub(" ", question)
+    words = [
+        string
+        for word in dict.fromkeys(_WORD.findall(rest))
+        if word.casefold().strip("?!.,;:()[]") not in COMMON_WORDS and (string := _string(word))
+    ][:_MOST_WORDS]
+    any_of = " OR ".join([*phrases, *words])
+    if phrases:
+        return WordQuery(f"({' AND '.join(phrases)}) AND ({any_of})", exact=True, wants_references=True)
+    exact = any(_is_exact(word) for word in _WORD.findall(rest))
+    return WordQuery(any_of, exact, wants_references=bool(_REFERENCES.search(rest)))
+
+
+def _is_exact(word: str) -> bool:
+    # A question shouted in capitals names nothing.
+    return bool(_EXACT.fullmatch(word.strip("?!.,;:()[]'\"")))
+
+
+def _string(text: str) -> str:
+    """The text as FTS5's string, or nothing where it holds no letter and no digit."""
+    cleaned = " ".join(_ALNUM.findall(text.replace("\0", " ").replace("_", " ")))
+    return f'"{cleaned}"' if cleaned else ""

@@ -1,0 +1,105 @@
+"""Any text is a valid question for the word index; names, numbers and quoted phrases find their passage."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlite_utils import Database
+
+from search.fusion import fuse
+from search.words import parse_words
+from storage import library
+from storage.words import find_words, forget_removed_words, rebuild_words, words_are_sound
+from tests.makers import store_paper
+
+TEXTS = [
+    "The Generator Is DPR-CTRL_LM, trained in FP16 on 8 GPUs.",
+    "Its identifier is 10.1145/3292500.3330701 in the digital library.",
+    "Les élèves de l'école répètent leurs leçons.",
+    "The path of light is bent near a star.",
+    "A star is bent on the light path of fame.",
+]
+
+
+@pytest.fixture
+def paper(db: Database) -> int:
+    return store_paper(db, "aa", TEXTS).id
+
+
+def found(db: Database, question: str) -> list[str]:
+    match = parse_words(question).match
+    ids = find_words(db, match, 10).ids.tolist() if match else []
+    chunks = library.chunks_by_id(db, ids)
+    return [chunks[chunk_id].text for chunk_id in ids]
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("what is DPR-CTRL_LM?", TEXTS[0]),
+        ("trained in fp16", TEXTS[0]),
+        ("10.1145/3292500.3330701", TEXTS[1]),
+        ("eleve ecole", TEXTS[2]),
+        ('"path of light"', TEXTS[3]),
+        ("“light path of fame”", TEXTS[4]),
+    ],
+)
+def test_exact_words_find_their_passage(db: Database, paper: int, question: str, text: str) -> None:
+    assert found(db, question)[0] == text
+
+
+def test_a_quoted_phrase_is_all_of_it_in_this_order(db: Database, paper: int) -> None:
+    assert found(db, 'is "light path" bent?') == [TEXTS[4]]
+    assert found(db, '"path light"') == []
+
+
+@pytest.mark.parametrize(
+    ("question", "exact"),
+    [
+        ("what is FP16?", True),
+        ("does x86 differ", True),
+        ("10.1145/3292500", True),
+        ("how does RoBERTa differ from it", True),
+        ("what does retrieval_k mean", True),
+        ('the "grace period" of a lease', True),
+        ("what is BERT", False),
+        ("the state-of-the-art in 2017", False),
+        ("What is attention? And why?", False),
+    ],
+)
+def test_a_question_that_names_something_exactly_is_told(question: str, exact: bool) -> None:
+    assert parse_words(question).exact is exact
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_a_question(text: str) -> None:
+    db = Database(memory=True)
+    db.conn.execute("CREATE VIRTUAL TABLE chunk_words USING fts5(text)")
+    match = parse_words(text).match
+    assert len(find_words(db, match, 3).ids) == 0 if match else True
+
+
+@pytest.mark.parametrize("question", ['"', '""', "AND OR NOT", "NEAR(a b)", "text: x*", "a\0b", "-(", "^", "{x}", "“"])
+def test_the_language_of_the_index_is_not_spoken_by_a_question(db: Database, paper: int, question: str) -> None:
+    found(db, question)
+
+
+def test_removed_words_are_gone_and_a_lost_index_is_made_anew(db: Database, paper: int) -> None:
+    store_paper(db, "bb", ["Whales sing."])
+    library.remove_documents(db, [paper])
+    forget_removed_words(db)
+    assert found(db, "star") == []
+    assert found(db, "whales") == ["Whales sing."]
+    assert words_are_sound(db)
+    db.conn.execute("INSERT INTO chunk_words (chunk_words) VALUES ('delete-all')")
+    db.conn.commit()
+    assert not words_are_sound(db)
+    rebuild_words(db)
+    assert words_are_sound(db)
+    assert found(db, "whales") == ["Whales sing."]
+
+
+def test_fusion_prefers_what_both_find_and_words_where_they_are_exact() -> None:
+    assert fuse([1, 2, 3], [3, 4])[0] == 3
+    assert fuse([1, 2], [9]) == [1, 2, 9]
+    assert fuse([1, 2], [9], exact=True)[0] == 9
+    assert sorted(fuse(range(5), range(3, 9))) == list(range(9))
