@@ -72,7 +72,7 @@ def _compare(labelled: LabelledSet, dense: dict[str, list[str]], lexical: dict[s
     fused = {}
     for query, text in labelled.queries.items():
         both = ([numbers[name] for name in run[query]] for run in (dense, lexical))
-        fused[query] = [names[number] for number in fuse(*both, exact=parse_words(text).exact)]
+        fused[query] = [names[number] for number in fuse(*both, parse_words(text))]
     scores = {
         way: np.array([ndcg_at_k(run[query], labelled.qrels[query], 10) for query in labelled.queries])
         for way, run in (("meaning", dense), ("words", lexical), ("both", fused))

@@ -91,7 +91,7 @@ class LiveModel:
             dense = self.index.search(vector, max(k, DEPTH), among).ids.tolist()
         if request.mode is not SearchMode.MEANING and words.match:
             lexical = find_words(db, words.match, max(k, DEPTH), among).ids.tolist()
-        ids = fuse(dense, lexical, exact=words.exact) if dense and lexical else dense or lexical
+        ids = fuse(dense, lexical, words) if dense and lexical else dense or lexical
         cosines = self.index.search(vector, len(ids), ids) if ids else ScoredChunks(np.array([]), np.array([]))
         scores = dict(zip(cosines.ids.tolist(), cosines.scores.tolist(), strict=True))
         ids = [chunk_id for chunk_id in ids if chunk_id in scores]

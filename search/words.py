@@ -22,11 +22,12 @@ class WordQuery:
     """`match` is in the language of FTS5, or empty where the question has no word to look up.
 
     `exact` tells that the question quotes a phrase or holds a name or number that stands for itself;
-    `wants_references` that it asks for what is cited, or names it exactly.
+    `quoted` that it quotes one; `wants_references` that it asks for what is cited, or names it exactly.
     """
 
     match: str
     exact: bool
+    quoted: bool = False
     wants_references: bool = False
 
 
@@ -41,7 +42,7 @@ def parse_words(question: str) -> WordQuery:
     ][:_MOST_WORDS]
     any_of = " OR ".join([*phrases, *words])
     if phrases:
-        return WordQuery(f"({' AND '.join(phrases)}) AND ({any_of})", exact=True, wants_references=True)
+        return WordQuery(f"({' AND '.join(phrases)}) AND ({any_of})", exact=True, quoted=True, wants_references=True)
     exact = any(_is_exact(word) for word in _WORD.findall(rest))
     return WordQuery(any_of, exact, wants_references=bool(_REFERENCES.search(rest)))
 

@@ -19,8 +19,8 @@ DOCUMENT_FIELDS = {
     "state", "reason", "added_at",
 }  # fmt: skip
 HIT_FIELDS = {
-    "rank", "score", "dense_rank", "lexical_rank", "chunk_id", "document_id", "document", "title", "page", "start", "end", "spans", "section",
-    "kind", "text",
+    "rank", "score", "dense_rank", "lexical_rank", "chunk_id", "document_id", "document", "title", "page", "start",
+    "end", "spans", "section", "kind", "text",
 }  # fmt: skip
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -101,5 +101,6 @@ def test_removed_words_are_gone_and_a_lost_index_is_made_anew(db: Database, pape
 def test_fusion_prefers_what_both_find_and_words_where_they_are_exact() -> None:
     assert fuse([1, 2, 3], [3, 4])[0] == 3
     assert fuse([1, 2], [9]) == [1, 2, 9]
-    assert fuse([1, 2], [9], exact=True)[0] == 9
+    assert fuse([1, 2], [9, 2], parse_words("RoBERTa"))[0] == 2
+    assert fuse([1, 2], [9], parse_words('"a lease"'))[0] == 9
     assert sorted(fuse(range(5), range(3, 9))) == list(range(9))
