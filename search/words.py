@@ -38,7 +38,8 @@ def parse_words(question: str) -> WordQuery:
     words = [
         string
         for word in dict.fromkeys(_WORD.findall(rest))
-        if word.casefold().strip("?!.,;:()[]") not in COMMON_WORDS and (string := _string(word))
+        if word.casefold().strip("?!.,;:()[]") not in COMMON_WORDS
+        for string in _strings(word)
     ][:_MOST_WORDS]
     any_of = " OR ".join([*phrases, *words])
     if phrases:
@@ -50,6 +51,13 @@ def parse_words(question: str) -> WordQuery:
 def _is_exact(word: str) -> bool:
     # A question shouted in capitals names nothing.
     return bool(_EXACT.fullmatch(word.strip("?!.,;:()[]'\"")))
+
+
+def _strings(word: str) -> list[str]:
+    """A word, and the parts of a compound, which may stand apart elsewhere."""
+    parts = _ALNUM.findall(word.replace("_", " "))
+    others = [part for part in parts if len(part) > 1 and part.casefold() not in COMMON_WORDS] if len(parts) > 1 else []
+    return [string for text in (word, *others) if (string := _string(text))]
 
 
 def _string(text: str) -> str:
