@@ -165,7 +165,8 @@ def test_a_quoted_phrase_and_a_name_come_first_and_tell_their_ranks(
     meaning = searcher.search(SearchRequest("songs of whales", k=5, mode=SearchMode.MEANING)).hits
     assert [(hit.dense_rank, hit.lexical_rank) for hit in meaning] == [(rank, None) for rank in range(1, 6)]
     words = searcher.search(SearchRequest("whale-9B_x", k=5, mode=SearchMode.WORDS)).hits
-    assert [(hit.dense_rank, hit.lexical_rank) for hit in words] == [(None, 1)]
+    assert [(hit.dense_rank, hit.lexical_rank) for hit in words] == [(None, rank) for rank in range(1, 6)]
+    assert words[0].chunk == named.chunk
     assert words[0].score == pytest.approx(named.score, abs=0.3)
 
 
