@@ -25,6 +25,9 @@ def require_harmless(folder: Path, source: str) -> None:
             raise ModelError(f"'{source}' asks for {place[:80]!r}, which lies outside of its folder. {_CURE}")
         _refuse_pickles(folder / place, folder, source)
     _refuse_pickles(folder, folder, source)
+    # Also where no module is looked for today.
+    for path in folder.rglob("pytorch_model.bin"):
+        _refuse_pickles(path.parent, folder, source)
     if next(folder.rglob("adapter_config.json"), None):
         raise ModelError(f"'{source}' is an adapter of another model. Choose a whole one, or merge and save it anew.")
     for path in folder.rglob("*.json"):

@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from core.settings import Settings, load_settings
-from core.types import Document, ModelState, ModelVersion
+from core.types import Document, ModelState, ModelVersion, SearchMode
 from indexer.encoder import load_encoder
 from indexer.ingest import add_file, embed_missing
 from indexer.start import ensure_active_model
@@ -84,6 +84,9 @@ def add_version(settings: Settings, db: Database, seed: int, report: dict[str, o
 
 
 def top_ten(settings: Settings, question: str) -> list[tuple[str, str, float]]:
-    """File name, text and rounded score of the best ten."""
-    hits = Searcher(settings).search(SearchRequest(question, k=10)).hits
+    """File name, text and rounded score of the best ten by meaning.
+
+    By words, passages with as many of them are equals, in the order of their ids, which a new reading changes.
+    """
+    hits = Searcher(settings).search(SearchRequest(question, k=10, mode=SearchMode.MEANING)).hits
     return [(hit.chunk.file_name, hit.chunk.text, round(hit.score, 5)) for hit in hits]

@@ -212,7 +212,7 @@ def test_a_labelled_folder_is_scored_with_the_documented_fields(run: Run, tmp_pa
         (["-m", "training", "retrain", "--dims", "a,b"], 2, "not a list of whole numbers"),
         (["-m", "training", "import", "/nowhere.jsonl"], 1, "can't be read"),
         (["app.py", "--port", "eighty"], 1, "WHETSTONE_PORT is 'eighty'"),
-        (["app.py", "--host", "0.0.0.0"], 1, "served on 127.0.0.1 only"),
+        (["app.py", "--host", "0.0.0.0"], 1, "no password is set"),
         (["app.py", "--home", "/proc/nowhere"], 1, "can't be written"),
     ],
 )
