@@ -40,10 +40,12 @@ def stale(paths: Iterable[Path], seconds: float) -> list[Path]:
     return old
 
 
-def remove_stale(paths: Iterable[Path], seconds: float) -> None:
-    """Remove those of the files and folders that were last written so long ago."""
-    for path in stale(paths, seconds):
+def remove_stale(paths: Iterable[Path], seconds: float) -> int:
+    """Remove those of the files and folders that were last written so long ago; how many there were."""
+    old = stale(paths, seconds)
+    for path in old:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+    return len(old)

@@ -84,9 +84,7 @@ def check_leftovers(settings: Settings) -> Iterator[Problem]:
             def remove(
                 db: Database, folder: Path = folder, pattern: str = pattern, seconds: float = seconds, what: str = what
             ) -> str:
-                gone = stale(folder.glob(pattern), seconds)
-                remove_stale(gone, seconds)
-                return f"{count(len(gone), what)} removed."
+                return f"{count(remove_stale(folder.glob(pattern), seconds), what)} removed."
 
             yield Problem("leftovers", f"{count(number, what)} in '{folder.name}/'.", remove)
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from core.errors import ReadError
 from core.formats import DocumentFormat
-from core.types import Block, BlockKind, ChunkKind, Line, Metadata, Page, PageSource, PaperText
-from indexer.lines import PlacedLine
+from core.types import Block, BlockKind, ChunkKind, Metadata, Page, PageSource, PaperText
 from indexer.metadata import find_identifiers
 from indexer.pandoc import Draft, convert
 
@@ -95,11 +94,3 @@ def _make_page(number: int, drafts: Sequence[Draft]) -> Page:
 def kind_of(block: Block) -> ChunkKind:
     """What part of a paper the block's passages are."""
     return _KINDS.get(block.kind, ChunkKind.BODY)
-
-
-def lines_of_block(page: Page, block: Block) -> list[PlacedLine]:
-    """The block's lines, which have no places on a picture."""
-    return [
-        PlacedLine(page, Line(match.start(), match.end(), 0, 0, 0, 0, font_size=0, bold=False))
-        for match in re.compile(r"[^\n]+").finditer(page.text, block.start, block.end)
-    ]

@@ -4,7 +4,6 @@ A child stays warm between pages. One that takes too long, dies or runs out of m
 """
 
 import json
-import signal
 import struct
 import subprocess
 import sys
@@ -19,8 +18,9 @@ from typing import IO
 from core.cli import count
 from core.errors import ReadError
 from core.types import Box, PaperFile
+from core.wire import file_from_json, file_to_json
+from indexer.child import limit_memory, limit_time, unlimit_time
 from indexer.pdf import passage_boxes, render_page
-from indexer.reader import limit_memory
 
 _ROOT = Path(__file__).resolve().parent.parent
 _DONE, _REFUSED, _OUT_OF_MEMORY = b"d", b"r", b"m"
@@ -75,7 +75,7 @@ class Drawer:
 
     def _ask(self, file: PaperFile, number: int, what: dict[str, int]) -> bytes:
         self._refuse_slow(file, number)
-        request = json.dumps({"file": [str(file.path.absolute()), file.name, file.password], "number": number, **what})
+        request = json.dumps({"file": file_to_json(file), "number": number, **what})
         child = self._take(file.path)
         try:
             if child is None or not child.usable:
@@ -208,20 +208,16 @@ def main(megabytes: str, seconds: str) -> int:
     limit_memory(int(megabytes))
     answers = sys.stdout.buffer
     for line in sys.stdin.buffer:
-        if hasattr(signal, "alarm"):
-            # For the case that the parent, which measures the time, is gone.
-            signal.alarm(int(float(seconds)) + 2)
+        limit_time(int(float(seconds)))
         kind, content = _answer(json.loads(line))
-        if hasattr(signal, "alarm"):
-            signal.alarm(0)
+        unlimit_time()
         answers.write(_LENGTH.pack(kind, len(content)) + content)
         answers.flush()
     return 0
 
 
 def _answer(request: dict) -> tuple[bytes, bytes]:
-    path, name, password = request["file"]
-    file, number = PaperFile(Path(path), name, password=password), request["number"]
+    file, number = file_from_json(request["file"]), request["number"]
     try:
         if "width" in request:
             return _DONE, render_page(file, number, request["width"])

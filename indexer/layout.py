@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from core.types import BlockKind, ChunkKind, OutlineEntry, Page
 from indexer.contents import find_contents
-from indexer.converted import kind_of, lines_of_block
+from indexer.converted import kind_of
 from indexer.headings import continues, find_headings
-from indexer.lines import PlacedLine, lines_of
+from indexer.lines import PlacedLine, lines_of, placeless_lines
 from indexer.quality import page_quality
 from indexer.regions import Region, find_regions
 from indexer.running import find_running_lines
@@ -55,7 +55,7 @@ def _sections_of_blocks(pages: Sequence[Page]) -> list[Section]:
     body, beside = [Section(None)], []
     for page in pages:
         for block in page.blocks:
-            lines = lines_of_block(page, block)
+            lines = [PlacedLine(page, line) for line in placeless_lines(page.text, block.start, block.end)]
             kind = kind_of(block)
             if kind is not ChunkKind.BODY:
                 beside.append(Section(body[-1].heading, lines, kind))

@@ -9,6 +9,7 @@ from core.types import Line, Page
 
 _SAME_SIZE = 0.02
 _MOST_SIZES = 20
+_LINE = re.compile(r"[^\r\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,12 @@ def lines_of(page: Page) -> tuple[Line, ...]:
     """The page's lines; where it was read without places, its text cut at the line ends."""
     if page.lines or not page.text.strip():
         return page.lines
+    return placeless_lines(page.text, 0, len(page.text))
+
+
+def placeless_lines(text: str, start: int, end: int) -> tuple[Line, ...]:
+    """The lines of `text[start:end]`, which have no place on a picture."""
     return tuple(
         Line(match.start(), match.end(), 0, 0, 0, 0, font_size=0, bold=False)
-        for match in re.finditer(r"[^\r\n]+", page.text)
+        for match in _LINE.finditer(text, start, end)
     )

@@ -7,7 +7,6 @@ alone, with a reason.
 import contextlib
 import json
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -19,10 +18,12 @@ from typing import Any
 import numpy as np
 
 from core.types import Box, Line, Metadata, Page, PageSource, PaperFile, PaperText, Word
+from core.wire import file_from_json, file_to_json, lines_from_json, words_from_json
 from indexer.boxes import join_on_lines
+from indexer.child import limit_memory, limit_time
 from indexer.metadata import Front
 from indexer.pdf import find_metadata, render_picture
-from indexer.reader import ReadLimits, limit_memory
+from indexer.reader import ReadLimits
 
 _ROOT = Path(__file__).resolve().parent.parent
 # The engine and its models, beside what reading takes.
@@ -98,7 +99,7 @@ class _Child:
         self._process = subprocess.Popen(
             command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
-        self._wanted = json.dumps([str(file.path.absolute()), file.name, file.password, numbers]).encode()
+        self._wanted = json.dumps([file_to_json(file), numbers]).encode()
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
 
@@ -140,10 +141,14 @@ def _page_of(page: Page, found: dict[str, Any]) -> Page:
         return replace(page, needs_ocr=False)
     if not found["text"]:
         return replace(page, text="", lines=(), source=PageSource.EMPTY, reason=found["reason"], needs_ocr=False)
-    words = tuple(Word(word["start"], word["end"], Box(**word["box"])) for word in found["words"])
-    lines = tuple(Line(**line) for line in found["lines"])
     return replace(
-        page, text=found["text"], lines=lines, words=words, source=PageSource.OCR, reason=None, needs_ocr=False
+        page,
+        text=found["text"],
+        lines=lines_from_json(found["lines"]),
+        words=words_from_json(found["words"]),
+        source=PageSource.OCR,
+        reason=None,
+        needs_ocr=False,
     )
 
 
@@ -156,18 +161,12 @@ Found = tuple[str, Box, Sequence[tuple[str, Box]]]
 def main(megabytes: str, seconds: str) -> int:
     """Print that it is ready, then one JSON object for each of the pages that stdin names."""
     limit_memory(int(megabytes) + _ENGINE_MEGABYTES)
-    _limit_time(_SECONDS_TO_START)
-    path, name, password, numbers = json.load(sys.stdin)
-    for found in _recognise(PaperFile(Path(path), name, password=password), numbers):
+    limit_time(_SECONDS_TO_START)
+    file, numbers = json.load(sys.stdin)
+    for found in _recognise(file_from_json(file), numbers):
         print(json.dumps(found), flush=True)
-        _limit_time(int(seconds))
+        limit_time(int(seconds))
     return 0
-
-
-def _limit_time(seconds: int) -> None:
-    """For the case that the parent, which measures the time of each page, is gone."""
-    if hasattr(signal, "alarm"):
-        signal.alarm(seconds + 2)
 
 
 def _recognise(file: PaperFile, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import PasswordError, ReadError
-from core.formats import DocumentFormat
-from core.types import Block, BlockKind, Line, Metadata, OutlineEntry, Page, PageSource, PaperFile, PaperText
+from core.types import Metadata, OutlineEntry, PaperFile, PaperText
+from core.wire import file_from_json, file_to_json, page_from_json
+from indexer.child import limit_memory, limit_time
 from indexer.pdf import read_paper
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -30,7 +31,7 @@ def read_paper_isolated(file: PaperFile, limits: ReadLimits) -> PaperText:
     name = file.name
     command = [sys.executable, "-m", "indexer.reader", str(limits.megabytes), str(limits.seconds)]
     # By stdin, because other users of the machine can read what a command is given.
-    wanted = json.dumps([str(file.path.absolute()), name, file.format, file.password]).encode()
+    wanted = json.dumps(file_to_json(file)).encode()
     try:
         child = subprocess.run(
             command, cwd=_ROOT, input=wanted, capture_output=True, timeout=limits.seconds, check=False
@@ -57,14 +58,10 @@ def read_paper_isolated(file: PaperFile, limits: ReadLimits) -> PaperText:
 def main(megabytes: str, seconds: str) -> int:
     """In the child: the paper as JSON on stdout, or one sentence and its own exit code."""
     limit_memory(int(megabytes))
-    if hasattr(signal, "alarm"):
-        # For the case that the parent, which measures the time, is gone.
-        signal.alarm(int(seconds) + 2)
+    limit_time(int(seconds))
     try:
-        path, name, format, password = json.load(sys.stdin)
-        document = json.dumps(
-            asdict(_read(PaperFile(Path(path), name, DocumentFormat(format), password), int(seconds), int(megabytes)))
-        )
+        paper = _read(file_from_json(json.load(sys.stdin)), int(seconds), int(megabytes))
+        document = json.dumps(asdict(paper))
     except ReadError as error:
         sys.stdout.buffer.write(str(error).encode("utf-8", "replace"))
         return _LOCKED if isinstance(error, PasswordError) else _REFUSED
@@ -83,28 +80,11 @@ def _read(file: PaperFile, seconds: int, megabytes: int) -> PaperText:
     return read_converted(file.path, file.format, file.name, seconds, megabytes)
 
 
-def limit_memory(megabytes: int) -> None:
-    """Let this process have so much address space and no more."""
-    if sys.platform == "win32":
-        return  # it has no such limit; the one on time still holds
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = megabytes << 20
-    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
-
-
 def _from_json(value: dict[str, Any]) -> PaperText:
-    pages = tuple(_page_from_json(page) for page in value["pages"])
+    pages = tuple(page_from_json(page) for page in value["pages"])
     outline = tuple(OutlineEntry(**entry) for entry in value["outline"])
     metadata = value["metadata"] | {"authors": tuple(value["metadata"]["authors"])}
     return PaperText(pages, outline, Metadata(**metadata))
-
-
-def _page_from_json(value: dict[str, Any]) -> Page:
-    lines = tuple(Line(**line) for line in value["lines"])
-    blocks = tuple(Block(**block | {"kind": BlockKind(block["kind"])}) for block in value["blocks"])
-    return Page(**value | {"lines": lines, "source": PageSource(value["source"]), "words": (), "blocks": blocks})
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, S
 from itertools import combinations
 from math import ceil
 
+from core.formats import without_suffix
 from core.types import Document
 from indexer.citations import family_name
 
@@ -119,7 +120,7 @@ def _pairs_alike(keys: Iterable[tuple[Hashable, int]], most: int) -> Iterator[Pa
 
 def _has_title(document: Document) -> bool:
     """Whether the title is more than the file's name, which it is until one has been read or set."""
-    return document.title not in {name.removesuffix(".pdf") for name in document.names}
+    return document.title not in {without_suffix(name) for name in document.names}
 
 
 def _title_words(document: Document) -> list[str]:

@@ -17,6 +17,7 @@ from core.types import (
     StoredChunk,
 )
 from storage.database import now, transaction
+from storage.vectors import drop_unused_vectors
 
 _DOCUMENTS = """
     SELECT d.id, d.sha256, d.format, d.state, d.locked, d.reason, d.added_at,
@@ -154,16 +155,9 @@ def remove_documents(db: Database, document_ids: Iterable[int]) -> list[Document
         for document_id in document_ids:
             removed.append(get_document(db, document_id))
             _mark_versions(db, document_id)
-            db.conn.execute(
-                """
-                DELETE FROM embeddings WHERE content_hash IN (
-                    SELECT content_hash FROM chunks WHERE document_id = :id
-                    EXCEPT SELECT content_hash FROM chunks WHERE document_id != :id AND content_hash IN (
-                        SELECT content_hash FROM chunks WHERE document_id = :id))
-                """,
-                {"id": document_id},
-            )
+            texts = db.conn.execute("SELECT content_hash FROM chunks WHERE document_id = ?", [document_id]).fetchall()
             db.conn.execute("DELETE FROM documents WHERE id = ?", [document_id])
+            drop_unused_vectors(db, [row[0] for row in texts])
         db.conn.execute("DELETE FROM queries WHERE id NOT IN (SELECT query_id FROM judgements)")
     return removed
 
@@ -219,6 +213,10 @@ def count_documents(db: Database) -> int:
 
 def count_chunks(db: Database) -> int:
     return db["chunks"].count
+
+
+def spans_to_json(spans: Sequence[Span]) -> str:
+    return json.dumps([[span.page, span.start, span.end] for span in spans])
 
 
 def spans_from_json(text: str) -> tuple[Span, ...]:

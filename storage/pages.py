@@ -8,7 +8,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.errors import NotFoundError
-from core.types import Block, BlockKind, Box, Line, Page, PageSource, Word
+from core.types import Block, BlockKind, Box, Page, PageSource, Word
+from core.wire import page_from_json
 from storage.database import transaction
 
 
@@ -53,7 +54,7 @@ def words_of_page(db: Database, document_id: int, number: int) -> tuple[Word, ..
     row = db.conn.execute(
         "SELECT words FROM pages WHERE document_id = ? AND number = ?", [document_id, number]
     ).fetchone()
-    return _words(row[0]) if row else ()
+    return tuple(Word(start, end, Box(*box)) for start, end, *box in json.loads(row[0] or "[]")) if row else ()
 
 
 def get_page(db: Database, document_id: int, number: int) -> Page:
@@ -81,13 +82,7 @@ def keep_recognised(db: Database, document_id: int, page: Page) -> None:
 def recognised_pages(db: Database, document_id: int) -> dict[int, Page]:
     """What has been recognised, by page number, of a document whose reading is not done."""
     rows = db.conn.execute("SELECT number, page FROM recognised_pages WHERE document_id = ?", [document_id])
-    return {number: _page_from_json(json.loads(page)) for number, page in rows}
-
-
-def _page_from_json(value: dict[str, Any]) -> Page:
-    words = tuple(Word(word["start"], word["end"], Box(**word["box"])) for word in value["words"])
-    lines = tuple(Line(**line) for line in value["lines"])
-    return Page(**value | {"source": PageSource(value["source"]), "words": words, "lines": lines, "blocks": ()})
+    return {number: page_from_json(json.loads(page)) for number, page in rows}
 
 
 def _page(row: dict[str, Any]) -> Page:
@@ -102,10 +97,6 @@ def _page(row: dict[str, Any]) -> Page:
             Block(start, end, BlockKind(kind), level) for start, end, kind, level in json.loads(row["blocks"] or "[]")
         ),
     )
-
-
-def _words(text: str | None) -> tuple[Word, ...]:
-    return tuple(Word(start, end, Box(*box)) for start, end, *box in json.loads(text or "[]"))
 
 
 def _words_json(words: Sequence[Word]) -> str | None:

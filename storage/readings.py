@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from sqlite_utils import Database
 
 from core.errors import ReadError
-from core.types import Chunk, DocumentState, Metadata, Page, Span, content_hash
+from core.types import Chunk, DocumentState, Metadata, Page, content_hash
 from storage.database import transaction
+from storage.library import spans_to_json
 from storage.pages import store_pages
+from storage.vectors import drop_unused_vectors
 
 # Of the words of a judged passage, so many must stand in the passage that takes over its judgement.
 _LEAST_SHARED = 0.5
@@ -34,15 +36,8 @@ def store_reading(
         store_pages(db, document_id, pages)
         ids = [_store_chunk(db, document_id, chunk) for chunk in chunks]
         _move_judgements(db, judged, dict(zip(ids, (chunk.text for chunk in chunks), strict=True)))
-        for chunk_id, text_hash in earlier:
-            db.conn.execute("DELETE FROM chunks WHERE id = ?", [chunk_id])
-            db.conn.execute(
-                """
-                DELETE FROM embeddings WHERE content_hash = :hash
-                    AND NOT EXISTS (SELECT 1 FROM chunks WHERE content_hash = :hash)
-                """,
-                {"hash": text_hash},
-            )
+        db.conn.executemany("DELETE FROM chunks WHERE id = ?", [(chunk_id,) for chunk_id, _ in earlier])
+        drop_unused_vectors(db, [text_hash for _, text_hash in earlier])
         db.conn.execute(
             """
             UPDATE documents SET title = coalesce(?, title), authors = ?, year = ?, doi = ?, arxiv_id = ?, state = ?,
@@ -73,7 +68,7 @@ def _judged_texts(db: Database, document_id: int) -> dict[int, str]:
 def _store_chunk(db: Database, document_id: int, chunk: Chunk) -> int:
     chunk_id = db.conn.execute(
         "INSERT INTO chunks (document_id, text, spans, section, kind, content_hash) VALUES (?, ?, ?, ?, ?, ?)",
-        [document_id, chunk.text, _spans_json(chunk.spans), chunk.section, chunk.kind, content_hash(chunk.text)],
+        [document_id, chunk.text, spans_to_json(chunk.spans), chunk.section, chunk.kind, content_hash(chunk.text)],
     ).lastrowid
     assert chunk_id is not None
     return chunk_id
@@ -110,7 +105,3 @@ def _move_judgements(db: Database, judged: dict[int, str], chunks: dict[int, str
 
 def _count_words(text: str) -> Counter[str]:
     return Counter(_WORD.findall(text.casefold()))
-
-
-def _spans_json(spans: Sequence[Span]) -> str:
-    return json.dumps([[span.page, span.start, span.end] for span in spans])

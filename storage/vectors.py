@@ -1,5 +1,6 @@
 """Vectors by model and text hash; which are missing; what changed since an index was built."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -129,3 +130,16 @@ def vectors_of_chunks(db: Database, model_id: int, chunk_ids: Sequence[int], dim
 
 def _matrix(blobs: Sequence[bytes], dimension: int) -> EmbeddingMatrix:
     return np.frombuffer(b"".join(blobs), dtype=np.float32).reshape(len(blobs), dimension)
+
+
+def drop_unused_vectors(db: Database, content_hashes: Sequence[str]) -> None:
+    """Remove the vectors of those of the texts that no chunk holds any more."""
+    with transaction(db):
+        db.conn.execute(
+            """
+            DELETE FROM embeddings WHERE content_hash IN (
+                SELECT value FROM json_each(:hashes)
+                EXCEPT SELECT content_hash FROM chunks WHERE content_hash IN (SELECT value FROM json_each(:hashes)))
+            """,
+            {"hashes": json.dumps(list(content_hashes))},
+        )
