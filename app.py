@@ -120,7 +120,7 @@ def serve(settings: Settings) -> None:
 
     def load_model() -> None:
         with open_database(settings.database) as db:
-            searcher.live_model(db)
+            searcher.live_model(db).floor()
 
     threading.Thread(target=load_model, name="load the model", daemon=True).start()
     supervisor = Supervisor(settings)

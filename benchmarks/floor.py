@@ -38,7 +38,7 @@ def main(args: argparse.Namespace) -> int:
             questions[folder.name] = encoder.encode_queries(list(labelled.queries.values()))
     figures = []
     for library, asked in permutations(passages, 2):
-        floor = find_floor((general @ passages[library].T).max(axis=1), len(passages[library])) or 0.0
+        floor = find_floor((general @ passages[library].T).max(axis=1))
         lost = np.mean((questions[library] @ passages[library].T).max(axis=1) < floor)
         refused = np.mean((questions[asked] @ passages[library].T).max(axis=1) < floor)
         names = {"library": library, "questions": asked}

@@ -19,12 +19,13 @@ _MOST_WORDS = 64
 
 @dataclass(frozen=True, slots=True)
 class WordQuery:
-    """`match` is in the language of FTS5, or empty where the question has no word to look up.
+    """`question` is as asked; `match` in the language of FTS5, empty where the question has no word to look up.
 
     `exact` tells that the question quotes a phrase or holds a name or number that stands for itself;
     `quoted` that it quotes one; `wants_references` that it asks for what is cited, or names it exactly.
     """
 
+    question: str
     match: str
     exact: bool
     quoted: bool = False
@@ -43,9 +44,11 @@ def parse_words(question: str) -> WordQuery:
     ][:_MOST_WORDS]
     any_of = " OR ".join([*phrases, *words])
     if phrases:
-        return WordQuery(f"({' AND '.join(phrases)}) AND ({any_of})", exact=True, quoted=True, wants_references=True)
+        return WordQuery(
+            question, f"({' AND '.join(phrases)}) AND ({any_of})", exact=True, quoted=True, wants_references=True
+        )
     exact = any(_is_exact(word) for word in _WORD.findall(rest))
-    return WordQuery(any_of, exact, wants_references=bool(_REFERENCES.search(rest)))
+    return WordQuery(question, any_of, exact, wants_references=bool(_REFERENCES.search(rest)))
 
 
 def _is_exact(word: str) -> bool:

@@ -213,13 +213,6 @@ def _check_documents(db: Database) -> Iterator[Problem]:
                 f"'{title}' counts as read, but none of its pages is there.",
                 partial(_read_again, document_id=document_id),
             )
-        if state in (DocumentState.QUEUED, DocumentState.READING) and chunks:
-            # Read once more, it would lose the judgements on its passages.
-            yield Problem(
-                "rows",
-                f"'{title}' waits to be read though its passages are there.",
-                partial(_keep_reading, document_id=document_id),
-            )
 
 
 def _check_passages(db: Database) -> Iterator[Problem]:
@@ -235,8 +228,7 @@ def _check_passages(db: Database) -> Iterator[Problem]:
         if outside:
             yield Problem(
                 "passages",
-                f"{count(len(outside), 'passage')} of '{title}' outside the text of their pages. Where a passage of it "
-                "is judged, it is not read again: remove the paper and add it, which costs its judgements.",
+                f"{count(len(outside), 'passage')} of '{title}' outside the text of their pages.",
                 partial(_read_again, document_id=document_id),
             )
         if wrong := [(content_hash(text), number) for number, text, _, key in chunks if content_hash(text) != key]:
@@ -311,27 +303,15 @@ def _name(db: Database, document_id: int) -> str:
 
 
 def _read_again(db: Database, document_id: int) -> str:
-    """Queue the document to be read, unless that would take judgements with it."""
-    with transaction(db):
-        queued = db.conn.execute(
-            """
-            UPDATE documents SET state = ?, reason = NULL WHERE id = ? AND NOT EXISTS (
-                SELECT 1 FROM judgements j JOIN chunks c ON c.id = j.chunk_id WHERE c.document_id = documents.id)
-            """,
-            [DocumentState.QUEUED, document_id],
-        ).rowcount
-        if queued:
-            db.conn.execute("DELETE FROM chunks WHERE document_id = ?", [document_id])
-    return "It is read again." if queued else "It is left as it is, for the judgements on it."
-
-
-def _keep_reading(db: Database, document_id: int) -> str:
+    """Queue the document to be read; its judged passages wait for the reading, which takes their judgements over."""
     with transaction(db):
         db.conn.execute(
-            "UPDATE documents SET state = ?, reason = NULL WHERE id = ? AND state IN (?, ?)",
-            [DocumentState.EMBEDDING, document_id, DocumentState.QUEUED, DocumentState.READING],
+            "UPDATE documents SET state = ?, reason = NULL WHERE id = ?", [DocumentState.QUEUED, document_id]
         )
-    return "It only waits for its vectors now."
+        db.conn.execute(
+            "DELETE FROM chunks WHERE document_id = ? AND id NOT IN (SELECT chunk_id FROM judgements)", [document_id]
+        )
+    return "It is read again."
 
 
 def _file_again(db: Database, rows: tuple[tuple[str, int], ...]) -> str:

@@ -121,11 +121,11 @@ REPAIRABLE: dict[str, tuple[Damage, str]] = {
         sql("DELETE FROM chunks WHERE document_id = 1", "DELETE FROM pages WHERE document_id = 1"),
         "none of its pages is there",
     ),
-    "to be read with passages": (sql("UPDATE documents SET state = 'queued'"), "waits to be read though"),
     "passages outside": (
         sql("UPDATE chunks SET spans = '[[1, 0, 99999]]' WHERE document_id = 1"),
         "outside the text of their pages",
     ),
+    "passages nowhere": (sql("UPDATE chunks SET spans = 'x'"), "outside the text of their pages"),
     "a false key": (sql("UPDATE chunks SET content_hash = 'x' WHERE document_id = 2"), "under the key of another text"),
     "no card": (lambda settings, db: report_and_no_card(settings, db), "The card of 'v2' is gone"),
 }
@@ -160,6 +160,12 @@ def test_what_can_be_put_right_is_found_and_put_right(copy: Settings, name: str)
         assert {document.state for document in library.list_documents(db)} == {DocumentState.READY}
 
 
+def test_a_paper_to_be_read_anew_is_no_problem(copy: Settings) -> None:
+    with open_database(copy.database) as db:
+        library.read_again(db, [1, 2])
+    assert check_library(copy).problems == ()
+
+
 def lose_original(settings: Settings, db: Database) -> None:
     settings.original(library.get_document(db, 2).sha256, DocumentFormat.PDF).unlink()
 
@@ -178,16 +184,12 @@ def damage_weights(settings: Settings, db: Database) -> None:
     ("damage", "said"),
     [
         (damage_original, "The file of 'On Bread Of Kind 1' (id 2) is damaged."),
-        (
-            lambda settings, db: settings.original(library.get_document(db, 2).sha256, DocumentFormat.PDF).unlink(),
-            "(id 2) is gone.",
-        ),
+        (lose_original, "(id 2) is gone."),
         (damage_weights, "The weights of 'v2' can't be loaded"),
         (lambda settings, db: shutil.rmtree(settings.models / "v2"), "The folder 'models/v2' of this version is gone"),
         (lambda settings, db: (settings.models / "v1" / "config.json").write_text("{}"), "not those its vectors"),
         (lambda settings, db: (settings.models / "mine").mkdir(), "'models/mine' belongs to no version"),
         (sql("UPDATE models SET state = 'lost' WHERE id = 2"), "the state 'lost', which does not exist. Restore"),
-        (sql("UPDATE chunks SET spans = 'x' WHERE document_id = 2"), "outside the text of their pages"),
         (sql("UPDATE judgements SET chunk_id = 999"), "1 row of 'judgements' without what they refer to in 'chunks'"),
     ],
 )

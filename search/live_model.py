@@ -1,0 +1,108 @@
+"""A model version at work: its encoder and its index, always used together."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from sqlite_utils import Database
+
+from core.types import EmbeddingMatrix, ModelVersion, ScoredChunks, SearchMode
+from indexer.encoder import Encoder, load_version
+from search.floor import FEWEST_PASSAGES, embed_general_questions, find_floor
+from search.fusion import DEPTH, fuse
+from search.vector_index import VectorIndex
+from search.words import WordQuery
+from storage.vectors import ChangeMark, change_mark, changes_since
+from storage.words import find_words
+
+_SHARE_OF_CHANGE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Chunk ids, best first; the cosine of each; the ranks by meaning and by words of those that have one."""
+
+    ids: list[int]
+    scores: dict[int, float]
+    dense: dict[int, int]
+    lexical: dict[int, int]
+
+
+@dataclass(slots=True)
+class LiveModel:
+    """A model version with its encoder and its index, kept at what the rows are."""
+
+    version: ModelVersion
+    encoder: Encoder
+    index: VectorIndex
+    _mark: ChangeMark = field(default_factory=ChangeMark)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _floor: float | None = None
+    _general: EmbeddingMatrix | None = None
+    _passages_at_floor: int = 0
+
+    def serves(self, version: ModelVersion) -> bool:
+        """Whether this is the version, with the files it has now."""
+        return (self.version.id, self.version.fingerprint) == (version.id, version.fingerprint)
+
+    def catch_up(self, db: Database) -> None:
+        """Bring the index to what the rows are now."""
+        if change_mark(db) == self._mark:
+            return
+        with self._lock:
+            changes = changes_since(db, self.version.id, self.version.dimension, self._mark)
+            self.index.update(changes.removed, changes.added, changes.vectors)
+            self._mark = changes.mark
+
+    def floor(self) -> float | None:
+        """The least score of an answer, None in a library too small to tell; found anew where the index has grown or
+        shrunk by a tenth since."""
+        with self._lock:
+            passages = len(self.index)
+            if passages < FEWEST_PASSAGES:
+                return None
+            if abs(passages - self._passages_at_floor) > _SHARE_OF_CHANGE * self._passages_at_floor:
+                if self._general is None:
+                    self._general = embed_general_questions(self.encoder)
+                self._floor = find_floor(self.index.best_scores(self._general))
+                self._passages_at_floor = passages
+            return self._floor
+
+    def rank(
+        self, db: Database, words: WordQuery, mode: SearchMode, k: int, among: Sequence[int] | None = None
+    ) -> Ranked:
+        """At least the k best passages by meaning, words or both, of all or of those `among` the ids.
+
+        Words are looked up in the rows, so a passage without a vector yet is left out.
+        """
+        self.catch_up(db)
+        vector = self.encoder.encode_query(words.question)
+        dense: list[int] = []
+        lexical: list[int] = []
+        if mode is not SearchMode.WORDS:
+            dense = self.index.search(vector, max(k, DEPTH), among).ids.tolist()
+        if mode is not SearchMode.MEANING and words.match:
+            lexical = find_words(db, words.match, max(k, DEPTH), among).ids.tolist()
+        ids = fuse(dense, lexical, words) if dense and lexical else dense or lexical
+        cosines = self.index.search(vector, len(ids), ids) if ids else ScoredChunks(np.array([]), np.array([]))
+        scores = dict(zip(cosines.ids.tolist(), cosines.scores.tolist(), strict=True))
+        return Ranked([one for one in ids if one in scores], scores, _ranks(dense), _ranks(lexical))
+
+    def nearest(self, db: Database, query: str, k: int, among: Sequence[int] | None = None) -> ScoredChunks:
+        """The k passages of the highest cosine, best first, of all or of those `among` the ids."""
+        self.catch_up(db)
+        return self.index.search(self.encoder.encode_query(query), k, among)
+
+
+def _ranks(ids: Sequence[int]) -> dict[int, int]:
+    return {chunk_id: rank for rank, chunk_id in enumerate(ids, start=1)}
+
+
+def load_live_model(db: Database, version: ModelVersion, home: Path) -> LiveModel:
+    """Load a version's encoder and build its index from the rows."""
+    encoder = load_version(version, home)
+    live = LiveModel(version, encoder, VectorIndex(version.dimension))
+    live.catch_up(db)
+    return live
