@@ -1,6 +1,7 @@
 """Documents and their chunks."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -213,6 +214,12 @@ def chunks_of_document(db: Database, document_id: int) -> list[StoredChunk]:
 def count_searchable(db: Database) -> int:
     """How many documents are found in full: those of which no vector is missing."""
     return db["documents"].count_where("state = ?", [DocumentState.READY])
+
+
+def count_by_state(db: Database) -> Counter[DocumentState]:
+    """How many documents are in each state."""
+    rows = db.conn.execute("SELECT state, count(*) FROM documents GROUP BY state")
+    return Counter({DocumentState(state): number for state, number in rows})
 
 
 def count_documents(db: Database) -> int:

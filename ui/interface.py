@@ -1,6 +1,5 @@
 """The page: a header and three tabs, brought up to date while heavy work goes on elsewhere."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +7,7 @@ import gradio as gr
 
 from storage import library
 from storage.database import open_database
-from ui.changes import ChangeWatch
+from ui.changes import ChangeWatch, SharedView, View, digest
 from ui.library_tab import build_library_tab, render_library
 from ui.messages import tell, warn_user
 from ui.parts import SILENT, PlainHTML, build_news
@@ -50,32 +49,40 @@ def build_page(services: Services) -> gr.Blocks:
             "base": (training.base, lambda: gr.update(choices=base_choices(services))),
             "dimensions": (training.dimensions, lambda: default_dimensions(services)),
         }
-        changes = ChangeWatch(services.settings.database)
+        shared = SharedView(
+            ChangeWatch(services.settings.database),
+            {name: make for name, (_, make) in parts.items()} | {"choices": lambda: _paper_choices(services)},
+        )
         seen = gr.State({})
 
         def bring_up_to_date(
-            known: dict[str, Any], words: str | None, order: str, chosen: list[Any] | None
+            view: View, known: dict[str, Any], words: str | None, order: str, chosen: list[Any] | None
         ) -> list[Any]:
             """What changed since this window's last look; the rest of the page is left alone."""
-            mark = changes.mark()
-            if known.get("mark") == mark:
+            if known.get("mark") == view.mark:
                 return [gr.skip()] * (len(parts) + 3)
-            fresh = [make() for _, make in parts.values()]
-            fresh.append(render_pairs(services, words, order))
-            fresh.append(_update_papers(services, chosen))
-            digests = [hashlib.sha256(repr(value).encode()).hexdigest() for value in fresh]
-            before = known.get("digests", [""] * len(digests))
-            updates = [
-                value if old != new else gr.skip() for value, old, new in zip(fresh, before, digests, strict=True)
-            ]
-            return [*updates, {"mark": mark, "digests": digests}]
+            before = known.get("digests", {})
+            pairs = render_pairs(services, words, order)
+            digests = {**view.digests, "pairs": digest(pairs)}
+            changed = {name for name, now in digests.items() if before.get(name) != now}
+            updates = [view.values[name] if name in changed else gr.skip() for name in parts]
+            updates.append(pairs if "pairs" in changed else gr.skip())
+            updates.append(_update_papers(view.values["choices"], chosen) if "choices" in changed else gr.skip())
+            return [*updates, {"mark": view.mark, "digests": digests}]
+
+        def look(*window: Any) -> list[Any]:
+            return bring_up_to_date(shared.look(), *window)
+
+        def look_at_once(*window: Any) -> list[Any]:
+            """For whoever has just done something, to see what came of it."""
+            return bring_up_to_date(shared.look(at_once=True), *window)
 
         inputs = [seen, training.pair_words, training.pair_sort, search.papers]
         outputs = [*(component for component, _ in parts.values()), training.pairs, search.papers, seen]
-        gr.Timer(_SECONDS_BETWEEN_LOOKS).tick(bring_up_to_date, inputs, outputs, **SILENT)
-        page.load(bring_up_to_date, inputs, outputs, **SILENT)
+        gr.Timer(_SECONDS_BETWEEN_LOOKS).tick(look, inputs, outputs, **SILENT)
+        page.load(look, inputs, outputs, **SILENT)
         for changed in (search.desk.judged, papers.table.changed, training.status.changed, training.models.changed):
-            changed(bring_up_to_date, inputs, outputs, trigger_mode="always_last", **SILENT)
+            changed(look_at_once, inputs, outputs, trigger_mode="always_last", **SILENT)
     return page
 
 
@@ -88,10 +95,13 @@ def render_header(services: Services) -> str:
     )
 
 
-def _update_papers(services: Services, chosen: list[Any] | None) -> dict[str, Any]:
-    """The papers to choose from; one that was removed is no longer chosen."""
+def _paper_choices(services: Services) -> list[tuple[str, int]]:
     with open_database(services.settings.database) as db:
-        choices = paper_choices(library.list_documents(db))
+        return paper_choices(library.list_documents(db))
+
+
+def _update_papers(choices: list[tuple[str, int]], chosen: list[Any] | None) -> dict[str, Any]:
+    """The papers to choose from; one that was removed is no longer chosen."""
     ids = {document_id for _, document_id in choices}
     # Typed words stay: they hold for papers that are still to come.
     kept = [choice for choice in chosen or [] if choice in ids or isinstance(choice, str)]

@@ -184,15 +184,15 @@ def _bare_desk(question: str = "", title: str = "", text: str = "") -> str:
 def _hint_before_search(services: Services) -> tuple[str, str] | None:
     """Title and text of why nothing can be found yet; None where something can."""
     with open_database(services.settings.database) as db:
-        documents = library.list_documents(db)
-    if not documents:
+        states = library.count_by_state(db)
+    if not states:
         return (
             "Begin with your papers",
             "Open the Library tab and drop in some PDFs. Then ask here, and approve the passages that answer you.",
         )
-    if any(document.state is DocumentState.READY for document in documents):
+    if states[DocumentState.READY]:
         return None
-    if any(document.state is not DocumentState.FAILED for document in documents):
+    if states.keys() - {DocumentState.FAILED}:
         return "Your papers are being read and embedded", "The Library tab shows how far they are."
     return "None of your papers could be read", "The Library tab tells why, paper by paper."
 
