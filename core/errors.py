@@ -2,11 +2,12 @@
 
 WhetstoneError
 ├── SettingsError          a setting or argument has a value that can't be used
-├── NotFoundError          no document, chunk, model version or job has this id
+├── NotFoundError          no document, chunk, collection, model version or job has this id
 ├── LibraryError           the library folder or its database can't be used
 ├── ReadError              a file can't be read as a paper
 │   └── PasswordError      it is encrypted, and its password is not known
 ├── MetadataError          a title, name, year or identifier that no paper has
+├── CollectionError        a name that no collection can have
 ├── ModelError             a model can't be loaded, or can't be used here
 ├── ImportFormatError      a line of an import file, or a labelled folder, is not as described
 ├── TrainingError          there is too little to train on, or a setting excludes another
@@ -45,6 +46,10 @@ class PasswordError(ReadError):
 
 
 class MetadataError(WhetstoneError):
+    pass
+
+
+class CollectionError(WhetstoneError):
     pass
 
 

@@ -256,6 +256,15 @@ class Document:
     corrected: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Papers put together under a name; a paper may be in several."""
+
+    id: int
+    name: str
+    papers: int
+
+
 # --- models ------------------------------------------------------------------------------------
 
 
@@ -306,6 +315,27 @@ class SearchMode(StrEnum):
     BOTH = "both"
     MEANING = "meaning"
     WORDS = "words"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which passages may answer: those that fit every part given, and of a part any of its values.
+
+    What is None, or an empty author, excludes nothing; an empty tuple excludes everything. Both years are included; a
+    paper without a known year, or without known authors, fits none.
+    """
+
+    papers: tuple[int, ...] | None = None
+    collections: tuple[int, ...] | None = None
+    year_from: int | None = None
+    year_to: int | None = None
+    author: str = ""
+    kinds: tuple[ChunkKind, ...] | None = None
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is excluded."""
+        return self != Filter()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ import sys
 import time
 from pathlib import Path
 
-from core.cli import DONE, add_home_argument, print_json, run_command, say, unicode_text, whole_id, whole_number
+from core.cli import DONE, add_home_argument, print_json, run_command, say, unicode_text, whole_number
 from core.settings import Settings
 from core.types import SearchMode, SearchResult
+from search.arguments import add_filter_arguments, filter_of
 from storage import library
 from storage.commands import settings_from
 from storage.database import open_database
@@ -27,7 +28,7 @@ def build_search_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mode", choices=list(SearchMode), type=SearchMode, default=SearchMode.BOTH, help="what ranks (both)"
     )
-    parser.add_argument("--paper", type=whole_id, action="append", default=[], metavar="ID", help="only of this paper")
+    add_filter_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
 
@@ -50,15 +51,15 @@ def search(args: argparse.Namespace) -> int:
     from search.searcher import Searcher, SearchRequest
 
     with open_database(settings.database) as db:
-        papers = tuple(library.get_document(db, document_id).id for document_id in args.paper) or None
+        filter = filter_of(db, args)
     ensure_active_model(settings)
-    result = Searcher(settings).search(SearchRequest(args.question, args.k, papers, args.mode))
+    result = Searcher(settings).search(SearchRequest(args.question, args.k, filter, args.mode))
     if args.json:
         print_json(_as_json(result))
     elif not args.question.strip():
         print("The question is empty. Ask in your own words, for example: how is attention computed?")
-    elif not result.hits and papers:
-        print("The papers named by --paper can't be searched yet. 'python -m indexer list' shows why.")
+    elif not result.hits and filter.narrows:
+        print("No passage that can be searched passes the filter. 'python -m indexer list' shows the papers.")
     elif not result.hits:
         print(_explain_nothing(settings))
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from sqlite_utils import Database
 
-from core.types import EmbeddingMatrix, ModelVersion, ScoredChunks, SearchMode
+from core.types import ChunkIds, EmbeddingMatrix, ModelVersion, ScoredChunks, SearchMode
 from indexer.encoder import Encoder, load_version
 from search.floor import FEWEST_PASSAGES, embed_general_questions, find_floor
 from search.fusion import DEPTH, fuse
@@ -70,9 +70,7 @@ class LiveModel:
                 self._passages_at_floor = passages
             return self._floor
 
-    def rank(
-        self, db: Database, words: WordQuery, mode: SearchMode, k: int, among: Sequence[int] | None = None
-    ) -> Ranked:
+    def rank(self, db: Database, words: WordQuery, mode: SearchMode, k: int, among: ChunkIds | None = None) -> Ranked:
         """At least the k best passages by meaning, words or both, of all or of those `among` the ids.
 
         Words are looked up in the rows, so a passage without a vector yet is left out.
@@ -90,7 +88,7 @@ class LiveModel:
         scores = dict(zip(cosines.ids.tolist(), cosines.scores.tolist(), strict=True))
         return Ranked([one for one in ids if one in scores], scores, _ranks(dense), _ranks(lexical))
 
-    def nearest(self, db: Database, query: str, k: int, among: Sequence[int] | None = None) -> ScoredChunks:
+    def nearest(self, db: Database, query: str, k: int, among: ChunkIds | None = None) -> ScoredChunks:
         """The k passages of the highest cosine, best first, of all or of those `among` the ids."""
         self.catch_up(db)
         return self.index.search(self.encoder.encode_query(query), k, among)

@@ -5,18 +5,19 @@ import random
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from sqlite_utils import Database
 
 from core.errors import LibraryError, NotFoundError
 from core.settings import Settings
-from core.types import ChunkKind, Hit, SearchMode, SearchResult
+from core.types import ChunkKind, Filter, Hit, SearchMode, SearchResult
 from search.live_model import LiveModel, Ranked, load_live_model
 from search.words import WordQuery, parse_words
 from storage import library, models
 from storage.database import open_database
+from storage.filtering import filtered_chunks
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +28,11 @@ _REFERENCES_PASSED = 20
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """`k` passages for a question, of all papers, or of those in `document_ids` where it is not None."""
+    """The `k` best passages for a question among those that pass the filter."""
 
     query: str
     k: int = 10
-    document_ids: tuple[int, ...] | None = None
+    filter: Filter = field(default_factory=Filter)
     mode: SearchMode = SearchMode.BOTH
 
 
@@ -56,7 +57,7 @@ class Searcher:
             if not asked.query:
                 return SearchResult(request.query, live.version, time.perf_counter() - started, ())
             words = parse_words(asked.query)
-            ranked = live.rank(db, words, asked.mode, asked.k, _among(db, asked))
+            ranked = live.rank(db, words, asked.mode, asked.k, filtered_chunks(db, asked.filter))
             floor = live.floor()
             hits = _put_references_last(_load_hits(db, ranked, asked.k + _REFERENCES_PASSED), words)[: asked.k]
             answered = _is_answered(hits, floor, named=words.exact and bool(ranked.lexical))
@@ -109,12 +110,8 @@ def _bounded(request: SearchRequest) -> SearchRequest:
     return replace(request, query=request.query.strip(), k=min(max(request.k, K_LEAST), K_MOST))
 
 
-def _among(db: Database, request: SearchRequest) -> list[int] | None:
-    return None if request.document_ids is None else library.chunk_ids(db, request.document_ids)
-
-
 def _in_turn(db: Database, request: SearchRequest, *models: LiveModel) -> list[int]:
-    among = _among(db, request)
+    among = filtered_chunks(db, request.filter)
     found = [live.nearest(db, request.query, request.k, among).ids.tolist() for live in models]
     chance = random.Random(request.query)
     # Who comes first matters only where the last place is one model's.

@@ -96,7 +96,7 @@ class VectorIndex:
             scores, _ = (self._gpu or self._cpu).search(np.ascontiguousarray(vectors, dtype=np.float32), 1)
         return scores[:, 0]
 
-    def search(self, vector: Vector, k: int, among: Sequence[int] | None = None) -> ScoredChunks:
+    def search(self, vector: Vector, k: int, among: Sequence[int] | ChunkIds | None = None) -> ScoredChunks:
         """The k nearest chunks, or fewer where there are no more, best first; only those `among` the ids if given."""
         query = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, self.dimension)
         with self._lock:

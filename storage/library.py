@@ -191,14 +191,6 @@ def chunks_by_id(db: Database, chunk_ids: Sequence[int]) -> dict[int, StoredChun
     return found
 
 
-def chunk_ids(db: Database, document_ids: Sequence[int]) -> list[int]:
-    """The ids of the documents' chunks."""
-    rows = db.conn.execute(
-        "SELECT id FROM chunks WHERE document_id IN (SELECT value FROM json_each(?))", [json.dumps(list(document_ids))]
-    )
-    return [row[0] for row in rows]
-
-
 def get_chunk(db: Database, chunk_id: int) -> StoredChunk:
     found = chunks_by_id(db, [chunk_id])
     if not found:

@@ -264,6 +264,28 @@ def m014_deaths_and_removed_papers(db: Database) -> None:
     db.conn.execute("ALTER TABLE models ADD COLUMN removed_papers INTEGER NOT NULL DEFAULT 0")
 
 
+@migrations()
+def m015_collections(db: Database) -> None:
+    _execute_all(
+        db,
+        """
+        CREATE TABLE collections (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE COLLATE NOCASE
+        );
+        CREATE TABLE collected_documents (
+            collection_id INTEGER NOT NULL REFERENCES collections(id) ON DELETE CASCADE,
+            document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
+            PRIMARY KEY (collection_id, document_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX collected_documents_document ON collected_documents(document_id);
+        -- With the kind, so that a filter finds its passages in the index alone.
+        DROP INDEX chunks_document;
+        CREATE INDEX chunks_document ON chunks(document_id, kind);
+        """,
+    )
+
+
 def _execute_all(db: Database, script: str) -> None:
     """Run the statements inside the migration's transaction, which `executescript` would commit."""
     statement = ""

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from core.errors import NotFoundError
-from core.types import Document, DocumentState, SearchResult
+from core.types import Document, DocumentState, Filter, SearchResult
 from search.searcher import SearchRequest
 from storage import judgements, library
 from storage.database import open_database
@@ -106,7 +106,7 @@ def _search_handler(
         return _bare_desk()
     try:
         document_ids = _chosen_papers(services, papers) if papers else None
-        return run_search(services, SearchRequest(question, int(k or _K_DEFAULT), document_ids), blind=blind)
+        return run_search(services, SearchRequest(question, int(k or _K_DEFAULT), Filter(document_ids)), blind=blind)
     except NotFoundError as error:
         return _bare_desk(question, "Nothing was searched", str(error))
 
@@ -141,7 +141,7 @@ def run_search(services: Services, request: SearchRequest, *, blind: bool = Fals
         return _desk_without_hits(services, request.query)
     with open_database(services.settings.database) as db:
         verdicts = judgements.relevance_by_chunk(db, request.query)
-    return render_hits(result, verdicts, filtered=request.document_ids is not None, blind=blind)
+    return render_hits(result, verdicts, filtered=request.filter.narrows, blind=blind)
 
 
 def render_hits(result: SearchResult, verdicts: dict[int, int], *, filtered: bool = False, blind: bool = False) -> str:

@@ -5,7 +5,7 @@ from sqlite_utils import Database
 
 from core.errors import LibraryError, ModelError, NotFoundError
 from core.settings import Settings
-from core.types import Chunk, ChunkKind, Metadata, ModelVersion, Page, SearchMode, Span, content_hash
+from core.types import Chunk, ChunkKind, Filter, Metadata, ModelVersion, Page, SearchMode, Span, content_hash
 from indexer.encoder import Encoder, fingerprint_folder
 from indexer.start import ensure_active_model
 from search.searcher import Searcher, SearchRequest
@@ -47,8 +47,8 @@ def test_only_the_chosen_papers_answer(db: Database, active: ModelVersion, searc
     cook = store_paper(db, "cook", RECIPES)
     store_paper(db, "physics", PHYSICS)
     embed_all(db, active, minilm)
-    assert searcher.search(SearchRequest("light", document_ids=())).hits == ()
-    hits = searcher.search(SearchRequest("light", k=10, document_ids=(cook.id,))).hits
+    assert searcher.search(SearchRequest("light", filter=Filter(papers=()))).hits == ()
+    hits = searcher.search(SearchRequest("light", k=10, filter=Filter(papers=(cook.id,)))).hits
     assert {hit.chunk.document_id for hit in hits} == {cook.id}
     assert len(hits) == 2
 

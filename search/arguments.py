@@ -1,0 +1,54 @@
+"""The arguments of the commands that narrow a search."""
+
+import argparse
+
+from sqlite_utils import Database
+
+from core.cli import unicode_text, whole_id
+from core.types import ChunkKind, Filter
+from storage.collections import find_collection
+from storage.library import get_document
+
+YEARS = (1, 9999)
+
+
+def add_filter_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--paper", type=whole_id, action="append", metavar="ID", help="only this paper")
+    parser.add_argument(
+        "--collection", type=unicode_text, action="append", metavar="NAME", help="only of the papers in this collection"
+    )
+    parser.add_argument(
+        "--year",
+        type=year_range,
+        default=(None, None),
+        metavar="2017|2015-2019|2015-|-2019",
+        help="only these years",
+    )
+    parser.add_argument("--author", type=unicode_text, default="", metavar="NAME", help="only of papers by this author")
+    parser.add_argument(
+        "--kind", type=ChunkKind, action="append", choices=list(ChunkKind), help="only this kind of passage"
+    )
+
+
+def filter_of(db: Database, args: argparse.Namespace) -> Filter:
+    """The filter that the arguments name. Raises NotFoundError for a paper or a collection that is not there."""
+    return Filter(
+        papers=tuple(get_document(db, document_id).id for document_id in args.paper) if args.paper else None,
+        collections=tuple(find_collection(db, name).id for name in args.collection) if args.collection else None,
+        year_from=args.year[0],
+        year_to=args.year[1],
+        author=args.author,
+        kinds=tuple(args.kind) if args.kind else None,
+    )
+
+
+def year_range(text: str) -> tuple[int | None, int | None]:
+    """`2017`, `2015-2019`, `2015-` or `-2019`, for argparse."""
+    first, dash, last = text.strip().partition("-")
+    try:
+        years = tuple(int(year) if year else None for year in (first, last if dash else first))
+        if years == (None, None) or any(year is not None and not YEARS[0] <= year <= YEARS[1] for year in years):
+            raise ValueError
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a year, nor 2015-2019, 2015- or -2019") from None
+    return years[0], years[1]
