@@ -2,16 +2,16 @@
 
 import argparse
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from getpass import getpass
 from pathlib import Path
 
 from core.cli import DONE, REFUSED, add_home_argument, count, print_json, run_command, say, unicode_text, whole_id
-from core.errors import MetadataError, ReadError
-from core.formats import FOLDER_SUFFIXES
+from core.errors import MetadataError
 from core.settings import Settings
 from core.types import UNFINISHED, Document, DocumentState
+from indexer.added import Added
 from indexer.citations import FORMATS
 from indexer.editing import metadata_texts, parse_metadata
 from indexer.same_work import find_same_works
@@ -35,10 +35,12 @@ def build_parser() -> argparse.ArgumentParser:
     add_home_argument(parser)
     commands = parser.add_subparsers(dest="command", required=True)
 
-    add = commands.add_parser("add", help="add papers, or all papers of folders, and wait until they can be searched")
+    add = commands.add_parser(
+        "add", help="add papers, or those of folders and zips, and wait until they can be searched"
+    )
     add.add_argument("paths", nargs="+", type=Path, metavar="FILE_OR_FOLDER")
-    bib = commands.add_parser("import-bib", help="add the PDFs attached to a BibTeX file, with what it says of them")
-    bib.add_argument("path", type=Path, metavar="FILE.bib")
+    bib = commands.add_parser("import-bib", help="add the PDFs of an exported bibliography, with what it says of them")
+    bib.add_argument("path", type=Path, metavar="FILE", help="BibTeX (.bib), RIS (.ris), CSL-JSON (.json), or a zip")
     listing = commands.add_parser("list", help="show the papers of the library")
     remove = commands.add_parser("remove", help="remove papers, with the judgements on them")
     remove.add_argument("ids", nargs="+", type=whole_id, metavar="ID")
@@ -86,8 +88,10 @@ def main(args: argparse.Namespace) -> int:
 
 
 def add(settings: Settings, args: argparse.Namespace) -> int:
-    documents, known, refused = _add_files(settings, args.paths)
-    return _finish_and_tell(settings, args, documents, known, refused)
+    # Delayed, here and below: ingest imports PyTorch, which takes seconds.
+    from indexer.additions import add_paths
+
+    return _finish_added(settings, args, add_paths(settings, args.paths))
 
 
 def retry(settings: Settings, args: argparse.Namespace) -> int:
@@ -108,37 +112,34 @@ def reread(settings: Settings, args: argparse.Namespace) -> int:
     return _finish_and_tell(settings, args, documents)
 
 
-def _finish_and_tell(
-    settings: Settings,
-    args: argparse.Namespace,
-    documents: Sequence[Document],
-    known: Collection[int] = (),
-    refused: int = 0,
-) -> int:
+def _finish_and_tell(settings: Settings, args: argparse.Namespace, documents: Sequence[Document]) -> int:
     """Wait for these papers, then tell how they are."""
     documents, failed = _finish(settings, documents)
     if args.json:
-        print_json({"documents": [_as_json(document) for document in documents], "known": sorted(known)})
+        print_json({"documents": [_as_json(document) for document in documents], "known": []})
     else:
-        print(_summary(documents, known, failed + refused))
-    return REFUSED if failed or refused else DONE
+        print(_summary(documents, (), failed))
+    return REFUSED if failed else DONE
 
 
 def import_bib(settings: Settings, args: argparse.Namespace) -> int:
-    # Delayed: no other command needs the parser.
-    from indexer.bib_import import import_bibliography
+    from indexer.additions import add_bibliography
 
-    found = import_bibliography(settings, args.path)
-    for sentence in (*found.refused, *found.remarks):
+    return _finish_added(settings, args, add_bibliography(settings, args.path))
+
+
+def _finish_added(settings: Settings, args: argparse.Namespace, added: Added) -> int:
+    """Say what could not be added, wait for what was, then tell how it is."""
+    for sentence in (*added.refused, *added.remarks):
         say(sentence)
-    documents, failed = _finish(settings, found.documents)
+    documents, failed = _finish(settings, list(added.documents.values()))
     if args.json:
         shown = [_as_json(document) for document in documents]
-        known = sorted(found.known)
-        print_json({"documents": shown, "known": known, "refused": found.refused, "remarks": found.remarks})
+        known = sorted(added.known)
+        print_json({"documents": shown, "known": known, "refused": added.refused, "remarks": added.remarks})
     else:
-        print(_summary(documents, found.known, failed + len(found.refused)))
-    return REFUSED if failed or found.refused else DONE
+        print(_summary(documents, added.known, failed + len(added.refused)))
+    return REFUSED if failed or added.refused else DONE
 
 
 def _finish(settings: Settings, documents: Sequence[Document]) -> tuple[list[Document], int]:
@@ -184,7 +185,6 @@ def list_papers(settings: Settings, args: argparse.Namespace) -> int:
 
 
 def remove(settings: Settings, args: argparse.Namespace) -> int:
-    # Delayed, here and below: ingest imports PyTorch, which takes seconds.
     from indexer.ingest import remove_documents
 
     ids = list(dict.fromkeys(args.ids))
@@ -241,39 +241,6 @@ def edit(settings: Settings, args: argparse.Namespace) -> int:
     for field, text in metadata_texts(document).items():
         print(f"{field.replace('_', ' '):>8}  {text}{'  (set by hand)' if field in document.corrected else ''}")
     return DONE
-
-
-def _add_files(settings: Settings, paths: Sequence[Path]) -> tuple[list[Document], set[int], int]:
-    """The documents of all files that could be copied, each once; which were there already; how many could not be."""
-    from indexer.ingest import add_file
-
-    documents: dict[int, Document] = {}
-    known: set[int] = set()
-    refused = 0
-    for path in _files_of(paths):
-        try:
-            document, new = add_file(settings, path)
-        except ReadError as error:
-            say(str(error))
-            refused += 1
-            continue
-        if not new and document.id not in documents:
-            known.add(document.id)
-        documents[document.id] = document
-    return list(documents.values()), known, refused
-
-
-def _files_of(paths: Sequence[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.is_dir():
-            found = sorted(
-                file for file in path.rglob("*") if file.suffix.lower() in FOLDER_SUFFIXES and file.is_file()
-            )
-            if not found:
-                say(f"The folder '{path}' holds no {', '.join(FOLDER_SUFFIXES)}. Name other files one by one.")
-            yield from found
-        else:
-            yield path
 
 
 def _wait_until_finished(settings: Settings, document_ids: Sequence[int]) -> None:

@@ -1,67 +1,147 @@
-"""Add the papers of a BibTeX file, each with what the file says of it."""
+"""Add the papers of a bibliography, each with what the bibliography says of it."""
 
 import os.path
-from dataclasses import dataclass
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
 from core.cli import count
 from core.errors import ReadError
+from core.formats import SUFFIXES
 from core.settings import Settings
 from core.types import Document
-from indexer.bibliography import BibEntry, read_bibliography
+from indexer.added import Added
+from indexer.bib_entries import BibEntry, Bibliography
 from indexer.ingest import add_file
+from storage import library
 from storage.corrections import correct_document
 from storage.database import open_database
 
+_SHORTEST_TITLE = 10
+# Where programs cut a title that would make a file's name too long.
+_SHORTEST_CUT_TITLE = 30
 
-@dataclass(frozen=True, slots=True)
-class BibImport:
-    """The papers added, queued to be read, and the ids of those that were there already; the rest in sentences.
 
-    `refused` is what could not be added though a file is named, `remarks` what is worth knowing besides.
+class PaperFiles:
+    """The files among which a bibliography's papers are looked for.
+
+    Within a folder that came from a stranger nothing outside of it is found, whatever path an entry names.
     """
 
-    documents: tuple[Document, ...]
-    known: frozenset[int]
-    refused: tuple[str, ...]
-    remarks: tuple[str, ...]
+    def __init__(self, files: Iterable[Path], within: Path | None = None) -> None:
+        self._within = within.resolve() if within else None
+        self.papers = [file for file in files if file.suffix.lower() in SUFFIXES]
+        self._by_name: defaultdict[str, list[Path]] = defaultdict(list)
+        for file in self.papers:
+            self._by_name[_plain(file.name)].append(file)
+        self.attached: set[Path] = set()
+
+    def find(self, entry: BibEntry) -> Path | None:
+        """The first of the entry's PDFs that is there, else one named by its title; None where neither is.
+
+        Raises ReadError where PDFs are attached and none is there, or not just one that it may be.
+        """
+        named = list(chain.from_iterable(entry.pdfs))
+        there = (path for path in named if self._may_be(path))
+        found = next(there, None) or self._by_its_name(entry, named) or self._by_title(entry)
+        if found is None and named:
+            raise ReadError(f"its file '{named[0].name}' is not there. Export the bibliography with its files.")
+        # The others that it names are no papers of their own.
+        also = [self._by_name[_plain(path.name)][0] for path in named if len(self._by_name[_plain(path.name)]) == 1]
+        for path in (*named, *also, *((found,) if found else ())):
+            self.attached.add(Path(os.path.abspath(path)))
+        return found
+
+    def left(self) -> list[Path]:
+        """The papers that no entry has."""
+        return [file for file in self.papers if Path(os.path.abspath(file)) not in self.attached]
+
+    def _may_be(self, path: Path) -> bool:
+        # Unlike Path.is_file, this also answers for names that no file system takes.
+        if not os.path.isfile(path):
+            return False
+        return self._within is None or Path(os.path.realpath(path)).is_relative_to(self._within)
+
+    def _by_its_name(self, entry: BibEntry, named: Iterable[Path]) -> Path | None:
+        for path in named:
+            files = self._by_name[_plain(path.name)]
+            if len(files) > 1:
+                raise ReadError(f"'{path.name}' came {len(files)} times. Add the export as one zip, folders and all.")
+            if files:
+                return files[0]
+        return None
+
+    def _by_title(self, entry: BibEntry) -> Path | None:
+        """The one file whose name is, or ends with, the title, as Zotero and many publishers name it."""
+        title = _letters(str(entry.values.get("title") or ""))
+        if len(title) < _SHORTEST_TITLE:
+            return None
+        found = [file for file in self.left() if _names_title(file.stem, title)]
+        return found[0] if len(found) == 1 else None
 
 
-def import_bibliography(settings: Settings, path: Path) -> BibImport:
-    """Add each entry's PDF and set what the entry says of it, in place of what was read or set before.
+def import_bibliography(settings: Settings, name: str, bibliography: Bibliography, files: PaperFiles) -> Added:
+    """Add each entry's paper and set what the entry says of it, in place of what was read or set before.
 
-    Raises ReadError where the bibliography itself can't be read; an entry alone stops nothing.
+    An entry without a file tells of the paper of its DOI, arXiv id or title that is in the library already. An entry
+    alone stops nothing.
     """
-    bibliography = read_bibliography(path)
-    documents: dict[int, Document] = {}
-    known: set[int] = set()
-    refused = list(bibliography.refused)
-    remarks: list[str] = []
+    added = Added(refused=list(bibliography.refused))
+    left_out = []
     for entry in bibliography.entries:
-        if not entry.pdfs:
-            remarks.append(f"'{entry.key}' has no PDF attached, so it was left out.")
-            continue
         try:
-            document, new = add_file(settings, _find_pdf(entry))
+            path = files.find(entry)
+            document, new = (_in_library(settings, entry), False) if path is None else add_file(settings, path)
         except ReadError as error:
-            refused.append(f"'{entry.key}': {error}")
+            added.refused.append(f"'{entry.key}': {error}")
+            continue
+        if document is None:
+            left_out.append(entry.key)
             continue
         with open_database(settings.database) as db:
             correct_document(db, document.id, entry.values)
-        if not new and document.id not in documents:
-            known.add(document.id)
-        documents[document.id] = document
-        remarks += entry.remarks
+            added.take(library.get_document(db, document.id), new)
+        added.remarks += entry.remarks
         if len(entry.pdfs) > 1:
-            remarks.append(f"'{entry.key}' has {count(len(entry.pdfs), 'PDF')} attached; the first there is was taken.")
-    return BibImport(tuple(documents.values()), frozenset(known), tuple(refused), tuple(remarks))
+            pdfs = count(len(entry.pdfs), "PDF")
+            added.remarks.append(f"'{entry.key}' has {pdfs} attached; the first there is was taken.")
+    if len(left_out) == 1:
+        added.remarks.append(f"'{left_out[0]}' has no PDF attached, so it was left out.")
+    elif left_out:
+        keys = ", ".join(f"'{key}'" for key in left_out[:5])
+        others = ", …" if len(left_out) > 5 else ""
+        added.remarks.append(
+            f"{len(left_out)} entries of '{name}' have no PDF attached, so were left out: {keys}{others}"
+        )
+    return added
 
 
-def _find_pdf(entry: BibEntry) -> Path:
-    """The first of the entry's PDFs that is there. Raises ReadError where none is."""
-    for path in chain.from_iterable(entry.pdfs):
-        # Unlike Path.is_file, this also answers for names that no file system takes.
-        if os.path.isfile(path):
-            return path
-    raise ReadError(f"its file '{entry.pdfs[0][0].name}' is not there. Export the bibliography with its files.")
+def _in_library(settings: Settings, entry: BibEntry) -> Document | None:
+    """The one paper of the library that the entry is about."""
+    with open_database(settings.database) as db:
+        documents = library.list_documents(db)
+    for field in ("doi", "arxiv_id", "title"):
+        value = entry.values.get(field)
+        wanted = _letters(str(value or ""))
+        if len(wanted) < _SHORTEST_TITLE - 2:
+            continue
+        found = [document for document in documents if _letters(str(getattr(document, field) or "")) == wanted]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def _names_title(stem: str, title: str) -> bool:
+    letters, last = _letters(stem), _letters(stem.rsplit(" - ", 1)[-1])
+    return letters.endswith(title) or (len(last) >= _SHORTEST_CUT_TITLE and title.startswith(last))
+
+
+def _plain(name: str) -> str:
+    """The name as it may come from a file system that keeps accents or capitals in another way."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))

@@ -1,10 +1,59 @@
-"""What the child processes that open a file share: their limits on memory and time."""
+"""What the child processes that open a file share: how one is run, and its limits on memory and time."""
 
+import json
 import signal
+import subprocess
 import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import PasswordError, ReadError
+
+_ROOT = Path(__file__).resolve().parent.parent
+# How a child ends that has a sentence to tell, that ran out of memory, and that lacks a password.
+REFUSED, OUT_OF_MEMORY, LOCKED = 3, 4, 5
 
 # The parent measures the time; this is for the case that it is gone.
 _SECONDS_AFTER_THE_PARENT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """The longest time and the most address space one file may take."""
+
+    seconds: int = 60
+    megabytes: int = 1500
+
+
+def run_child(module: str, request: Any, name: str, limits: ReadLimits) -> bytes:
+    """What the module answers on stdout. Raises ReadError, also for a crash, too long a time or too much memory.
+
+    It is given the limits as arguments and the request as JSON, by stdin, because other users of the machine can read
+    what a command is given.
+    """
+    seconds, megabytes = limits.seconds, limits.megabytes
+    command = [sys.executable, "-m", module, str(megabytes), str(seconds)]
+    wanted = json.dumps(request).encode()
+    try:
+        child = subprocess.run(command, cwd=_ROOT, input=wanted, capture_output=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ReadError(
+            f"'{name}' was not read within {seconds} seconds. "
+            "If it is only large, raise WHETSTONE_READ_SECONDS and retry it."
+        ) from error
+    if child.returncode == 0:
+        return child.stdout
+    if child.returncode == REFUSED:
+        raise ReadError(child.stdout.decode())
+    if child.returncode == LOCKED:
+        raise PasswordError(child.stdout.decode())
+    if child.returncode == OUT_OF_MEMORY or b"MemoryError" in child.stderr or -child.returncode == signal.SIGKILL:
+        raise ReadError(
+            f"'{name}' needs more than {megabytes} MB of memory to be read. "
+            "If you trust it, raise WHETSTONE_READ_MEGABYTES and retry it."
+        )
+    raise ReadError(f"'{name}' made the program that reads it crash. Save or print it anew, then add that.")
 
 
 def limit_memory(megabytes: int) -> None:

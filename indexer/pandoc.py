@@ -17,6 +17,7 @@ import pypandoc
 from core.errors import ReadError
 from core.formats import DocumentFormat
 from core.types import BlockKind
+from indexer.odt import Declared, read_declared
 
 _READERS = {
     DocumentFormat.DOCX: "docx",
@@ -66,17 +67,28 @@ def convert(path: Path, format: DocumentFormat, name: str, seconds: int, megabyt
             raise ReadError(f"'{name}' is not a .{format} file: it does not begin like one. Download it again.")
         source = data
     else:
-        source = _decode(data, name).encode()
+        source = decode_text(data, name).encode()
     if format is DocumentFormat.TEXT:
         return Converted(tuple(Draft(text) for text in _paragraphs(source.decode())))
     try:
         tree = json.loads(_run_pandoc(source, _READERS[format], name, seconds, megabytes))
-        return _walk(tree)
+        converted = _walk(tree)
+        return _declare(converted, read_declared(data)) if format is DocumentFormat.ODT else converted
     except RecursionError as error:
         raise ReadError(f"The parts of '{name}' are nested too deeply. Save it as a PDF, then add that.") from error
 
 
-def _decode(data: bytes, name: str) -> str:
+def _declare(converted: Converted, declared: Declared) -> Converted:
+    """The paper with what an OpenDocument text declares; its title, which stands in it as a paragraph, is a heading."""
+    blocks = list(converted.blocks)
+    for number, block in enumerate(blocks):
+        if declared.title and " ".join(block.text.split()) == declared.title:
+            blocks[number] = Draft(block.text, BlockKind.HEADING, 1)
+            break
+    return Converted(tuple(blocks), declared.title or None, declared.authors, declared.date)
+
+
+def decode_text(data: bytes, name: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -7,10 +7,9 @@ from typing import Any
 import gradio as gr
 from sqlite_utils import Database
 
-from core.errors import ReadError
-from core.formats import SUFFIXES
 from core.types import UNFINISHED, DocumentState, Job, JobKind, PageSource
-from indexer.ingest import add_file, remove_documents
+from indexer.additions import UPLOAD_SUFFIXES
+from indexer.ingest import remove_documents
 from indexer.report import make_report
 from indexer.same_work import find_same_works
 from jobs.terminal import describe_job
@@ -22,7 +21,7 @@ from ui.paper_editor import make_forget_form, make_save_form, make_show_form
 from ui.parts import SILENT, PlainHTML
 from ui.render import read_asset, render
 from ui.services import Services
-from ui.uploads import discard_upload, require_upload
+from ui.uploads import add_uploads
 
 _TITLES = {
     JobKind.INGEST: "Adding papers",
@@ -30,6 +29,9 @@ _TITLES = {
     JobKind.SWITCH: "Switching the model",
     JobKind.COMPARE: "Comparing",
 }
+
+
+_MOST_SENTENCES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
     upload = gr.File(
         label="Drop papers here",
         file_count="multiple",
-        file_types=list(SUFFIXES),
+        file_types=list(UPLOAD_SUFFIXES),
         height=150,
         elem_id="upload",
     )
@@ -128,31 +130,17 @@ def make_dismiss(services: Services) -> Any:
 
 def _add_uploads(services: Services, files: list[Path]) -> str:
     """Copy the uploads into the library; the worker does the rest. Returns the news: what was refused, or there."""
-    known: list[str] = []
-    refused: list[str] = []
-    most = services.settings.upload_files
-    if len(files) > most:
-        for file in files:
-            require_upload(services.settings, file)
-            discard_upload(file)
-        raise ReadError(
-            f"{len(files):,} files came at once, more than {most:,}, so none was taken. "
-            "Add them in parts, or by: python -m indexer add FOLDER"
-        )
-    for file in files:
-        try:
-            require_upload(services.settings, file)
-            document, new = add_file(services.settings, file)
-        except ReadError as error:
-            refused.append(str(error))
-            continue
-        discard_upload(file)
-        if not new:
-            known.append(document.title)
-    if not known:
-        return tell(errors=tuple(refused))
-    there = f"Already in the library: {', '.join(known[:5])}{' and others' if len(known) > 5 else ''}."
-    return tell(there, errors=tuple(refused))
+    added = add_uploads(services.settings, files)
+    news = _shortened(added.remarks, "remarks")
+    if known := [document.title for document in added.documents.values() if document.id in added.known]:
+        news.insert(0, f"Already in the library: {', '.join(known[:5])}{' and others' if len(known) > 5 else ''}.")
+    return tell(*news, errors=tuple(_shortened(added.refused, "problems")))
+
+
+def _shortened(sentences: list[str], what: str) -> list[str]:
+    left = len(sentences) - _MOST_SENTENCES
+    more = [f"And {left:,} more {what}; python -m indexer import-bib FILE tells all of them."] if left > 0 else []
+    return [*sentences[:_MOST_SENTENCES], *more]
 
 
 def _make_remove(services: Services) -> Any:

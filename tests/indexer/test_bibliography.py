@@ -6,8 +6,10 @@ pytest.importorskip("bibtexparser", reason="bibtexparser is not installed; requi
 
 from core.errors import ReadError
 from core.settings import Settings
-from indexer.bib_import import import_bibliography
-from indexer.bibliography import pdf_paths, read_bibliography
+from indexer.additions import add_bibliography
+from indexer.bibliography import read_bibliography
+from indexer.bibtex import pdf_paths
+from indexer.child import ReadLimits
 from storage import library
 from storage.database import open_database
 from tests.papers import make_paper, write
@@ -65,7 +67,7 @@ def test_attachments_are_found_in_every_program_s_way_of_writing(attached: str, 
 
 
 def test_an_entry_says_what_is_known_of_its_paper(export: Path) -> None:
-    bibliography = read_bibliography(export)
+    bibliography = read_bibliography(export, ReadLimits())
     first, dated, preprint, shelf, gone = bibliography.entries
     assert first.values == {
         "title": "Attention & naïve Transformers",
@@ -96,12 +98,12 @@ def test_an_entry_says_what_is_known_of_its_paper(export: Path) -> None:
 )
 def test_titles_are_told_without_latex(tmp_path: Path, title: str, text: str) -> None:
     path = write(tmp_path, "x.bib", f"@misc{{x, title = {{{title}}}}}".encode())
-    assert read_bibliography(path).entries[0].values == {"title": text}
+    assert read_bibliography(path, ReadLimits()).entries[0].values == {"title": text}
 
 
 def test_odd_names_and_doubled_fields_lose_no_other_entry(tmp_path: Path) -> None:
     odd = "@misc{a, author={A, B, C, D and Last, }, title={x}}\n@misc{b, title={y}, title={z}}\n@misc{c, title={ok}}"
-    bibliography = read_bibliography(write(tmp_path, "x.bib", odd.encode()))
+    bibliography = read_bibliography(write(tmp_path, "x.bib", odd.encode()), ReadLimits())
     assert [(entry.key, entry.values["title"]) for entry in bibliography.entries] == [("a", "x"), ("c", "ok")]
     assert "Last" in bibliography.entries[0].values["authors"]
     assert bibliography.refused == (
@@ -110,21 +112,21 @@ def test_odd_names_and_doubled_fields_lose_no_other_entry(tmp_path: Path) -> Non
 
 
 def test_an_import_adds_what_is_there_and_tells_of_the_rest(settings: Settings, export: Path) -> None:
-    found = import_bibliography(settings, export)
-    assert [document.names for document in found.documents] == [("Müller - 2017.pdf",), ("b.pdf",), ("c.pdf",)]
+    found = add_bibliography(settings, export)
+    assert [document.names for document in found.documents.values()] == [("Müller - 2017.pdf",), ("b.pdf",), ("c.pdf",)]
     assert any("'gone': its file 'gone.pdf' is not there." in sentence for sentence in found.refused)
     assert "'shelf' has no PDF attached, so it was left out." in found.remarks
     with open_database(settings.database) as db:
-        document = library.get_document(db, found.documents[0].id)
+        document = library.get_document(db, next(iter(found.documents)))
         assert (document.title, document.year) == ("Attention & naïve Transformers", 2017)
         assert document.corrected == ("arxiv_id", "authors", "doi", "title", "year")
-    again = import_bibliography(settings, export)
-    assert again.known == {document.id for document in found.documents}
+    again = add_bibliography(settings, export)
+    assert again.known == set(found.documents)
 
 
 @pytest.mark.parametrize("content", [b"", b"no bibliography at all", b"\x00\x01\x02"])
 def test_a_file_without_entries_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(ReadError, match="'x.bib' holds no BibTeX entry"):
-        read_bibliography(write(tmp_path, "x.bib", content))
+    with pytest.raises(ReadError, match="'x.bib' holds no entry"):
+        read_bibliography(write(tmp_path, "x.bib", content), ReadLimits())
     with pytest.raises(ReadError, match="'none.bib' can't be opened"):
-        read_bibliography(tmp_path / "none.bib")
+        read_bibliography(tmp_path / "none.bib", ReadLimits())
