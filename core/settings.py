@@ -84,6 +84,11 @@ class Settings:
         return self.home / "password.json"
 
     @property
+    def tokens(self) -> Path:
+        """The hashes of the tokens that programs may use the API with; absent where none was made."""
+        return self.home / "tokens.json"
+
+    @property
     def work_lock(self) -> Path:
         return self.home / "work.lock"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from core.cli import DONE, add_home_argument, print_json, run_command, say, unicode_text, whole_number
 from core.settings import Settings
 from core.types import SearchMode, SearchResult
+from search.answer import result_as_json
 from search.arguments import add_filter_arguments, filter_of
 from storage import library
 from storage.commands import settings_from
@@ -55,7 +56,7 @@ def search(args: argparse.Namespace) -> int:
     ensure_active_model(settings)
     result = Searcher(settings).search(SearchRequest(args.question, args.k, filter, args.mode))
     if args.json:
-        print_json(_as_json(result))
+        print_json(result_as_json(result))
     elif not args.question.strip():
         print("The question is empty. Ask in your own words, for example: how is attention computed?")
     elif not result.hits and filter.narrows:
@@ -103,37 +104,6 @@ def _evaluate(settings: Settings, folder: Path, split: str) -> dict[str, float]:
     return {name: scores[name] for name in ("ndcg@10", "mrr@10", "recall@10", "recall@100", "queries")} | {
         "passages": len(labelled.passages),
         "seconds": round(time.perf_counter() - started, 3),
-    }
-
-
-def _as_json(result: SearchResult) -> dict[str, object]:
-    model = result.model
-    return {
-        "query": result.query,
-        "model": {"id": model.id, "name": model.name, "dim": model.dimension},
-        "seconds": round(result.seconds, 4),
-        "answered": result.answered,
-        "floor": None if result.floor is None else round(result.floor, 6),
-        "hits": [
-            {
-                "rank": hit.rank,
-                "score": round(hit.score, 6),
-                "dense_rank": hit.dense_rank,
-                "lexical_rank": hit.lexical_rank,
-                "chunk_id": hit.chunk.id,
-                "document_id": hit.chunk.document_id,
-                "document": hit.chunk.file_name,
-                "title": hit.chunk.document,
-                "page": hit.chunk.page,
-                "start": hit.chunk.start,
-                "end": hit.chunk.end,
-                "spans": [{"page": span.page, "start": span.start, "end": span.end} for span in hit.chunk.spans],
-                "section": hit.chunk.section,
-                "kind": hit.chunk.kind,
-                "text": hit.chunk.text,
-            }
-            for hit in result.hits
-        ],
     }
 
 

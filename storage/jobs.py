@@ -45,6 +45,11 @@ def last_job(db: Database, kind: JobKind) -> Job | None:
     return None
 
 
+def last_jobs(db: Database, most: int) -> list[Job]:
+    """The newest jobs, newest first."""
+    return [_job(row) for row in db.query("SELECT * FROM jobs ORDER BY id DESC LIMIT ?", [most])]
+
+
 def start_job(db: Database, job_id: int, *, supervised: bool = False) -> bool:
     """Take a queued job on; False where it was cancelled or taken meanwhile.
 

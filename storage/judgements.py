@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from core.errors import TrainingError
 from core.types import Judgement
 from storage.database import now, transaction
 from storage.library import get_chunk, spans_from_json
@@ -33,11 +34,13 @@ def store_judgement(
 ) -> bool:
     """Keep the verdict, in place of an earlier one on the same query and passage; False if it was there already.
 
-    Raises NotFoundError where the passage is not in the library.
+    Raises NotFoundError where the passage is not in the library, TrainingError where the query is empty.
     """
+    text = normalise_query(query)
+    if not text:
+        raise TrainingError("The question is empty, so there is nothing to judge this passage for. Ask one first.")
     with transaction(db):
         get_chunk(db, chunk_id)
-        text = normalise_query(query)
         db.conn.execute("INSERT OR IGNORE INTO queries (text) VALUES (?)", [text])
         query_id = db.conn.execute("SELECT id FROM queries WHERE text = ?", [text]).fetchone()[0]
         known = db.conn.execute(

@@ -208,7 +208,7 @@ def test_a_labelled_folder_is_scored_with_the_documented_fields(run: Run, tmp_pa
         (["-m", "training", "judge", "--query", "q", "--chunk", "7", "--relevant"], 1, "no passage with id 7"),
         (["-m", "training", "judge", "--query", "q", "--chunk", "7"], 2, "--relevant"),
         (["-m", "training", "promote", "9"], 1, "no model version with id 9"),
-        (["-m", "training", "retrain"], 1, "training needs passages approved for at least 2"),
+        (["-m", "training", "retrain"], 1, "Approve passages for at least 2 different questions"),
         (["-m", "training", "retrain", "--dims", "a,b"], 2, "not a list of whole numbers"),
         (["-m", "training", "import", "/nowhere.jsonl"], 1, "can't be read"),
         (["app.py", "--port", "eighty"], 1, "WHETSTONE_PORT is 'eighty'"),

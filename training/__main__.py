@@ -3,22 +3,23 @@
 import argparse
 import os
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from core.cli import DONE, REFUSED, add_home_argument, print_json, run_command, say, unicode_text, whole_id
-from core.errors import ImportFormatError, TrainingError
+from core.errors import TrainingError
 from core.files import written_whole
 from core.settings import Settings
-from core.types import Job, JobKind, JobState, ModelVersion
+from core.types import Job, JobState, ModelVersion
 from storage import judgements, models
 from storage.commands import settings_from
 from storage.database import open_database
-from storage.jobs import add_job, request_cancel
-from training.data.exchange import export_judgements, import_judgements
+from storage.jobs import request_cancel
+from training.data.exchange import export_judgements, import_judgements, read_lines
 from training.data.lineage import learnt_from_removed
-from training.recipe.settings import PRESETS, make_settings, require_fitting
+from training.queueing import make_recipe, queue_retrain
+from training.recipe.settings import PRESETS
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -94,8 +95,6 @@ def main(args: argparse.Namespace) -> int:
 
 
 def judge(settings: Settings, args: argparse.Namespace) -> int:
-    if not args.query.strip():
-        raise TrainingError("The question is empty. Give it with --query.")
     with open_database(settings.database) as db:
         active = models.active_model(db)
         new = judgements.store_judgement(
@@ -106,11 +105,7 @@ def judge(settings: Settings, args: argparse.Namespace) -> int:
 
 
 def import_file(settings: Settings, args: argparse.Namespace) -> int:
-    try:
-        # By "\n" alone: splitlines would also split at line separators inside a text.
-        lines = args.file.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImportFormatError(f"'{args.file}' can't be read as UTF-8 text ({error}).") from error
+    lines = read_lines(args.file)
     with open_database(settings.database) as db:
         imported = import_judgements(db, lines)
     for sentence in imported.refused:
@@ -141,20 +136,15 @@ def retrain(settings: Settings, args: argparse.Namespace) -> int:
         "epochs": args.epochs,
         "learning_rate": args.learning_rate,
         "matryoshka_dims": args.dims,
-        "promote": args.promote,
+        "promote": args.promote or None,
     }
-    recipe = replace(PRESETS[args.preset], **{name: value for name, value in given.items() if value is not None})
-    make_settings(asdict(recipe))
+    recipe = make_recipe(args.preset, given)
     from jobs.worker import settle_interrupted
 
     settle_interrupted(settings)
-    active = ensure_active_model(settings).version
+    ensure_active_model(settings)
     with open_database(settings.database) as db:
-        if args.dims:
-            require_fitting(args.dims, models.get_model(db, args.base) if args.base else active)
-        job = add_job(db, JobKind.RETRAIN, asdict(recipe))
-    if make_settings(job.params) != recipe:
-        raise TrainingError("Another retrain is under way. Stop it on the page, or wait for its end, then try again.")
+        job = queue_retrain(db, recipe, join=True)
     job = _work(settings, job)
     with open_database(settings.database) as db:
         version = models.get_model(db, job.result["model_id"])

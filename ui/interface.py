@@ -7,6 +7,7 @@ import gradio as gr
 
 from storage import library
 from storage.database import open_database
+from storage.overview import library_facts
 from ui.changes import ChangeWatch, SharedView, View, digest
 from ui.library_tab import build_library_tab, render_library
 from ui.messages import tell, warn_user
@@ -15,7 +16,7 @@ from ui.render import render
 from ui.search_tab import SearchTab, build_search_tab, paper_choices, render_hint
 from ui.services import Services
 from ui.training_tab import base_choices, build_training_tab, default_dimensions
-from ui.training_view import header_facts, render_models, render_pairs, render_training
+from ui.training_view import render_models, render_pairs, render_training
 
 TABS = ("search", "library", "training")
 _SECONDS_BETWEEN_LOOKS = 1.0
@@ -88,7 +89,7 @@ def build_page(services: Services) -> gr.Blocks:
 
 def render_header(services: Services) -> str:
     with open_database(services.settings.database) as db:
-        facts = header_facts(db)
+        facts = library_facts(db)
     locked = services.settings.password.is_file()
     return render(
         "header.html", **facts, locked=locked, device=f"Index on {services.device.name}: {services.device.why}"

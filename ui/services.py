@@ -1,19 +1,5 @@
-"""What the handlers of the page need, made once by app.py and passed in."""
+"""Where the page's own modules find what its handlers need."""
 
-from dataclasses import dataclass, field
+from api.services import Services
 
-from core.settings import Settings
-from indexer.drawing import Drawer
-from search.searcher import Searcher
-from search.vector_index import Device
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """`start_note` says why the model the app started with is in use."""
-
-    settings: Settings
-    searcher: Searcher
-    device: Device
-    start_note: str
-    drawer: Drawer = field(default_factory=Drawer)
+__all__ = ["Services"]

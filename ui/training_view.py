@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from core.settings import MODELS_FOLDER
 from core.types import Job, JobKind, JobState, Judgement, ModelState, ModelVersion, StoredChunk
-from storage import jobs, judgements, library, models
+from storage import judgements, library, models
 from storage.database import open_database
 from training.data.lineage import count_unseen_queries, learnt_from_removed
 from training.data.pairs import find_contradictions, queries_needed
@@ -207,15 +207,3 @@ def _charts(job: Job | None, shown: ModelVersion | None) -> str:
     ndcg = [(point["step"], point["ndcg@10"]) for point in curve if point["ndcg@10"] is not None]
     start = ndcg[0][1] if ndcg else None
     return draw_curve("Loss", loss, steps) + draw_curve("nDCG@10 while training", ndcg, steps, start, most=1.0)
-
-
-def header_facts(db: Database) -> dict[str, Any]:
-    """What the header shows of the library."""
-    active, counts = models.active_model(db), judgements.count_judgements(db)
-    return {
-        "papers": library.count_searchable(db),
-        "approved": counts[1],
-        "rejected": counts[0],
-        "model": active.name if active else "no model yet",
-        "busy": bool(jobs.open_jobs(db)),
-    }

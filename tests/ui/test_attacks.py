@@ -108,7 +108,7 @@ def test_another_sites_page_may_link_to_this_one_and_no_more(site: Site, of: str
     assert site.ask("GET", "/?q=light", follow).status == 200
     assert site.ask("POST", "/", follow).status == 403
     assert site.ask("GET", "/", follow | {"Sec-Fetch-Dest": "iframe"}).status == 403
-    for path in ("/api/documents/1/pages/1.jpg", "/api/documents/1/original.pdf", "/config", "/assets/x.js"):
+    for path in ("/api/v1/documents/1/pages/1.jpg", "/api/v1/documents/1/original.pdf", "/config", "/assets/x.js"):
         assert site.ask("GET", path, {"Sec-Fetch-Site": of, "Sec-Fetch-Mode": "no-cors"}).status == 403
 
 
@@ -123,7 +123,7 @@ def test_a_websocket_is_not_opened(site: Site) -> None:
         assert status >= 400, status
 
 
-@pytest.mark.parametrize("path", ["/", "/api/health", "/nothing", "/api/documents/99/original.pdf", "/theme.css"])
+@pytest.mark.parametrize("path", ["/", "/api/health", "/nothing", "/api/v1/documents/99/original.pdf", "/theme.css"])
 def test_every_answer_has_the_security_headers(site: Site, path: str) -> None:
     headers = site.get(path).headers
     policy = headers["content-security-policy"]
@@ -169,7 +169,7 @@ def test_no_file_is_served_by_its_path(site: Site) -> None:
     shutil.rmtree(Path(other).parent)
 
 
-@pytest.mark.parametrize("route", ["/assets/", "/static/", "/svelte/", "/api/documents/", "/api/models/", "/"])
+@pytest.mark.parametrize("route", ["/assets/", "/static/", "/svelte/", "/api/v1/documents/", "/api/v1/models/", "/"])
 def test_no_route_climbs_out_of_its_folder(site: Site, route: str) -> None:
     for up in ("../", "..%2f", "%2e%2e/", "..%5c", "..\\", "....//", "%252e%252e%252f", "/", "a" * 300):
         for target in ("etc/passwd", "%65tc/passwd", "etc/passwd%00.css"):
@@ -282,10 +282,10 @@ def test_a_slow_page_fails_alone_while_other_pages_and_searches_are_answered(
     slow, _ = add_file(services.settings, write(tmp_path, "slow.pdf", make_slow_pdf()))
     with serve(services) as site, ThreadPoolExecutor() as executor:
         failures = [
-            executor.submit(site.get, f"/api/documents/{slow.id}/pages/1.jpg?width={w}") for w in (500, 600, 700)
+            executor.submit(site.get, f"/api/v1/documents/{slow.id}/pages/1.jpg?width={w}") for w in (500, 600, 700)
         ]
         time.sleep(0.5)
-        for path in (f"/api/documents/{good.id}/pages/1.jpg", "/api/health"):
+        for path in (f"/api/v1/documents/{good.id}/pages/1.jpg", "/api/health"):
             began = time.monotonic()
             assert site.get(path).status == 200
             assert time.monotonic() - began < 2
@@ -293,7 +293,7 @@ def test_a_slow_page_fails_alone_while_other_pages_and_searches_are_answered(
         for failure in failures:
             answer = failure.result(timeout=20)
             assert answer.status == 400
-            assert answer.json()["error"].startswith("Page 1 of 'slow.pdf' was not drawn within 3 seconds.")
+            assert answer.json()["error"]["message"].startswith("Page 1 of 'slow.pdf' was not drawn within 3 seconds.")
     services.drawer.close()
 
 

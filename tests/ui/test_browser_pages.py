@@ -232,7 +232,7 @@ def test_a_paper_that_is_no_pdf_is_shown_as_text_with_the_passage_marked(page: P
     # Asked until it holds: the view opened by the search may still make way for the one of the click.
     wait_for(lambda: " ".join(" ".join(marks.all_inner_texts()).split()) == shown)
     download = page.get_by_role("link", name="Download")
-    expect(download).to_have_attribute("href", re.compile(r"/api/documents/\d+/original$"))
+    expect(download).to_have_attribute("href", re.compile(r"/api/v1/documents/\d+/original$"))
     expect(sheet.locator("script")).to_have_count(0)
 
 

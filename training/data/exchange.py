@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
@@ -42,6 +43,15 @@ def export_judgements(db: Database, only: Collection[int] | None = None) -> Iter
             "relevance": judgement.relevance,
         }
         yield json.dumps(record, ensure_ascii=False)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a file. Raises ImportFormatError where it can't be read as text."""
+    try:
+        # By "\n" alone: splitlines would also split at line separators inside a text.
+        return path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImportFormatError(f"'{path}' can't be read as UTF-8 text ({error}).") from error
 
 
 def import_judgements(db: Database, lines: Iterable[str]) -> Imported:
