@@ -96,7 +96,7 @@ def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path")) or "the body"
     value = first.get("input")
-    shown = f" is {str(value)[:_LONGEST_SHOWN]!r}" if isinstance(value, str | int | float) else ""
+    shown = f" is {value!r:.{_LONGEST_SHOWN}}" if isinstance(value, str | int | float) else ""
     problem = first["msg"][0].lower() + first["msg"][1:]
     return answer_error(422, Refusal.INVALID, f"'{place}'{shown}: {problem}. See /api/docs.")
 
