@@ -11,10 +11,13 @@ from anyio import to_thread
 from fastapi import Request
 
 from core.settings import Settings
+from indexer.ingest import clean_name
 
 _API = "/api/v1"
 # Where a body is a file; how large it may be is looked at before the first byte, see ui/upload_gate.py.
 FILE_PATHS = frozenset({f"{_API}/documents", f"{_API}/models", f"{_API}/judgements/import"})
+
+_NAME_BYTES = 180
 
 
 def file_body(media_type: str) -> dict[str, Any]:
@@ -23,9 +26,15 @@ def file_body(media_type: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
+def file_name(name: str) -> str:
+    """What a file of this name may be called on any disk: its last part, and of a long one its end."""
+    end = clean_name(name.encode("utf-8", "replace")[-_NAME_BYTES:].decode("utf-8", "ignore"))
+    return end if end.strip(".") else "unnamed"
+
+
 @asynccontextmanager
 async def received(request: Request, settings: Settings, name: str) -> AsyncIterator[Path]:
-    """The body as a file of this name, which is ours and not the sender's; gone at the end."""
+    """The body as a file of this name, in a folder of its own; gone at the end."""
     folder = Path(mkdtemp(dir=settings.uploads))
     try:
         path = folder / name

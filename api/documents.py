@@ -7,18 +7,20 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from api import shapes
-from api.bodies import file_body, received
+from api.bodies import file_body, file_name, received
 from api.served import Drawn, Served
 from api.services import Services
 from api.shapes import RowId
-from core.errors import NotFoundError
+from core.errors import NotFoundError, ReadError
 from core.types import Document, PaperFile
+from indexer.additions import add_paths
 from indexer.citations import FORMATS
 from indexer.editing import parse_metadata
-from indexer.ingest import add_file, paper_file, remove_documents
+from indexer.ingest import paper_file, remove_documents
 from indexer.report import make_report
 from indexer.same_work import find_same_works
 from storage import judgements, library
+from storage.collections import collections_by_document
 from storage.corrections import FIELDS, correct_document, forget_corrections
 from storage.database import open_database, transaction
 from storage.equal_passages import count_equal_passages
@@ -42,12 +44,14 @@ def list_documents(services: Served) -> shapes.Documents:
         documents = library.list_documents(db)
         same = find_same_works(documents, count_equal_passages(db))
         judged = judgements.count_by_document(db)
+        collected = collections_by_document(db)
     return shapes.Documents(
         documents=[
             shapes.ListedDocument(
                 **shapes.Document.model_validate(document).model_dump(),
                 judgements=judged.get(document.id, 0),
                 same_work_as=list(same.get(document.id, ())),
+                collections=[collection.id for collection in collected.get(document.id, ())],
             )
             for document in documents
         ]
@@ -56,10 +60,17 @@ def list_documents(services: Served) -> shapes.Documents:
 
 @router.post("/documents", status_code=201, openapi_extra=file_body("application/octet-stream"))
 async def add_document(request: Request, services: Served, name: FileName) -> shapes.Added:
-    """Add a paper: the body is its file. It is queued to be read; ask for it until its state is ready or failed."""
-    async with received(request, services.settings, "upload") as path:
-        document, new = await to_thread.run_sync(add_file, services.settings, path, name)
-    return shapes.Added(document=shapes.Document.model_validate(document), new=new)
+    """Add a paper, or the papers of a zip: the body is the file. Each is queued to be read: ask for it until its state
+    is ready or failed.
+    """
+    async with received(request, services.settings, file_name(name)) as path:
+        added = await to_thread.run_sync(add_paths, services.settings, [path])
+    if added.refused and not added.documents:
+        raise ReadError(" ".join(added.refused))
+    documents = list(added.documents.values())
+    return shapes.Added.model_validate(
+        {"documents": documents, "known": sorted(added.known), "refused": added.refused, "remarks": added.remarks}
+    )
 
 
 @router.get("/documents/{document_id}")

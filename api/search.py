@@ -3,14 +3,17 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from sqlite_utils import Database
 
 from api import shapes
-from api.page_view import PageView, view_page
 from api.served import Served
 from api.shapes import RowId
+from core.types import Filter
 from search.answer import result_as_json
+from search.page_view import PageView, view_page
 from search.searcher import SearchRequest
 from storage import judgements, library
+from storage.collections import get_collection
 from storage.database import open_database
 
 router = APIRouter(tags=["search"])
@@ -19,19 +22,12 @@ router = APIRouter(tags=["search"])
 @router.post("/search")
 def search(services: Served, question: shapes.Question) -> shapes.SearchAnswer:
     """The passages that answer a question, best first."""
-    ids = None if question.document_ids is None else tuple(question.document_ids)
     with open_database(services.settings.database) as db:
-        for document_id in ids or ():
-            library.get_document(db, document_id)
+        filter = _filter(db, question.filter)
         verdicts = judgements.relevance_by_chunk(db, question.query)
-    request = SearchRequest(question.query, question.k, ids, question.mode)
+    request = SearchRequest(question.query, question.k, filter, question.mode)
     find = services.searcher.search_blind if question.blind else services.searcher.search
-    answer = result_as_json(find(request))
-    if question.blind:
-        # What could tell which model found a passage would favour it.
-        answer["model"] = None
-        for hit in answer["hits"]:
-            hit |= dict.fromkeys(("rank", "score", "dense_rank", "lexical_rank"))
+    answer = result_as_json(find(request), blind=question.blind)
     for hit in answer["hits"]:
         hit["relevance"] = verdicts.get(hit["chunk_id"])
     return shapes.SearchAnswer.model_validate(answer)
@@ -45,8 +41,24 @@ def open_passage(
 ) -> shapes.PassageOnPage:
     """A passage on its page: where it is marked, and how it is cited."""
     with open_database(services.settings.database) as db:
-        view = view_page(services, db, chunk_id, page)
+        view = view_page(services.settings, services.drawer, db, chunk_id, page)
     return shapes.PassageOnPage.model_validate({**_fields(view), "picture": _picture(view)})
+
+
+def _filter(db: Database, asked: shapes.Filter) -> Filter:
+    """Raises NotFoundError for a paper or a collection that is not there."""
+    for document_id in asked.papers or ():
+        library.get_document(db, document_id)
+    for collection_id in asked.collections or ():
+        get_collection(db, collection_id)
+    return Filter(
+        papers=None if asked.papers is None else tuple(asked.papers),
+        collections=None if asked.collections is None else tuple(asked.collections),
+        year_from=asked.year_from,
+        year_to=asked.year_to,
+        author=asked.author,
+        kinds=None if asked.kinds is None else tuple(asked.kinds),
+    )
 
 
 def _fields(view: PageView) -> dict[str, object]:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.formats import DocumentFormat
 from core.types import BlockKind, ChunkKind, DocumentState, JobKind, JobState, ModelState, PageSource, SearchMode
+from search.arguments import YEARS
 
 LONGEST_QUESTION = 2000
 _MOST_IDS = 10_000
@@ -53,10 +54,11 @@ class Document(_Answer):
 
 
 class ListedDocument(Document):
-    """`judgements` are on its passages; `same_work_as` names papers that may be other editions of it."""
+    """`judgements` are on its passages; `same_work_as` are papers that may be other editions of it."""
 
     judgements: int
     same_work_as: list[int]
+    collections: list[int]
 
 
 class Documents(_Answer):
@@ -64,10 +66,15 @@ class Documents(_Answer):
 
 
 class Added(_Answer):
-    """`new` is false where a paper of these very bytes was there already."""
+    """What a file held: one paper, or those of a zip or an exported bibliography; `known` were there already.
 
-    document: Document
-    new: bool
+    `refused` is what could not be added though it was asked for, `remarks` what is worth knowing besides.
+    """
+
+    documents: list[Document]
+    known: list[int]
+    refused: list[str]
+    remarks: list[str]
 
 
 class Corrections(_Request):
@@ -109,13 +116,47 @@ class Removed(_Answer):
     removed: list[int]
 
 
+# --- collections ---
+
+
+class Collection(_Answer):
+    """Papers put together under a name; a paper may be in several."""
+
+    id: int
+    name: str
+    papers: int
+
+
+class Collections(_Answer):
+    collections: list[Collection]
+
+
+class CollectionName(_Request):
+    name: str = Field(max_length=1000)
+
+
+class Papers(_Request):
+    papers: _Ids
+
+
 # --- search and passages ---
+
+
+class Filter(_Request):
+    """Which passages may answer: those that fit every part given, and of a part any of its values."""
+
+    papers: _Ids | None = None
+    collections: _Ids | None = None
+    year_from: int | None = Field(None, ge=YEARS[0], le=YEARS[1])
+    year_to: int | None = Field(None, ge=YEARS[0], le=YEARS[1])
+    author: str = Field("", max_length=200)
+    kinds: list[ChunkKind] | None = None
 
 
 class Question(_Request):
     query: str = Field(max_length=LONGEST_QUESTION)
     k: int = Field(10, ge=1, le=50)
-    document_ids: _Ids | None = Field(None, description="only in these papers")
+    filter: Filter = Field(default_factory=lambda: Filter.model_validate({}))
     mode: SearchMode = SearchMode.BOTH
     blind: bool = Field(False, description="the passages of two models, mixed, without rank, score and model")
 

@@ -2,7 +2,7 @@
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -30,6 +30,16 @@ class Document:
     @property
     def finished(self) -> bool:
         return self.state in ("ready", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What a file held: one paper, or those of a zip; `known` were there already, `refused` could not be added."""
+
+    documents: tuple[Document, ...]
+    known: tuple[int, ...]
+    refused: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +166,9 @@ class Switched:
     job: Job | None
 
 
-def build(kind: type[A], value: Mapping[str, Any]) -> A:
+def build(kind: Callable[..., A], value: Mapping[str, Any]) -> A:
     """The value of this class that the JSON object tells of."""
-    hints = _hints(kind)
-    return kind(**{name: _convert(hint, value[name]) for name, hint in hints.items()})
+    return kind(**{name: _convert(hint, value[name]) for name, hint in _hints(kind).items()})
 
 
 def _convert(hint: Any, value: Any) -> Any:
@@ -169,10 +178,10 @@ def _convert(hint: Any, value: Any) -> Any:
         return tuple(_convert(typing.get_args(hint)[0], one) for one in value)
     if typing.get_origin(hint) is types.UnionType:
         hint = next(one for one in typing.get_args(hint) if one is not types.NoneType)
-    return build(hint, value) if is_dataclass(hint) else value
+    return build(hint, value) if isinstance(hint, type) and is_dataclass(hint) else value
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(kind)
     return {field.name: hints[field.name] for field in fields(kind)}

@@ -7,14 +7,14 @@ for hit in library.search("how is attention computed?").hits:
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from client.answers import Document, Job, Judgement, Model, PassageOnPage, SearchAnswer, Switched, build
+from client.answers import Added, Document, Job, Judgement, Model, PassageOnPage, SearchAnswer, Switched, build
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -45,17 +45,12 @@ class Whetstone:
 
     # --- search ---
 
-    def search(
-        self, query: str, k: int = 10, *, document_ids: Sequence[int] | None = None, mode: str = "both"
-    ) -> SearchAnswer:
-        """The passages that answer a question, best first; `mode` is both, meaning or words."""
-        asked = {
-            "query": query,
-            "k": k,
-            "mode": mode,
-            "document_ids": None if document_ids is None else [*document_ids],
-        }
-        return build(SearchAnswer, self._post("/search", asked))
+    def search(self, query: str, k: int = 10, *, mode: str = "both", **filter: Any) -> SearchAnswer:
+        """The passages that answer a question, best first; `mode` is both, meaning or words.
+
+        `filter` may have papers, collections, year_from, year_to, author and kinds.
+        """
+        return build(SearchAnswer, self._post("/search", {"query": query, "k": k, "mode": mode, "filter": filter}))
 
     def open_passage(self, chunk_id: int, page: int | None = None) -> PassageOnPage:
         """A passage on a page of its paper, by default the first it stands on."""
@@ -73,12 +68,12 @@ class Whetstone:
     def document(self, document_id: int) -> Document:
         return build(Document, self._get(f"/documents/{document_id}"))
 
-    def upload(self, path: Path) -> Document:
-        """Add a paper, to be read; one whose bytes are there already comes back as it is."""
+    def upload(self, path: Path) -> Added:
+        """Add a paper, or those of a zip, to be read; one whose bytes are there already comes back as it is."""
         with path.open("rb") as file:
             size = path.stat().st_size
             answer = self._ask("POST", f"/documents?{urlencode({'name': path.name})}", file, size)
-        return build(Document, json.loads(answer)["document"])
+        return build(Added, json.loads(answer))
 
     def wait(self, document: Document, seconds: float = 600) -> Document:
         """The paper once it is ready or failed. Raises TimeoutError where it is neither by then."""

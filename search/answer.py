@@ -4,16 +4,20 @@ from typing import Any
 
 from core.types import Hit, SearchResult
 
+# What could tell which model found a passage, and so favour it.
+_TELLING = ("rank", "score", "dense_rank", "lexical_rank")
 
-def result_as_json(result: SearchResult) -> dict[str, Any]:
+
+def result_as_json(result: SearchResult, *, blind: bool = False) -> dict[str, Any]:
+    """With `blind` nothing tells of the model, or of how it ranked: what would is None."""
     model = result.model
     return {
         "query": result.query,
-        "model": {"id": model.id, "name": model.name, "dim": model.dimension},
+        "model": None if blind else {"id": model.id, "name": model.name, "dim": model.dimension},
         "seconds": round(result.seconds, 4),
         "answered": result.answered,
         "floor": None if result.floor is None else round(result.floor, 6),
-        "hits": [_hit_as_json(hit) for hit in result.hits],
+        "hits": [_hit_as_json(hit) | (dict.fromkeys(_TELLING) if blind else {}) for hit in result.hits],
     }
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from api.page_view import view_page
 from core.errors import NotFoundError
 from core.types import Document, DocumentState, Filter, SearchResult
+from search.page_view import view_page
 from search.searcher import SearchRequest
 from storage import judgements, library
 from storage.database import open_database
@@ -223,7 +223,7 @@ def _make_open_page(services: Services) -> Any:
         """[query, chunk id, page or None for the passage's first, others shown]: the page's HTML."""
         query, chunk_id, page, others = arguments
         with open_database(services.settings.database) as db:
-            view = view_page(services, db, int(chunk_id), _whole(page))
+            view = view_page(services.settings, services.drawer, db, int(chunk_id), _whole(page))
             verdicts = judgements.relevance_by_chunk(db, str(query))
         return {
             "html": render("page_view.html", view=view, query=str(query), verdicts=verdicts, open_others=bool(others))

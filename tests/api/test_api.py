@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import core.errors
+from api.bodies import file_name
 from api.create import describe_api
 from core.errors import WhetstoneError
 from core.types import JobKind, JobState
@@ -36,7 +37,7 @@ def add(site: Site, name: str, content: bytes) -> int:
     """The id of the paper once it is ready or failed."""
     answer = site.ask("POST", f"{API}/documents?name={name}", body=content)
     assert answer.status == 201, answer.text
-    document = answer.json()["document"]
+    (document,) = answer.json()["documents"]
     with open_database(site.settings.database) as db:
         while library.get_document(db, document["id"]).state not in ("ready", "failed"):
             pass
@@ -69,7 +70,10 @@ def test_each_class_of_error_has_a_code_of_its_own() -> None:
         ("GET", "/documents/1/pages/9.jpg", None, 400, "read"),
         ("GET", "/documents/1/citation?format=docx", None, 422, "invalid_request"),
         ("GET", "/passages/99999", None, 404, "not_found"),
-        ("POST", "/search", {"query": "why?", "document_ids": [99]}, 404, "not_found"),
+        ("POST", "/search", {"query": "why?", "filter": {"papers": [99]}}, 404, "not_found"),
+        ("POST", "/search", {"query": "why?", "filter": {"collections": [99]}}, 404, "not_found"),
+        ("POST", "/collections", {"name": " "}, 400, "collection"),
+        ("POST", "/documents?name=empty.zip", None, 400, "read"),
         ("POST", "/search", {"query": "why?", "k": 51}, 422, "invalid_request"),
         ("POST", "/search", {"query": "x" * 2001}, 422, "invalid_request"),
         ("POST", "/search", {"query": "why?", "blind": True}, 404, "not_found"),
@@ -205,6 +209,33 @@ def test_a_job_is_stopped_followed_to_its_end_and_dismissed(site: Site) -> None:
     assert site.post(f"{API}/jobs/{job.id}/dismiss", None).json()["dismissed"]
     assert site.get(f"{API}/jobs").json()["jobs"][0]["id"] == job.id
     assert site.get(f"{API}/jobs?open=true").json() == {"jobs": []}
+
+
+def test_papers_are_collected_and_a_search_stays_in_their_collection(site: Site) -> None:
+    made = site.post(f"{API}/collections", {"name": "Ice"}).json()
+    assert site.post(f"{API}/collections/{made['id']}/papers", {"papers": [1]}).json()["papers"] == 1
+    found = site.post(f"{API}/search", {"query": "yeast", "filter": {"collections": [made["id"]]}}).json()["hits"]
+    assert {hit["document_id"] for hit in found} == {1}
+    listed = {document["id"]: document["collections"] for document in site.get(f"{API}/documents").json()["documents"]}
+    assert listed == {1: [made["id"]], 2: []}
+    named = site.ask(
+        "PATCH", f"{API}/collections/{made['id']}", {"Content-Type": "application/json"}, '{"name": "Icy"}'
+    )
+    assert named.json()["name"] == "Icy"
+    assert site.ask("DELETE", f"{API}/collections/{made['id']}/papers/1").json()["papers"] == 0
+    assert site.ask("DELETE", f"{API}/collections/{made['id']}").status == 200
+    assert site.get(f"{API}/collections").json() == {"collections": []}
+
+
+@pytest.mark.parametrize(
+    "name", ["..", ".", "...", "/", "\\..\\", "a" * 500 + ".pdf", "\U0001f4c4" * 200 + ".pdf", "\0a.pdf"]
+)
+def test_a_name_of_a_file_stays_in_its_folder_and_fits_any_disk(name: str, tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    path = tmp_path / "inside" / file_name(name)
+    path.write_bytes(b"")
+    assert list((tmp_path / "inside").iterdir()) == [path]
+    assert name.endswith(".pdf") == (path.suffix == ".pdf")
 
 
 def test_the_library_at_a_glance(site: Site) -> None:

@@ -27,7 +27,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whetstone]:
 
 @pytest.fixture(scope="module")
 def papers(library: Whetstone, tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
-    return [library.wait(library.upload(path)) for path in write_topics(tmp_path_factory.mktemp("papers"))]
+    return [library.wait(library.upload(path).documents[0]) for path in write_topics(tmp_path_factory.mktemp("papers"))]
 
 
 def test_a_paper_is_added_found_opened_on_its_page_and_cited(library: Whetstone, papers: list[Document]) -> None:
@@ -36,7 +36,7 @@ def test_a_paper_is_added_found_opened_on_its_page_and_cited(library: Whetstone,
     answer = library.search("Lactic acid bacteria make the dough sour", k=3, mode="words")
     first = answer.hits[0]
     assert (first.title, first.page, first.relevance) == ("Microbes of Sourdough Bread", 1, None)
-    assert len(library.search("ice", document_ids=[papers[0].id]).hits) > 0
+    assert len(library.search("ice", papers=[papers[0].id]).hits) > 0
     opened = library.open_passage(first.chunk_id)
     assert opened.passage.text == first.text
     assert opened.boxes
@@ -81,9 +81,11 @@ def test_a_retrain_is_followed_to_its_end_and_its_version_promoted(library: Whet
 def test_a_paper_that_can_not_be_read_says_why_and_one_that_is_removed_is_gone(
     library: Whetstone, tmp_path: Path
 ) -> None:
-    bad = library.wait(library.upload(write(tmp_path, "bad.pdf", b"not a PDF at all")))
+    bad = library.wait(library.upload(write(tmp_path, "bad.pdf", b"not a PDF at all")).documents[0])
     assert (bad.state, bad.reason is not None and bad.reason.startswith("'bad.pdf' is not a PDF")) == ("failed", True)
-    good = library.wait(library.upload(write(tmp_path, "gone.pdf", make_paper("On Fog", ["Fog is a low cloud."]))))
+    good = library.wait(
+        library.upload(write(tmp_path, "gone.pdf", make_paper("On Fog", ["Fog is a low cloud."]))).documents[0]
+    )
     library.remove(good.id)
     with pytest.raises(ApiError, match=f"There is no paper with id {good.id}") as refused:
         library.document(good.id)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from api.services import Services
 from core.errors import ReadError
+from core.settings import Settings
 from core.types import Block, BlockKind, Box, Document, Page, Span, StoredChunk
 from indexer.citations import cite_passage, to_bibtex
+from indexer.drawing import Drawer
 from indexer.ingest import paper_file
 from indexer.ocr import boxes_of_words
 from storage import library, pages
@@ -50,13 +51,13 @@ class PageView:
     passages: tuple[StoredChunk, ...]
 
 
-def view_page(services: Services, db: Database, chunk_id: int, page: int | None = None) -> PageView:
+def view_page(settings: Settings, drawer: Drawer, db: Database, chunk_id: int, page: int | None = None) -> PageView:
     """A page of the passage's paper, by default the first it stands on, the passage marked where it stands on it."""
     chunk = library.get_chunk(db, chunk_id)
     document = library.get_document(db, chunk.document_id)
     number = min(max(page or chunk.page, 1), document.pages)
     shown = pages.get_page(db, document.id, number)
-    boxes = () if shown.blocks else tuple(_boxes_on_page(services, db, document, chunk, number))
+    boxes = () if shown.blocks else tuple(_boxes_on_page(settings, drawer, db, document, chunk, number))
     blocks = tuple(_show_block(shown, block, chunk.spans) for block in shown.blocks)
     return PageView(
         document=document,
@@ -75,13 +76,15 @@ def view_page(services: Services, db: Database, chunk_id: int, page: int | None 
     )
 
 
-def _boxes_on_page(services: Services, db: Database, document: Document, chunk: StoredChunk, page: int) -> list[Box]:
+def _boxes_on_page(
+    settings: Settings, drawer: Drawer, db: Database, document: Document, chunk: StoredChunk, page: int
+) -> list[Box]:
     spans = [span for span in chunk.spans if span.page == page]
     if words := pages.words_of_page(db, document.id, page):
         return [box for span in spans for box in boxes_of_words(words, span.start, span.end)]
-    file = paper_file(services.settings, db, document)
+    file = paper_file(settings, db, document)
     try:
-        return [box for span in spans for box in services.drawer.find_boxes(file, page, span.start, span.end)]
+        return [box for span in spans for box in drawer.find_boxes(file, page, span.start, span.end)]
     except ReadError as error:
         # The page's picture, which is asked for next, fails with the same sentence.
         logger.info("boxes: %s", error)
