@@ -21,7 +21,7 @@ from indexer.pdf import read_paper
 from storage import library
 from storage.database import open_database
 from storage.readings import store_reading
-from tests.papers import make_paper, make_slow_pdf, write
+from tests.papers import make_paper, make_slow_pdf, write, zipped
 from tests.ui.site import Site, make_services, serve
 from ui.guard import is_open
 
@@ -44,6 +44,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def leftovers(settings: Settings) -> list[Path]:
     """What takes room; Gradio's spool files of nothing are swept away later."""
     return [path for path in settings.uploads.rglob("*") if path.is_file() and path.stat().st_size]
+
+
+def drop(site: Site, files: dict[str, bytes]) -> str:
+    """Upload files as the Library tab does; its answer."""
+    paths = site.upload(files).json()
+    config = site.get("/config").json()
+    component = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "upload")
+    event = next(one["id"] for one in config["dependencies"] if component in one["inputs"])
+    sent = [{"path": path, "meta": {"_type": "gradio.FileData"}, "orig_name": "a.pdf"} for path in paths]
+    answer = site.post("/gradio_api/run/predict", {"data": [sent], "fn_index": event, "session_hash": "a"})
+    assert answer.status == 200
+    return answer.text
 
 
 # --- another name, another site ---
@@ -246,17 +258,36 @@ def test_an_upload_that_is_broken_off_leaves_nothing(site: Site) -> None:
 
 
 def test_too_many_files_at_once_are_one_sentence_and_leave_nothing(site: Site) -> None:
-    paths = site.upload({f"{number}.pdf": f"%PDF- {number}".encode() for number in range(4)}).json()
-    config = site.get("/config").json()
-    component = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "upload")
-    event = next(one["id"] for one in config["dependencies"] if component in one["inputs"])
-    files = [{"path": path, "meta": {"_type": "gradio.FileData"}, "orig_name": "a.pdf"} for path in paths]
-    answer = site.post("/gradio_api/run/predict", {"data": [files], "fn_index": event, "session_hash": "a"})
-    assert answer.status == 200
-    assert "4 files came at once, more than 3, so none was taken. Add them in parts" in answer.text
+    said = drop(site, {f"{number}.pdf": f"%PDF- {number}".encode() for number in range(4)})
+    assert "4 files came at once, more than 3, so none was taken. Add them in parts" in said
     assert leftovers(site.settings) == []
     with open_database(site.settings.database) as db:
         assert len(library.list_documents(db)) == 1
+
+
+def test_a_zip_or_a_bibliography_takes_in_nothing_from_outside_and_leaves_nothing(site: Site) -> None:
+    secret = site.settings.home.parent / "secret.pdf"
+    bib = f"@misc{{a, title = {{A}}, file = {{:{secret}:PDF}}}}".encode()
+    tex = rf"\documentclass{{article}}\begin{{document}}\input{{{secret}}}\end{{document}}".encode()
+    tricks: dict[str, tuple[str, dict[str, bytes]]] = {
+        "lies outside of it": ("up.zip", {"../../../escaped.pdf": b"%PDF- x"}),
+        "holds 4 files, more than 3": ("many.zip", {f"{number}.pdf": b"%PDF- y" for number in range(4)}),
+        "has more than 1 MB": ("bomb.zip", {"a.pdf": bytes(8 << 20)}),
+        "its file 'secret.pdf' is not there": ("export.zip", {"export.bib": bib}),
+    }
+    for wanted, (name, files) in tricks.items():
+        assert wanted in drop(site, {name: zipped(files)})
+    assert "its file 'secret.pdf' is not there" in drop(site, {"export.bib": bib})
+    assert "can't be read as a zip" in drop(site, {"none.zip": b"PK nothing"})
+    assert "1 file that did not come with it" in drop(site, {"a.tex": tex})
+    assert leftovers(site.settings) == []
+    assert not list(site.settings.home.parent.rglob("escaped.pdf"))
+    with open_database(site.settings.database) as db:
+        (paper,) = [
+            one for one in library.list_documents(db) if one.title != "On Light" and one.names != ("light.pdf",)
+        ]
+        assert site.settings.original(paper.sha256, paper.format).read_bytes() == tex
+        library.remove_documents(db, [paper.id])
 
 
 def test_a_body_without_a_length_or_of_no_end_is_refused(site: Site) -> None:
