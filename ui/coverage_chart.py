@@ -1,4 +1,4 @@
-"""Judged coverage over time: bars of what was judged, and a line each for questions and for the share of the top ten."""
+"""Judged coverage over time: bars of verdicts, and a line each for questions and for the share of the top ten."""
 
 from collections.abc import Sequence
 
@@ -73,7 +73,8 @@ def _draw_bars(periods: Sequence[Period]) -> Markup:
     ).format(
         span=span,
         total=count(approved + rejected, "judgement"),
-        words=f"Judgements a {span}, {first} to {last}: {approved} approved, {rejected} rejected, at most {most} a {span}",
+        words=f"Judgements a {span}, {first} to {last}: {approved} approved, {rejected} rejected, "
+        f"at most {most} a {span}",
         width=_WIDTH,
         height=_HEIGHT,
         left=_LEFT,

@@ -1,4 +1,4 @@
-"""Before and after as dots: a strip for each question, one for those that stand still, and the mean with its interval."""
+"""Before and after as dots: a strip a question, one for those that stand still, and the mean with its interval."""
 
 from collections import Counter
 from collections.abc import Sequence
