@@ -395,6 +395,7 @@ class JobKind(StrEnum):
     SWITCH = "switch"
     RETRAIN = "retrain"
     COMPARE = "compare"
+    MAP = "map"
 
 
 class JobState(StrEnum):

@@ -28,6 +28,7 @@ _TITLES = {
     JobKind.RETRAIN: "Retraining",
     JobKind.SWITCH: "Switching the model",
     JobKind.COMPARE: "Comparing",
+    JobKind.MAP: "Drawing the map",
 }
 
 
