@@ -1,4 +1,4 @@
-"""`python -m search`: ask the library, or score the active model on a labelled set."""
+"""`python -m search`: ask the library, draw its map, or score the active model on a labelled set."""
 
 import argparse
 import sys
@@ -9,18 +9,21 @@ from core.cli import DONE, add_home_argument, print_json, run_command, say, unic
 from core.settings import Settings
 from core.types import SearchMode, SearchResult
 from search.arguments import add_filter_arguments, filter_of
+from search.map.command import build_map_parser, show_map
 from storage import library
 from storage.commands import settings_from
 from storage.database import open_database
 
 # A word of its own before the question, so that a question may begin with "eval" when it is quoted as a whole.
 _EVAL = "eval"
+_MAP = "map"
 
 
 def build_search_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m search",
-        description="Ask the library. 'python -m search eval DIR' scores the active model on a labelled set.",
+        description="Ask the library. 'python -m search eval DIR' scores the active model on a labelled set; "
+        "'python -m search map' draws the map of the library.",
     )
     add_home_argument(parser)
     parser.add_argument("question", type=unicode_text)
@@ -153,6 +156,9 @@ def run(argv: list[str]) -> int:
     if rest[:1] == [_EVAL]:
         argv.remove(_EVAL)
         return run_command(evaluate, build_eval_parser(), argv)
+    if rest[:1] == [_MAP]:
+        argv.remove(_MAP)
+        return run_command(show_map, build_map_parser(), argv)
     return run_command(search, build_search_parser(), argv)
 
 

@@ -92,6 +92,11 @@ def relevance_by_chunk(db: Database, query: str) -> dict[int, int]:
     return dict(rows.fetchall())
 
 
+def judged_chunks(db: Database) -> dict[int, int]:
+    """Every passage that is judged for some question, by id; 1 where it is approved for one of them."""
+    return dict(db.conn.execute("SELECT chunk_id, max(relevance) FROM judgements GROUP BY chunk_id").fetchall())
+
+
 def count_judgements(db: Database) -> dict[int, int]:
     """How many judgements there are of each relevance, 1 and 0."""
     counts = dict(db.conn.execute("SELECT relevance, count(*) FROM judgements GROUP BY relevance").fetchall())

@@ -59,6 +59,13 @@ def is_up_to_date(db: Database, version: ModelVersion) -> bool:
     return row is not None and tuple(row) == (version.fingerprint, library_mark(db))
 
 
+def maps_mark(db: Database) -> str:
+    """Another text after a map was drawn, or went out of date."""
+    drawn = db.conn.execute("SELECT group_concat(model_id || ' ' || made_at || ' ' || mark) FROM maps").fetchone()[0]
+    active = db.conn.execute("SELECT max(id) FROM activations WHERE undone_at IS NULL").fetchone()[0]
+    return f"{active or ''}/{library_mark(db)}/{drawn or ''}"
+
+
 def store_map(
     db: Database,
     version: ModelVersion,

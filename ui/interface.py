@@ -9,6 +9,7 @@ from storage import library
 from storage.database import open_database
 from ui.changes import ChangeWatch, SharedView, View, digest
 from ui.library_tab import build_library_tab, render_library
+from ui.map_tab import build_map_tab, render_map_state
 from ui.messages import tell, warn_user
 from ui.parts import SILENT, PlainHTML, build_news
 from ui.render import render
@@ -17,7 +18,7 @@ from ui.services import Services
 from ui.training_tab import base_choices, build_training_tab, default_dimensions
 from ui.training_view import header_facts, render_models, render_pairs, render_training
 
-TABS = ("search", "library", "training")
+TABS = ("search", "library", "map", "training")
 _SECONDS_BETWEEN_LOOKS = 1.0
 _ONE_DAY = 86400
 
@@ -35,6 +36,8 @@ def build_page(services: Services) -> gr.Blocks:
                 search = build_search_tab(services, news)
             with gr.Tab("Library", id="library"):
                 papers = build_library_tab(services, news)
+            with gr.Tab("Map", id="map"):
+                library_map = build_map_tab(services)
             with gr.Tab("Training", id="training"):
                 training = build_training_tab(services, news)
         _remember_tab(page, tabs)
@@ -44,6 +47,7 @@ def build_page(services: Services) -> gr.Blocks:
             "header": (header, lambda: render_header(services)),
             "hint": (search.hint, lambda: render_hint(services)),
             "library": (papers.table, lambda: render_library(services)),
+            "map": (library_map.state, lambda: render_map_state(services)),
             "training": (training.status, lambda: render_training(services)),
             "models": (training.models, lambda: render_models(services)),
             "base": (training.base, lambda: gr.update(choices=base_choices(services))),

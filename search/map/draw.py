@@ -8,28 +8,18 @@ from sqlite_utils import Database
 
 from core.errors import LibraryError
 from core.settings import Settings
-from core.types import Job, JobKind
+from core.types import Job
 from search.map.groups import group_papers, join_groups, name_groups
 from search.map.layout import lay_out
 from search.map.places import Places, fit_upon, middle, place_near
 from search.map.samples import MOST_PASSAGES, Sample, take_sample
-from storage import jobs, maps, models
+from storage import maps, models
 from storage.database import open_database
 from storage.maps import PaperPlace, PassagePlace, StoredMap
 from storage.progress import Progress
 
 # Beyond this share of newcomers or of gaps the map is laid out anew.
 _MOST_CHANGED = 0.3
-
-
-def queue_map(db: Database, model_id: int | None = None, *, anew: bool = False) -> Job | None:
-    """Have the map of a version drawn, the active one unless another is named; None where it is up to date."""
-    version = models.version_or_active(db, model_id)
-    if version is None:
-        raise LibraryError("This library has no model yet. Add a paper first.")
-    if not anew and maps.is_up_to_date(db, version):
-        return None
-    return jobs.add_job(db, JobKind.MAP, {"model_id": version.id, "anew": anew})
 
 
 def run_map(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
