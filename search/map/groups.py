@@ -206,7 +206,9 @@ def name_groups(groups: Sequence[int], texts: Sequence[str]) -> dict[int, str]:
 
 
 def _words_of(text: str) -> Counter[str]:
-    found = [word for word in _WORD.findall(text.casefold()) if word not in COMMON_WORDS and word not in _OF_PAPERS]
+    everywhere = COMMON_WORDS | _OF_PAPERS
+    words = _WORD.findall(text.casefold())
+    found = [word for word in words if word not in everywhere and word.removesuffix("s") not in everywhere]
     known = set(found)
     # A plural counts as its singular where that is there too.
     return Counter(word[:-1] if word.endswith("s") and word[:-1] in known else word for word in found)

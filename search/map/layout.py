@@ -45,7 +45,9 @@ def lay_out(vectors: EmbeddingMatrix, start: Places | None = None) -> Places:
             random_state=0,
             n_jobs=1,
         )
-        return centred(tsne.fit_transform(reduced.astype(np.float32)))
+        places = centred(tsne.fit_transform(reduced.astype(np.float32)))
+        # A window is wider than high.
+        return places if given else _ways_round(places @ np.linalg.svd(places, full_matrices=False)[2].T)
 
 
 def _ways_round(plain: Places) -> Places:

@@ -11,7 +11,7 @@ const YEARS = { light: [[196, 138, 60], [24, 60, 120]], dark: [[250, 190, 110], 
 let loaded = null;        // the mark of what is shown
 let loading = 0;          // the newest fetch; answers to older ones are dropped
 let at = { zoom: 1, x: 0, y: 0 };
-let extent = 2;
+let frame = { x: 0, y: 0, width: 4, height: 4 };   // what of the map there is, and so is seen at first
 let pointed = null, chosen = null, onlyGroup = null, found = null;
 let asked = { query: '', hits: [], places: [] };
 const mark = () => document.querySelector('#map-state .mapstate')?.dataset.mark;
@@ -43,12 +43,17 @@ async function load() {
   if (beside && !answer.beside) say('The other map is being drawn.');
   box.querySelector('.mapchanged').innerHTML = answer.changed;
   box.querySelector('.maplist > div').innerHTML = answer.list;
-  extent = 1.1 * Math.max(0.5, ...views.flatMap(view => (view.map ? view.map.papers.concat(view.map.passages) : [])
-    .flatMap(point => [Math.abs(point.x), Math.abs(point.y)])));
+  measure();
   offerCollections(map);
   legend();
   await placeQuestion();
   draw();
+}
+function measure() {
+  const points = views.flatMap(view => (view.map ? [...view.map.papers, ...view.map.passages] : []));
+  const ends = axis => points.reduce(([low, high], one) => [Math.min(low, one[axis]), Math.max(high, one[axis])], [Infinity, -Infinity]);
+  const [left, right] = ends('x'), [low, high] = ends('y');
+  if (points.length) frame = { x: (left + right) / 2, y: (low + high) / 2, width: Math.max(0.5, right - left), height: Math.max(0.5, high - low) };
 }
 function take(view, map) {
   view.map = map;
@@ -136,8 +141,8 @@ function legend() {
 // --- drawing ---
 
 function place(view, point) {
-  const base = Math.min(view.width, view.height) / 2 / extent * at.zoom;
-  return [view.width / 2 + at.x * view.width + point.x * base, view.height / 2 + at.y * view.width - point.y * base];
+  const base = Math.min((view.width - 60) / frame.width, (view.height - 70) / frame.height) * at.zoom;
+  return [view.width * (0.5 + at.x) + (point.x - frame.x) * base, view.height / 2 + at.y * view.width - (point.y - frame.y) * base];
 }
 function isShown(paper) {
   if (found && !found.has(paper.id)) return false;
@@ -218,11 +223,13 @@ function write(pen, text, x, y, bold) {
   pen.fillText(text, x, y);
 }
 function drawNames(view, pen, round) {
+  // Names keep off the papers where they can.
+  const dots = view.map.papers.map(paper => place(view, paper)).map(([x, y]) => [x - round, y - round, x + round, y + round]);
   const taken = [];
-  const free = (x, y, width) => {
+  const free = (x, y, width, beside = []) => {
     const mine = [x - width / 2, y - 9, x + width / 2, y + 9];
     if (mine[0] < 2 || mine[2] > view.width - 2 || mine[1] < 2 || mine[3] > view.height - 2) return false;
-    if (taken.some(one => one[0] < mine[2] && mine[0] < one[2] && one[1] < mine[3] && mine[1] < one[3])) return false;
+    if ([...taken, ...beside].some(one => one[0] < mine[2] && mine[0] < one[2] && one[1] < mine[3] && mine[1] < one[3])) return false;
     taken.push(mine);
     return true;
   };
@@ -235,8 +242,9 @@ function drawNames(view, pen, round) {
       pen.font = '700 12.5px "IBM Plex Sans", system-ui, sans-serif';
       const width = Math.min(pen.measureText(group.name).width, view.width - 12);
       const within = Math.min(Math.max(x, width / 2 + 6), view.width - width / 2 - 6);
-      for (const y of [top - round - 12, top + round + 12, top - round - 32, top + round + 32])
-        if (free(within, y, width)) { write(pen, group.name, within, y, true); break; }
+      const tries = [12, -12, 32, -32, 54, -54].map(off => top + off + Math.sign(off) * round);
+      const y = tries.find(y => free(within, y, width, dots)) ?? tries.find(y => free(within, y, width));
+      if (y !== undefined) write(pen, group.name, within, y, true);
     }
   }
   if (at.zoom >= 1.8 || view.map.papers.length <= 12 || found) {
