@@ -27,6 +27,7 @@ from storage.library import has_unfinished_documents
 from storage.progress import JobProgress, Progress
 from training.promotion import run_switch
 from training.proof.compare_again import run_comparison
+from training.propose import run_propose
 from training.retrain import run_retrain
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Worker:
             JobKind.RETRAIN: run_retrain,
             JobKind.COMPARE: run_comparison,
             JobKind.MAP: run_map,
+            JobKind.PROPOSE: run_propose,
         }
 
     def work_until(self, finished: Callable[[], bool]) -> None:
@@ -150,7 +152,7 @@ def run_or_wait(settings: Settings, job: Job, watch: Callable[[Job], None] | Non
 
 
 # What only looks at the library, and is worth the most once all papers are in.
-_LOOKS = (JobKind.MAP,)
+_LOOKS = (JobKind.PROPOSE, JobKind.MAP)
 
 
 def _next_job(db: Database) -> Job | None:

@@ -124,7 +124,7 @@ def load_map(db: Database, model_id: int) -> StoredMap | None:
         fingerprint,
         mark,
         made_at,
-        tuple(PaperPlace(*paper[:4], bool(paper[4])) for paper in papers),
+        tuple(PaperPlace(paper, x, y, group, bool(whole)) for paper, x, y, group, whole in papers),
         tuple(PassagePlace(*passage) for passage in passages),
         {int(group): name for group, name in json.loads(names).items()},
     )

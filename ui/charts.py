@@ -38,8 +38,8 @@ def draw_curve(
 
     parts = [_grid_line(low, high, value) for value in _ticks(low, high)]
     if baseline is not None:
-        ends = [place(0, baseline).split(","), place(last, baseline).split(",")]
-        parts.append(f'<line class="level" x1="{ends[0][0]}" y1="{ends[0][1]}" x2="{ends[1][0]}" y2="{ends[1][1]}"/>')
+        (x1, y1), (x2, y2) = (place(step, baseline).split(",") for step in (0, last))
+        parts.append(f'<line class="level" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>')
     parts.append(f'<polyline class="curve" points="{" ".join(place(*point) for point in points)}"/>')
     parts += [f'<circle class="knot" cx="{x}" cy="{y}" r="3"/>' for x, y in (place(*p).split(",") for p in points[-1:])]
     left, right = ends or ("step 0", str(last))

@@ -29,6 +29,7 @@ _TITLES = {
     JobKind.SWITCH: "Switching the model",
     JobKind.COMPARE: "Comparing",
     JobKind.MAP: "Drawing the map",
+    JobKind.PROPOSE: "Looking for what to judge",
 }
 
 

@@ -48,7 +48,7 @@ def render_training(services: Services) -> str:
         comparing = current_job(db, JobKind.COMPARE)
         shown = trained[-1] if trained else None
         moved = _moved_queries(db, shown.report) if shown is not None else []
-        coverage = draw_coverage(measure_coverage(judgements.list_judgements(db), {}))
+        coverage = draw_coverage(measure_coverage(judgements.list_judgements(db), _tops(db, active)))
     candidate = shown if shown is not None and (active is None or shown.id != active.id) else None
     busy = switching is not None and switching.open
     return render(
@@ -71,6 +71,15 @@ def render_training(services: Services) -> str:
         coverage=coverage,
         **_standing_still(shown),
     )
+
+
+def _tops(db: Database, active: ModelVersion | None) -> dict[str, list[int]]:
+    """The ten best passages of judged questions, as the last look for what to judge found them with this model."""
+    last = jobs.last_job(db, JobKind.PROPOSE)
+    if last is None or active is None or last.result.get("model_id") != active.id:
+        return {}
+    texts = dict(db.conn.execute("SELECT id, text FROM queries").fetchall())
+    return {texts[int(key)]: top for key, top in last.result["tops"].items() if int(key) in texts}
 
 
 def render_models(services: Services) -> str:

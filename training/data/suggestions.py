@@ -107,4 +107,4 @@ def _lowered(name: str) -> str:
     """As it stands within a sentence: names and abbreviations keep their capitals."""
     if name.isupper() and " " in name:
         return name.lower()
-    return re.sub(r"\b(?:[A-Z][^\W\d_A-Z]+|A)\b", lambda word: word[0].lower(), name)
+    return re.sub(r"\b(?:[A-Z][^\W\d_A-Z]+|A)\b", lambda match: match[0].lower(), name)
