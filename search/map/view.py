@@ -1,7 +1,7 @@
 """A map as the page and the command line show it: titles, groups, what is judged; hits on it; two maps compared."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,21 +12,18 @@ from core.types import ModelState, ModelVersion
 from search.map.places import Places, neighbours_kept, place_near
 from search.map.samples import read_sample
 from storage import judgements, library, maps, models
+from storage.collections import collections_by_document
 from storage.maps import StoredMap
 from storage.vectors import count_missing
 
 _NEAREST_SHOWN = 5
 
 
-def describe_map(
-    db: Database, version: ModelVersion, collections: Mapping[int, Sequence[str]] | None = None
-) -> dict[str, Any]:
-    """The version's map with all that is told of its points. Raises NotFoundError where it has none yet.
-
-    `collections` names those that each paper is in, by the paper's id.
-    """
+def describe_map(db: Database, version: ModelVersion) -> dict[str, Any]:
+    """The version's map with all that is told of its points. Raises NotFoundError where it has none yet."""
     stored = _stored(db, version)
     documents = {document.id: document for document in library.list_documents(db)}
+    collections = collections_by_document(db)
     judged = judgements.judged_chunks(db)
     judged_in = judgements.count_by_document(db)
     sizes = Counter(place.group for place in stored.papers if place.document_id in documents)
@@ -44,7 +41,7 @@ def describe_map(
                 "title": documents[place.document_id].title,
                 "year": documents[place.document_id].year,
                 "group": place.group,
-                "collections": list((collections or {}).get(place.document_id, ())),
+                "collections": [one.name for one in collections.get(place.document_id, ())],
                 "passages": documents[place.document_id].chunks,
                 "judged": judged_in.get(place.document_id, 0),
                 "new": not place.laid_out,
