@@ -44,6 +44,13 @@ VARIABLES = (
     Variable("WHETSTONE_OCR", "on", "whether the text of pages that are pictures is recognised: on or off"),
     Variable("WHETSTONE_UPLOAD_MEGABYTES", "500", "the largest file the page takes"),
     Variable("WHETSTONE_UPLOAD_FILES", "2000", "the most files the page takes at once"),
+    Variable(
+        "WHETSTONE_LLM_URL",
+        "",
+        "the address of a language model with an OpenAI-compatible API, such as http://127.0.0.1:11434/v1, that makes "
+        "questions to ask of a paper; none, and nothing is sent anywhere, unless it is set",
+    ),
+    Variable("WHETSTONE_LLM_MODEL", "", "the name of the model at that address; its first one unless it is set"),
 )
 
 
@@ -60,6 +67,8 @@ class Settings:
     upload_files: int = 2000
     names: tuple[str, ...] = ()
     ocr: bool = True
+    llm_url: str = ""
+    llm_model: str = ""
 
     @property
     def database(self) -> Path:
@@ -141,6 +150,8 @@ def load_settings(**overrides: str | int | Path | None) -> Settings:
         upload_files=_whole_number("WHETSTONE_UPLOAD_FILES", values["upload_files"], 1, 100_000),
         names=tuple(values["names"].split()),
         ocr=_switch("WHETSTONE_OCR", values["ocr"]),
+        llm_url=_address("WHETSTONE_LLM_URL", values["llm_url"].strip()),
+        llm_model=values["llm_model"].strip(),
     )
 
 
@@ -165,3 +176,9 @@ def _switch(name: str, value: str) -> bool:
     if value not in ("on", "off"):
         raise SettingsError(f"{name} is '{value}'; it must be on or off.")
     return value == "on"
+
+
+def _address(name: str, value: str) -> str:
+    if value and not value.startswith(("http://", "https://")):
+        raise SettingsError(f"{name} is '{value}'; it must begin with http:// or https://, or be empty.")
+    return value.rstrip("/")

@@ -1,4 +1,4 @@
-"""`python -m search`: ask the library, or score the active model on a labelled set."""
+"""`python -m search`: ask the library, draw its map, or score the active model on a labelled set."""
 
 import argparse
 import sys
@@ -12,20 +12,21 @@ from core.settings import Settings
 from core.types import SearchMode, SearchResult
 from search.answer import result_as_json
 from search.arguments import add_filter_arguments, filter_of
+from search.map.command import build_map_parser, show_map
 from storage import library
 from storage.commands import settings_from
 from storage.database import open_database
 
 # Words of their own before the question, so that a question may begin with one when it is quoted as a whole.
-_EVAL, _PASSAGE = "eval", "passage"
+_EVAL, _PASSAGE, _MAP = "eval", "passage", "map"
 _PICTURE_WIDTH = 1400
 
 
 def build_search_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m search",
-        description="Ask the library. 'python -m search passage ID' shows a passage on its page, and 'python -m search "
-        "eval DIR' scores the active model on a labelled set.",
+        description="Ask the library. 'python -m search passage ID' shows a passage on its page, 'python -m search "
+        "map' draws the map of the library, and 'python -m search eval DIR' scores the active model on a labelled set.",
     )
     add_home_argument(parser)
     parser.add_argument("question", type=unicode_text)
@@ -174,6 +175,9 @@ def run(argv: list[str]) -> int:
     if rest[:1] == [_EVAL]:
         argv.remove(_EVAL)
         return run_command(evaluate, build_eval_parser(), argv)
+    if rest[:1] == [_MAP]:
+        argv.remove(_MAP)
+        return run_command(show_map, build_map_parser(), argv)
     return run_command(search, build_search_parser(), argv)
 
 

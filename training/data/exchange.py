@@ -42,6 +42,8 @@ def export_judgements(db: Database, only: Collection[int] | None = None) -> Iter
             "text": judgement.text,
             "relevance": judgement.relevance,
         }
+        if judgement.narrowed:
+            record["part"] = judgement.text
         yield json.dumps(record, ensure_ascii=False)
 
 
@@ -68,7 +70,7 @@ def import_judgements(db: Database, lines: Iterable[str]) -> Imported:
             except ImportFormatError as error:
                 refused.append(f"Line {number}: {error}")
                 continue
-            if store_judgement(db, record["query"], chunk.id, record["relevance"]):
+            if store_judgement(db, record["query"], chunk.id, record["relevance"], part=_part_in(record, chunk)):
                 stored += 1
             else:
                 known += 1
@@ -90,6 +92,12 @@ def _parse(line: str) -> dict[str, Any]:
     if record.get("relevance") not in (0, 1):
         raise ImportFormatError(f"'relevance' is {record.get('relevance')!r}; it must be 1 or 0.")
     return record | {"relevance": int(record["relevance"])}
+
+
+def _part_in(record: dict[str, Any], chunk: StoredChunk) -> str | None:
+    """What of the passage is meant; all of it where that is not told, or passages have been cut elsewhere since."""
+    part = record.get("part")
+    return part if isinstance(part, str) and part in chunk.text else None
 
 
 def is_unicode(text: str) -> bool:
