@@ -152,7 +152,7 @@ def _add_latex(settings: Settings, path: Path, root: Path, added: Added, name: s
             f"'{name}' takes in {count(len(paper.missing), 'file')} that did not come with it, {named}{others}: "
             "what stands there is missing. Add all its sources as one zip."
         )
-    if not paper.parts:
+    if paper.text == decode_text(path.read_bytes(), path.name):
         added.take(*add_file(settings, path, name))
         return paper.parts
     with TemporaryDirectory(dir=settings.uploads, prefix="import-") as folder:
