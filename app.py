@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Whetstone: `python app.py` serves the page. `python app.py --help` lists what can be set."""
 
 import argparse
@@ -13,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from core.cli import quieten_libraries
+from core.cli import complete, quieten_libraries
 from core.errors import LibraryError, SettingsError, WhetstoneError, explain_storage_error
 from core.settings import VARIABLES, Settings, load_settings
 from ui.guard import is_loopback
@@ -43,6 +44,7 @@ def parse_arguments() -> argparse.Namespace:
         help="ask for a new password (without a terminal, read a line), keep its hash in the library, and end; "
         "to ask visitors for none again, delete the file password.json there",
     )
+    complete(parser)
     return parser.parse_args()
 
 

@@ -53,7 +53,17 @@ def _make_app() -> FastAPI:
         app.include_router(module.router, prefix="/api/v1")
     # Else the page, which lies at "/", would answer in its own way.
     app.add_api_route("/api/{path:path}", _nothing, methods=list(_METHODS), include_in_schema=False)
+    _describe_errors(app)
     return app
+
+
+def _describe_errors(app: FastAPI) -> None:
+    """Errors are JSON also where the answer is another kind of file, which FastAPI takes for theirs too."""
+    for methods in app.openapi()["paths"].values():
+        for operation in methods.values():
+            for status in _REFUSED:
+                refused = operation["responses"][status]
+                refused["content"] = {"application/json": next(iter(refused["content"].values()))}
 
 
 @_router.get("/api/health", tags=["library"])

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`python -m indexer`: add, list, correct, cite and remove papers, tell how they were read; keep the library sound."""
 
 import argparse

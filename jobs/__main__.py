@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`python -m jobs`: do the library's heavy work until the parent process ends. The app starts this by itself.
 
 `python -m jobs list` shows what waits, runs and has ended; `cancel` and `dismiss` do what the page's buttons do.

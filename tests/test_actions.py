@@ -65,7 +65,7 @@ def handlers(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     page = build_page(make_services(tmp_path_factory.mktemp("actions") / "library"))
     events = {function.fn.__name__ for function in page.fns.values() if function.fn is not None}
     called = {
-        function.__name__ for part in page.blocks.values() for function in getattr(part, "server_functions", None) or ()
+        function.__name__ for part in page.blocks.values() for function in getattr(part, "server_fns", None) or ()
     }
     return events | called
 

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`python -m training`: judge passages, retrain the model from judgements, switch between versions."""
 
 import argparse

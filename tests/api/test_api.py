@@ -235,7 +235,7 @@ def test_a_name_of_a_file_stays_in_its_folder_and_fits_any_disk(name: str, tmp_p
     path = tmp_path / "inside" / file_name(name)
     path.write_bytes(b"")
     assert list((tmp_path / "inside").iterdir()) == [path]
-    assert name.endswith(".pdf") == (path.suffix == ".pdf")
+    assert path.suffix == ".pdf" or not name.endswith(".pdf")
 
 
 def test_the_library_at_a_glance(site: Site) -> None:
