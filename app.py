@@ -96,6 +96,7 @@ def serve(settings: Settings) -> None:
     import torch
     import uvicorn
 
+    from api.services import Services
     from indexer.drawing import Drawer, DrawLimits
     from indexer.ingest import sweep_copies
     from indexer.start import ensure_active_model
@@ -104,7 +105,6 @@ def serve(settings: Settings) -> None:
     from search.vector_index import find_device
     from storage.database import open_database, prepare_database
     from ui.server import create_app
-    from ui.services import Services
     from ui.uploads import sweep_uploads
 
     # A query on several threads waits for the slowest of them, which beside a training job is slow indeed.

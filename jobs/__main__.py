@@ -74,9 +74,12 @@ def work(args: argparse.Namespace) -> int:
     _end_with_parent()
     _lower_priority()
     # Delayed: PyTorch takes seconds to import, and the parent may be gone by then.
+    from indexer.watching import FolderWatch
     from jobs.worker import Worker
 
-    Worker(settings_from(args), supervised=True).work_until(lambda: False)
+    settings = settings_from(args)
+    FolderWatch(settings).start()
+    Worker(settings, supervised=True).work_until(lambda: False)
     return DONE
 
 
