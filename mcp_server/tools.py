@@ -2,12 +2,11 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from client.whetstone import ApiError, Whetstone
 
@@ -22,8 +21,7 @@ R = TypeVar("R")
 PassageId = Annotated[int, Field(description="as a search gives it")]
 
 
-@dataclass(frozen=True, slots=True)
-class FoundPassage:
+class FoundPassage(BaseModel):
     passage_id: int
     paper: str
     page: int
@@ -32,16 +30,14 @@ class FoundPassage:
     verdict: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(BaseModel):
     """`answered` is false where nothing is near enough to be an answer; the passages are the nearest all the same."""
 
     answered: bool
     passages: list[FoundPassage]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedPassage:
+class OpenedPassage(BaseModel):
     """`citation` quotes the passage with its paper and page; `around` is what else stands on the page."""
 
     paper: str
@@ -69,9 +65,17 @@ def make_server(library: Whetstone) -> MCPServer:
         """The passages of the library that answer a question, best first."""
         answer = library.search(question, passages, author=author, year_from=year_from, year_to=year_to)
         found = [
-            FoundPassage(hit.chunk_id, hit.title, hit.page, hit.section, hit.text, hit.relevance) for hit in answer.hits
+            FoundPassage(
+                passage_id=hit.chunk_id,
+                paper=hit.title,
+                page=hit.page,
+                section=hit.section,
+                text=hit.text,
+                verdict=hit.relevance,
+            )
+            for hit in answer.hits
         ]
-        return Found(answer.answered, found)
+        return Found(answered=answer.answered, passages=found)
 
     @server.tool(title="Open a passage")
     @_in_one_sentence

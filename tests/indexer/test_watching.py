@@ -1,5 +1,6 @@
 """Watched folders: what is new comes in once, what is removed stays away, what is missing is told."""
 
+import json
 import os
 import shutil
 import time
@@ -8,8 +9,10 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from core.cli import run_command
 from core.errors import NotFoundError, SettingsError
 from core.settings import Settings
+from indexer.__main__ import build_parser, main
 from indexer.ingest import remove_documents
 from indexer.watching import FolderWatch, look_at_folders, unwatch_folder, watch_folder
 from storage import library, watched
@@ -111,3 +114,22 @@ def test_the_watch_goes_on_by_itself_and_after_a_restart(settings: Settings, db:
         watch.stop()
         path = write(folder, f"new{number}.pdf", make_paper("New", [f"All that is new, {number}."]))
         os.utime(path, (time.time() - 60,) * 2)
+
+
+def test_the_commands_watch_tell_and_end_it(
+    settings: Settings, db: Database, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*arguments: str) -> str:
+        code = run_command(main, build_parser(), ["--home", str(settings.home), *arguments])
+        said = capsys.readouterr()
+        return said.out if code == 0 else said.err
+
+    assert run("watched") == "No folder is watched. 'python -m indexer watch FOLDER' begins it.\n"
+    assert run("watch", str(folder)) == "2 papers ready (2 passages), 0 failed.\n"
+    assert json.loads(run("watched", "--json"))["folders"][0]["path"] == str(folder)
+    shutil.rmtree(folder)
+    look_at_folders(settings)
+    assert "is not there. Plug in its disk, or stop watching it." in run("watched")
+    assert run("unwatch", str(folder)).startswith("No folder is watched.")
+    assert "is not watched" in run("unwatch", str(folder))
+    assert "is not a folder" in run("watch", str(folder))

@@ -59,6 +59,7 @@ def test_an_assistant_searches_opens_and_judges(site: Site) -> None:
     async def work(client: Any) -> tuple[Any, ...]:
         tools = await client.list_tools()
         found = await client.call_tool("search_papers", {"question": "Lactic acid bacteria make the dough sour"})
+        assert not found.is_error, found.content
         first = found.structured_content["passages"][0]
         opened = await client.call_tool("open_passage", {"passage_id": first["passage_id"]})
         verdict = {"question": "what makes dough sour?", "passage_id": first["passage_id"], "answers": True}
