@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Whetstone: `python app.py` serves the page. `python app.py --help` lists what can be set."""
 
 import argparse
@@ -13,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from core.cli import quieten_libraries
+from core.cli import complete, quieten_libraries
 from core.errors import LibraryError, SettingsError, WhetstoneError, explain_storage_error
 from core.settings import VARIABLES, Settings, load_settings
 from ui.guard import is_loopback
@@ -43,6 +44,7 @@ def parse_arguments() -> argparse.Namespace:
         help="ask for a new password (without a terminal, read a line), keep its hash in the library, and end; "
         "to ask visitors for none again, delete the file password.json there",
     )
+    complete(parser)
     return parser.parse_args()
 
 
@@ -94,6 +96,7 @@ def serve(settings: Settings) -> None:
     import torch
     import uvicorn
 
+    from api.services import Services
     from indexer.drawing import Drawer, DrawLimits
     from indexer.ingest import sweep_copies
     from indexer.start import ensure_active_model
@@ -102,7 +105,6 @@ def serve(settings: Settings) -> None:
     from search.vector_index import find_device
     from storage.database import open_database, prepare_database
     from ui.server import create_app
-    from ui.services import Services
     from ui.uploads import sweep_uploads
 
     # A query on several threads waits for the slowest of them, which beside a training job is slow indeed.
