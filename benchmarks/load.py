@@ -1,6 +1,6 @@
 """Many users at once on one app: how long searches take, what fails, and how its memory grows.
 
-    python -m benchmarks.load [--users 50] [--passages 100000] [--seconds 120] [--think 5] [--port 0] [--json]
+    python -m benchmarks.load [--users 50] [--passages 100000] [--seconds 120] [--think 5] [--home DIR] [--json]
 
 The app runs as `python app.py` does, on loopback, over a library that is made up: texts of common words, and vectors
 not of these texts but drawn around 1,000 centres of different sizes, as passages of one topic lie together. Questions
@@ -69,15 +69,17 @@ def main() -> int:
     parser.add_argument(
         "--think", type=float, default=5, help="seconds a user thinks between two questions, on average"
     )
+    parser.add_argument("--home", help="where the library is kept, to be used again; else it is made anew and removed")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="accepted as elsewhere; it always prints JSON")
     args = parser.parse_args()
     quieten_libraries()
-    with tempfile.TemporaryDirectory() as home:
-        settings = load_settings(home=home, model="packaged-minilm")
-        settings.prepare_home()
-        prepare_database(settings.database)
-        make_library(settings, args.passages)
+    with tempfile.TemporaryDirectory() as passing:
+        settings = load_settings(home=args.home or passing, model="packaged-minilm")
+        if not settings.database.exists():
+            settings.prepare_home()
+            prepare_database(settings.database)
+            make_library(settings, args.passages)
         with run_app(settings, args.port) as (pid, port):
             print_json(vars(args) | put_under_load(pid, port, args.users, args.seconds, args.think))
     return 0
