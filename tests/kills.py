@@ -10,7 +10,7 @@ import random
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -27,7 +27,7 @@ from sqlite_utils import Database
 
 import indexer.ingest
 from core.settings import Settings, load_settings
-from core.types import UNFINISHED, JobKind
+from core.types import UNFINISHED, Filter, JobKind
 from indexer.ingest import add_file, sweep_copies
 from indexer.start import ensure_active_model
 from jobs.__main__ import _end_with_parent
@@ -37,14 +37,14 @@ from search.searcher import Searcher, SearchRequest
 from storage import jobs, judgements, library, models
 from storage.database import open_database, prepare_database
 from storage.deaths import count_death
-from tests.libraries import TOPICS, add_version, make_library, work
+from tests.libraries import TOPICS, make_library, work
 from tests.models import make_seed_like_model
 from tests.papers import make_paper, write
 from training.recipe.settings import PRESETS
 from ui.uploads import sweep_uploads
 
 KINDS = (JobKind.INGEST, JobKind.SWITCH, JobKind.RETRAIN, JobKind.COMPARE)
-PAPERS, PAPERS_TO_COME = 4, 4
+PAPERS, PAPERS_TO_COME = 4, 3
 QUESTIONS = tuple(f"why does one tell of {topic}?" for topic in TOPICS[:PAPERS])
 RECIPE = replace(PRESETS["default"], epochs=1, batch_size=4, matryoshka_dims=(16,))
 _SECONDS_TO_END = 120
@@ -87,7 +87,7 @@ def in_a_process(work: Callable[..., None], *arguments: Any) -> None:
 
 
 def make_waiting_library(home: Path, kind: JobKind) -> None:
-    """Papers, judgements, a second version, and a job of this kind that waits for a worker."""
+    """Papers, judgements, for a comparison a version that has learnt from them, and a job of this kind that waits."""
     _use_one_thread()
     folder = home.parent / f"{home.name}-parts"
     folder.mkdir()
@@ -96,16 +96,20 @@ def make_waiting_library(home: Path, kind: JobKind) -> None:
         add_file(settings, write(folder, f"{number}.pdf", _paper(number)))
     work(settings)
     with open_database(settings.database) as db:
-        _judge(db)
-        version = add_version(settings, db, 1)
-        if kind is JobKind.INGEST:
+        _judge(db, QUESTIONS)
+        if kind is JobKind.COMPARE:
+            jobs.add_job(db, JobKind.RETRAIN, asdict(RECIPE))
+            work(settings)
+            _judge(db, [f"what else is told of {topic}?" for topic in TOPICS[:PAPERS]])
+            jobs.add_job(db, kind, {"model_id": models.list_models(db)[-1].id})
+        elif kind is JobKind.INGEST:
             for number in range(PAPERS, PAPERS + PAPERS_TO_COME):
                 add_file(settings, write(folder, f"{number}.pdf", _paper(number)))
         elif kind is JobKind.SWITCH:
             make_seed_like_model(folder / "other", seed=7, dimension=32)
             jobs.add_job(db, kind, {"source": str(folder / "other")})
         else:
-            jobs.add_job(db, kind, asdict(RECIPE) if kind is JobKind.RETRAIN else {"model_id": version.id})
+            jobs.add_job(db, kind, asdict(RECIPE))
 
 
 def _use_one_thread() -> None:
@@ -125,11 +129,12 @@ def _paper(number: int) -> bytes:
     return make_paper(f"On {topic.title()}", sections)
 
 
-def _judge(db: Database) -> None:
+def _judge(db: Database, questions: Sequence[str]) -> None:
+    """For each of the first papers' questions one passage approved, one rejected."""
     for document in library.list_documents(db):
         chunks = library.chunks_of_document(db, document.id)
         for relevance in (1, 0):
-            judgements.store_judgement(db, QUESTIONS[document.id - 1], chunks[-1 - relevance].id, relevance)
+            judgements.store_judgement(db, questions[document.id - 1], chunks[-1 - relevance].id, relevance)
 
 
 def run_undisturbed(home: Path) -> Undisturbed:
@@ -143,6 +148,7 @@ def run_undisturbed(home: Path) -> Undisturbed:
         wait_for_end(settings)
     seconds = time.monotonic() - began
     account, vectors = give_account(settings)
+    assert {job[1] for job in account["jobs"]} == {"done"}, account["jobs"]
     return Undisturbed(home, before, ask_all(settings), account, vectors, seconds)
 
 
@@ -183,17 +189,17 @@ def kill_once(undisturbed: Undisturbed, home: Path, victim: Victim, chance: rand
     for key, vector in vectors.items():
         np.testing.assert_allclose(vector, undisturbed.vectors[key], atol=_TOLERANCE)
     _compare_answers(undisturbed, {(n, answer) for n, answer in enumerate(ask_all(settings))}, only_after=True)
-    found = check_library(settings).problems
-    assert not found, found
+    problems = check_library(settings).problems
+    assert not problems, [problem.sentence for problem in problems]
     return moment
 
 
-def _compare_answers(
-    undisturbed: Undisturbed, answers: set[tuple[int, Answer]], *, only_after: bool = False
-) -> None:
+def _compare_answers(undisturbed: Undisturbed, answers: set[tuple[int, Answer]], *, only_after: bool = False) -> None:
     """Every answer is that of before or of after, whole and of one model."""
     for number, answer in answers:
-        expected = [undisturbed.after[number]] if only_after else [undisturbed.before[number], undisturbed.after[number]]
+        expected = (
+            [undisturbed.after[number]] if only_after else [undisturbed.before[number], undisturbed.after[number]]
+        )
         assert any(_same(answer, one) for one in expected), f"{QUESTIONS[number]}: {answer} is none of {expected}"
 
 
@@ -323,7 +329,7 @@ def _ask_all(home: Path, telling: Connection) -> None:
 
 def ask(searcher: Searcher, question: str) -> Answer:
     """Asked of the papers that were there from the beginning: what others come in meanwhile is no matter."""
-    result = searcher.search(SearchRequest(question, k=5, document_ids=tuple(range(1, PAPERS + 1))))
+    result = searcher.search(SearchRequest(question, k=5, filter=Filter(papers=tuple(range(1, PAPERS + 1)))))
     return result.model.name, tuple((hit.chunk.text, hit.score) for hit in result.hits)
 
 
