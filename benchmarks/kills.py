@@ -1,6 +1,6 @@
 """Whether anything is lost, made twice or shown half done when processes are killed at random moments of every job.
 
-    python -m benchmarks.kills [--kills 50] [--kinds ingest,switch,retrain,compare] [--seed 1] [--json]
+    python -m benchmarks.kills [--kills 50] [--kinds ingest,switch,retrain,compare,map] [--seed 1] [--json]
 
 For each kind of job: a small library with the job waiting, copied for each kill. Worker, server or both are killed with
 SIGKILL at a random moment and started again. Searches, asked all the time, must answer exactly as before the job or as
@@ -24,7 +24,7 @@ from core.types import JobKind
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kills", description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50, help="of each kind of job, and as many cancels")
-    parser.add_argument("--kinds", default=",".join(JobKind), help="which kinds of jobs, with commas")
+    parser.add_argument("--kinds", default="ingest,switch,retrain,compare,map", help="which kinds of jobs, with commas")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="accepted as elsewhere; it always prints JSON")
     args = parser.parse_args()
@@ -43,7 +43,8 @@ def kill_and_cancel(kind: JobKind, times: int, chance: random.Random, folder: Pa
 
     began = time.monotonic()
     home = folder / "library"
-    kills.in_a_process(kills.make_waiting_library, home, kind)
+    kills.in_a_process(kills.make_judged_library, home)
+    kills.in_a_process(kills.queue_job, home, kind)
     undisturbed = kills.run_undisturbed(home)
     victims = list(kills.Victim)
     moments, cancels = [], []

@@ -43,7 +43,7 @@ from tests.papers import make_paper, write
 from training.recipe.settings import PRESETS
 from ui.uploads import sweep_uploads
 
-KINDS = (JobKind.INGEST, JobKind.SWITCH, JobKind.RETRAIN, JobKind.COMPARE)
+KINDS = (JobKind.INGEST, JobKind.SWITCH, JobKind.RETRAIN, JobKind.COMPARE, JobKind.MAP)
 PAPERS, PAPERS_TO_COME = 4, 3
 QUESTIONS = tuple(f"why does one tell of {topic}?" for topic in TOPICS[:PAPERS])
 RECIPE = replace(PRESETS["default"], epochs=1, batch_size=4, matryoshka_dims=(16,))
@@ -86,10 +86,10 @@ def in_a_process(work: Callable[..., None], *arguments: Any) -> None:
     assert process.exitcode == 0, f"{work.__name__} ended with code {process.exitcode}"
 
 
-def make_waiting_library(home: Path, kind: JobKind) -> None:
-    """Papers, judgements, for a comparison a version that has learnt from them, and a job of this kind that waits."""
+def make_judged_library(home: Path) -> None:
+    """Papers that are ready, and judgements on them; its model lies beside it."""
     _use_one_thread()
-    folder = home.parent / f"{home.name}-parts"
+    folder = _beside(home)
     folder.mkdir()
     settings = make_library(home, folder / "model")
     for number in range(PAPERS):
@@ -97,19 +97,32 @@ def make_waiting_library(home: Path, kind: JobKind) -> None:
     work(settings)
     with open_database(settings.database) as db:
         _judge(db, QUESTIONS)
-        if kind is JobKind.COMPARE:
-            jobs.add_job(db, JobKind.RETRAIN, asdict(RECIPE))
-            work(settings)
-            _judge(db, [f"what else is told of {topic}?" for topic in TOPICS[:PAPERS]])
-            jobs.add_job(db, kind, {"model_id": models.list_models(db)[-1].id})
-        elif kind is JobKind.INGEST:
+
+
+def queue_job(home: Path, kind: JobKind) -> None:
+    """Let a job of this kind wait for a worker; for a comparison, a version is trained first, and more is judged."""
+    _use_one_thread()
+    settings, folder = load_settings(home=home), _beside(home)
+    folder.mkdir(exist_ok=True)
+    with open_database(settings.database) as db:
+        if kind is JobKind.INGEST:
             for number in range(PAPERS, PAPERS + PAPERS_TO_COME):
                 add_file(settings, write(folder, f"{number}.pdf", _paper(number)))
         elif kind is JobKind.SWITCH:
             make_seed_like_model(folder / "other", seed=7, dimension=32)
             jobs.add_job(db, kind, {"source": str(folder / "other")})
+        elif kind is JobKind.MAP:
+            jobs.add_job(db, kind, {"model_id": 1, "anew": False})
         else:
-            jobs.add_job(db, kind, asdict(RECIPE))
+            jobs.add_job(db, JobKind.RETRAIN, asdict(RECIPE))
+        if kind is JobKind.COMPARE:
+            work(settings)
+            _judge(db, [f"what else is told of {topic}?" for topic in TOPICS[:PAPERS]])
+            jobs.add_job(db, kind, {"model_id": models.list_models(db)[-1].id})
+
+
+def _beside(home: Path) -> Path:
+    return home.parent / f"{home.name}-parts"
 
 
 def _use_one_thread() -> None:
@@ -355,6 +368,8 @@ def give_account(settings: Settings) -> tuple[dict[str, Any], dict[tuple[str, st
                 for one in models.list_models(db)
             ],
             "activations": _rows(db, "SELECT model_id, undone_at IS NULL FROM activations"),
+            "maps": _rows(db, "SELECT model_id, document_id FROM map_papers"),
+            "places": _rows(db, "SELECT model_id, chunk_id FROM map_passages"),
             "jobs": _rows(db, "SELECT kind, state, reason FROM jobs"),
             "marks": _rows(db, "SELECT in_hand FROM documents WHERE in_hand"),
             "files": sorted(

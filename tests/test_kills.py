@@ -1,20 +1,39 @@
 """Processes killed and jobs cancelled in the middle of their work: see tests/kills.py, and benchmarks/kills.py."""
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
 
 from core.types import JobKind
-from tests.kills import KINDS, Victim, cancel_once, in_a_process, kill_once, make_waiting_library, run_undisturbed
+from tests.kills import (
+    KINDS,
+    Victim,
+    cancel_once,
+    in_a_process,
+    kill_once,
+    make_judged_library,
+    queue_job,
+    run_undisturbed,
+)
+
+VICTIMS = dict(zip(KINDS, [Victim.WORKER, Victim.SERVER, Victim.BOTH, Victim.WORKER, Victim.SERVER], strict=True))
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("judged") / "library"
+    in_a_process(make_judged_library, home)
+    return home
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kill_loses_nothing_and_a_cancel_leaves_nothing(kind: JobKind, tmp_path: Path) -> None:
-    victim = {JobKind.INGEST: Victim.WORKER, JobKind.SWITCH: Victim.SERVER, JobKind.RETRAIN: Victim.BOTH}.get(kind)
-    in_a_process(make_waiting_library, tmp_path / "library", kind)
-    undisturbed = run_undisturbed(tmp_path / "library")
+def test_a_kill_loses_nothing_and_a_cancel_leaves_nothing(kind: JobKind, judged: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(judged, tmp_path / "library")
+    in_a_process(queue_job, home, kind)
+    undisturbed = run_undisturbed(home)
     chance = random.Random(kind)
-    kill_once(undisturbed, tmp_path / "killed", victim or Victim.WORKER, chance)
+    kill_once(undisturbed, tmp_path / "killed", VICTIMS[kind], chance)
     cancel_once(undisturbed, tmp_path / "cancelled", chance)
