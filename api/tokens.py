@@ -55,7 +55,10 @@ class TokenFile:
 def list_tokens(path: Path) -> list[Token]:
     """Every token, in the order they were made. Raises LibraryError where the file can't be read."""
     try:
-        return [Token(**value) for value in json.loads(path.read_text(encoding="utf-8"))]
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values, list):
+            raise ValueError("it is no list")
+        return [Token(**value) for value in values]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError) as error:

@@ -4,6 +4,7 @@ A new handler of the page makes a test here fail until it has its line below.
 """
 
 import argparse
+import functools
 import re
 from pathlib import Path
 
@@ -80,6 +81,7 @@ def handlers(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     return events | called
 
 
+@functools.cache
 def commands() -> set[str]:
     packages = {"indexer": indexer.__main__, "training": training.__main__, "jobs": jobs.__main__, "api": api.__main__}
     found = {"search QUESTION", "search passage", "search map", "search eval"}
@@ -92,6 +94,7 @@ def commands() -> set[str]:
     return found
 
 
+@functools.cache
 def routes() -> set[str]:
     return {f"{method.upper()} {path}" for path, methods in describe_api()["paths"].items() for method in methods}
 

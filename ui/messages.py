@@ -11,11 +11,10 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from api.errors import UNEXPECTED
 from core.errors import WhetstoneError, explain_storage_error
 
 logger = logging.getLogger(__name__)
-
-UNEXPECTED = "Something unexpected went wrong; the details are in the log of the program."
 
 
 def tell(*lines: str, errors: tuple[str, ...] = ()) -> str:
