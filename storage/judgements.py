@@ -12,7 +12,8 @@ from core.types import Judgement
 from storage.database import now, transaction
 from storage.library import get_chunk, spans_from_json
 
-_SHORTEST_PART = 20
+# In letters; less of a passage tells too little to be learnt from.
+SHORTEST_PART = 20
 _JUDGEMENTS = """
     SELECT j.*, q.text AS query, coalesce(j.part, c.text) AS text, c.spans, c.document_id, k.title AS document, d.sha256
     FROM judgements j JOIN queries q ON q.id = j.query_id
@@ -72,7 +73,7 @@ def _part_of(text: str, part: str | None) -> str | None:
     found = re.search(r"\s+".join(map(re.escape, words)), text)
     if found is None:
         raise NotFoundError("This passage does not hold the words that were chosen. Choose them again.")
-    if len(found[0]) < _SHORTEST_PART:
+    if len(found[0]) < SHORTEST_PART:
         raise NotFoundError(f"'{found[0]}' is too short to learn from. Choose a sentence of the passage.")
     return found[0]
 

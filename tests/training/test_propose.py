@@ -1,16 +1,19 @@
 """What is worth a verdict, found by the real job on a library with two models."""
 
+import json
 from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
 
+from core.cli import run_command
 from core.settings import Settings
 from core.types import JobKind, JobState
 from jobs.worker import run_or_wait
 from storage import jobs, judgements, library, models, proposals
 from storage.database import open_database
 from tests.libraries import add_paper, add_version, make_library
+from training.__main__ import build_parser, main
 from training.data.worth_judging import ProposalKind
 from training.propose import propose_mark, queue_propose
 
@@ -92,3 +95,21 @@ def test_a_question_or_passage_that_goes_takes_its_proposals_along(
     (left,) = proposals.list_proposals(db)
     assert (left.query, left.chunk.id) == ("not judged", other.id)
     assert db["proposals"].count == 1
+
+
+def test_the_commands_show_the_queue_and_questions_of_a_paper(
+    settings: Settings, db: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*arguments: str) -> str:
+        assert run_command(main, build_parser(), [*arguments, "--home", str(settings.home)]) == 0
+        return capsys.readouterr().out
+
+    shown = json.loads(run("queue", "--json"))["proposals"]
+    assert [one["chunk_id"] for one in shown] == [one.chunk.id for one in proposals.list_proposals(db)]
+    db.conn.execute("UPDATE chunks SET section = '2 How Gravity Pulls' WHERE document_id = 1")
+    db.conn.commit()
+    assert "What is said about how gravity pulls?" in run("suggest", "1")
+    chunk = library.chunks_of_document(db, 1)[0]
+    part = " ".join(chunk.text.split()[:6])
+    run("judge", "--query", "of a part?", "--chunk", str(chunk.id), "--relevant", "--part", part)
+    assert [one.text for one in judgements.list_judgements(db) if one.narrowed] == [part]

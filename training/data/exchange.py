@@ -12,7 +12,7 @@ from core.errors import ImportFormatError
 from core.types import Document, StoredChunk
 from storage import library
 from storage.database import transaction
-from storage.judgements import list_judgements, store_judgement
+from storage.judgements import SHORTEST_PART, list_judgements, store_judgement
 
 # Fewer characters than these may stand anywhere.
 _SHORTEST_QUOTE = 8
@@ -97,7 +97,7 @@ def _parse(line: str) -> dict[str, Any]:
 def _part_in(record: dict[str, Any], chunk: StoredChunk) -> str | None:
     """What of the passage is meant; all of it where that is not told, or passages have been cut elsewhere since."""
     part = record.get("part")
-    return part if isinstance(part, str) and part in chunk.text else None
+    return part if isinstance(part, str) and len(part) >= SHORTEST_PART and part in chunk.text else None
 
 
 def is_unicode(text: str) -> bool:
