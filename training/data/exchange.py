@@ -44,6 +44,8 @@ def export_judgements(db: Database, only: Collection[int] | None = None) -> Iter
         }
         if judgement.narrowed:
             record["part"] = judgement.text
+        if judgement.judge:
+            record["judge"] = judgement.judge
         yield json.dumps(record, ensure_ascii=False)
 
 
@@ -70,7 +72,9 @@ def import_judgements(db: Database, lines: Iterable[str]) -> Imported:
             except ImportFormatError as error:
                 refused.append(f"Line {number}: {error}")
                 continue
-            if store_judgement(db, record["query"], chunk.id, record["relevance"], part=_part_in(record, chunk)):
+            part, judge = _part_in(record, chunk), record.get("judge")
+            judge = judge if isinstance(judge, str) and is_unicode(judge) else None
+            if store_judgement(db, record["query"], chunk.id, record["relevance"], part=part, judge=judge):
                 stored += 1
             else:
                 known += 1
