@@ -347,7 +347,11 @@ def m017_proposals(db: Database) -> None:
     )
     # A narrower part of the passage, as the verdict means it; null for all of it.
     db.conn.execute("ALTER TABLE judgements ADD COLUMN part TEXT")
-    # Who gave the verdict, as they call themselves; null where nobody said.
+
+
+@migrations()
+def m018_who_judged(db: Database) -> None:
+    # As they call themselves; null where nobody said.
     db.conn.execute("ALTER TABLE judgements ADD COLUMN judge TEXT")
 
 
