@@ -14,7 +14,7 @@ from search.map.samples import read_sample
 from storage import judgements, library, maps, models
 from storage.collections import collections_by_document
 from storage.maps import StoredMap
-from storage.vectors import count_missing
+from storage.vectors import has_vectors
 
 _NEAREST_SHOWN = 5
 
@@ -112,9 +112,9 @@ def nearest_papers(db: Database, version: ModelVersion, document_id: int) -> lis
 
 
 def versions_to_compare(db: Database) -> list[ModelVersion]:
-    """Finished versions of which every passage has a vector, so that they can have a map."""
+    """Finished versions that have vectors, so that they can have a map."""
     ready = [version for version in models.list_models(db) if version.state is ModelState.READY]
-    return [version for version in ready if not count_missing(db, version.id)]
+    return [version for version in ready if has_vectors(db, version.id)]
 
 
 def _stored(db: Database, version: ModelVersion) -> StoredMap:
