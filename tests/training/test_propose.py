@@ -1,37 +1,22 @@
 """What is worth a verdict, found by the real job on a library with two models."""
 
 import json
-from collections.abc import Sequence
 
 import pytest
 from sqlite_utils import Database
 
 from core.cli import run_command
 from core.settings import Settings
-from core.types import DocumentState, JobKind, JobState
-from indexer.encoder import load_version
-from indexer.ingest import embed_missing
+from core.types import JobKind, JobState
 from jobs.worker import run_or_wait
 from storage import jobs, judgements, library, models, proposals
 from storage.database import open_database
-from tests.libraries import TOPICS, Silent, add_version, make_library
-from tests.makers import store_paper
+from tests.libraries import TOPICS, add_rows, add_version, make_library
 from training.__main__ import build_parser, main
 from training.data.worth_judging import ProposalKind
 from training.propose import propose_mark, queue_propose
 
 QUESTIONS = ("what is told about bread of kind 1?", "what is told about maps of kind 6?")
-
-
-def add_rows(settings: Settings, db: Database, sha256: str, topics: Sequence[str]) -> int:
-    """A paper of eight passages a topic, with vectors, made without a PDF; its id."""
-    texts = [f"Sentence {n} tells one more thing about {topic} and why." for topic in topics for n in range(8)]
-    document = store_paper(db, sha256, texts)
-    version = models.active_model(db)
-    assert version is not None
-    embed_missing(settings, load_version(version, settings.home), version, Silent())
-    library.set_document_state(db, document.id, DocumentState.READY)
-    return document.id
 
 
 @pytest.fixture(scope="module")
