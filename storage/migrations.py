@@ -350,12 +350,6 @@ def m017_proposals(db: Database) -> None:
 
 
 @migrations()
-def m018_who_judged(db: Database) -> None:
-    # As they call themselves; null where nobody said.
-    db.conn.execute("ALTER TABLE judgements ADD COLUMN judge TEXT")
-
-
-@migrations()
 def m018_watched_folders(db: Database) -> None:
     _execute_all(
         db,
@@ -375,6 +369,12 @@ def m018_watched_folders(db: Database) -> None:
         ) WITHOUT ROWID;
         """,
     )
+
+
+@migrations()
+def m019_who_judged(db: Database) -> None:
+    # As they call themselves; null where nobody said.
+    db.conn.execute("ALTER TABLE judgements ADD COLUMN judge TEXT")
 
 
 def _execute_all(db: Database, script: str) -> None:

@@ -112,11 +112,11 @@ def test_the_commands_show_the_queue_and_questions_of_a_paper(
         assert run_command(main, build_parser(), [*arguments, "--home", str(settings.home)]) == 0
         return capsys.readouterr().out
 
-    shown = json.loads(run("queue", "--json"))["proposals"]
-    assert [one["chunk_id"] for one in shown] == [one.chunk.id for one in proposals.list_proposals(db)]
+    shown = json.loads(run("propose", "--json"))["proposals"]
+    assert [one["id"] for one in shown] == [one.id for one in proposals.list_proposals(db)]
     db.conn.execute("UPDATE chunks SET section = '2 How Gravity Pulls' WHERE document_id = 1")
     db.conn.commit()
-    assert "What is said about how gravity pulls?" in run("suggest", "1")
+    assert "What is said about how gravity pulls?" in run("questions", "1")
     chunk = library.chunks_of_document(db, 1)[0]
     part = " ".join(chunk.text.split()[:6])
     run("judge", "--query", "of a part?", "--chunk", str(chunk.id), "--relevant", "--part", part)
