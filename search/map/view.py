@@ -34,7 +34,7 @@ def describe_map(db: Database, version: ModelVersion) -> dict[str, Any]:
         "made_at": stored.made_at,
         "up_to_date": maps.is_up_to_date(db, version),
         "groups": [
-            {"group": group, "name": stored.names.get(group) or f"Group {group + 1}", "papers": sizes[group]}
+            {"group": group, "name": _name_of(stored, group, len(sizes)), "papers": sizes[group]}
             for group in sorted(sizes)
         ],
         "papers": [
@@ -123,6 +123,12 @@ def versions_to_compare(db: Database) -> list[ModelVersion]:
     """Finished versions that have vectors, so that they can have a map."""
     ready = [version for version in models.list_models(db) if version.state is ModelState.READY]
     return [version for version in ready if has_vectors(db, version.id)]
+
+
+def _name_of(stored: StoredMap, group: int, groups: int) -> str:
+    if groups == 1:
+        return "All papers"
+    return stored.names.get(group) or f"Group {group + 1}"
 
 
 def _stored(db: Database, version: ModelVersion) -> StoredMap:

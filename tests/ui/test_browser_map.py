@@ -91,7 +91,9 @@ def test_the_map_shows_the_question_and_a_click_opens_a_paper(page: Page, site: 
     page.mouse.click(x, y)
     card = page.locator(".mapcard")
     expect(card.locator(".mapcardbar")).to_contain_text(title)
-    expect(card.get_by_role("link", name="Open PDF")).to_have_attribute("href", "/api/documents/2/original.pdf#page=1")
+    expect(card.get_by_role("link", name="Open PDF")).to_have_attribute(
+        "href", "/api/v1/documents/2/original.pdf#page=1"
+    )
     # What is most like it can be gone to.
     card.locator("[data-paper]").first.click()
     expect(card.locator(".mapcardbar")).not_to_contain_text(title)
