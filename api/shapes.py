@@ -271,6 +271,7 @@ class Verdict(_Request):
     part: str | None = Field(
         None, max_length=10_000, description="the words of the passage it is about; all of it unless given"
     )
+    judge: str | None = Field(None, max_length=80, description="who says so")
 
 
 class Stored(_Answer):
@@ -294,6 +295,8 @@ class Judgement(_Answer):
     rank: int | None
     model_id: int | None
     at: str
+    narrowed: bool
+    judge: str | None
 
 
 class Judgements(_Answer):

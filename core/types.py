@@ -371,7 +371,8 @@ class SearchResult:
 class Judgement:
     """A verdict on a passage for a query. `relevance` is 1 or 0; `rank` is None for a passage that was not shown.
 
-    `text` is what was judged, which where `narrowed` is only a part of the passage.
+    `text` is what was judged, which where `narrowed` is only a part of the passage; `judge` is who said so, by the name
+    they gave.
     """
 
     id: int
@@ -389,6 +390,7 @@ class Judgement:
     model_id: int | None
     at: str
     narrowed: bool = False
+    judge: str | None = None
 
 
 # --- jobs --------------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ from core.types import Judgement
 from storage.database import now, transaction
 from storage.library import get_chunk, spans_from_json
 
-_SHORTEST_PART = 20
+# In letters; less of a passage tells too little to be learnt from.
+SHORTEST_PART = 20
+_LONGEST_NAME = 80
 _JUDGEMENTS = """
     SELECT j.*, q.text AS query, coalesce(j.part, c.text) AS text, c.spans, c.document_id, k.title AS document, d.sha256
     FROM judgements j JOIN queries q ON q.id = j.query_id
@@ -34,11 +36,13 @@ def store_judgement(
     rank: int | None = None,
     model_id: int | None = None,
     part: str | None = None,
+    judge: str | None = None,
 ) -> bool:
     """Keep the verdict, in place of an earlier one on the same query and passage; False if it was there already.
 
-    `part` is what of the passage it is about, all of it where that is None. Raises NotFoundError where the passage is
-    not in the library, or does not hold the part, TrainingError where the query is empty.
+    `part` is what of the passage it is about, all of it where that is None; `judge` is who gives it. Raises
+    NotFoundError where the passage is not in the library, or does not hold the part, TrainingError where the query is
+    empty.
     """
     text = normalise_query(query)
     if not text:
@@ -54,14 +58,18 @@ def store_judgement(
             return False
         db.conn.execute(
             """
-            INSERT INTO judgements (query_id, chunk_id, relevance, rank, model_id, at, part)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO judgements (query_id, chunk_id, relevance, rank, model_id, at, part, judge)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (query_id, chunk_id) DO UPDATE SET relevance = excluded.relevance, rank = excluded.rank,
-                model_id = excluded.model_id, at = excluded.at, part = excluded.part
+                model_id = excluded.model_id, at = excluded.at, part = excluded.part, judge = excluded.judge
             """,
-            [query_id, chunk_id, relevance, rank, model_id, now(), part],
+            [query_id, chunk_id, relevance, rank, model_id, now(), part, _name_of(judge)],
         )
         return True
+
+
+def _name_of(judge: str | None) -> str | None:
+    return " ".join((judge or "").split())[:_LONGEST_NAME] or None
 
 
 def _part_of(text: str, part: str | None) -> str | None:
@@ -72,7 +80,7 @@ def _part_of(text: str, part: str | None) -> str | None:
     found = re.search(r"\s+".join(map(re.escape, words)), text)
     if found is None:
         raise NotFoundError("This passage does not hold the words that were chosen. Choose them again.")
-    if len(found[0]) < _SHORTEST_PART:
+    if len(found[0]) < SHORTEST_PART:
         raise NotFoundError(f"'{found[0]}' is too short to learn from. Choose a sentence of the passage.")
     return found[0]
 
@@ -165,4 +173,5 @@ def _judgement(row: dict[str, Any]) -> Judgement:
         model_id=row["model_id"],
         at=row["at"],
         narrowed=row["part"] is not None,
+        judge=row["judge"],
     )

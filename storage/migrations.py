@@ -371,6 +371,12 @@ def m018_watched_folders(db: Database) -> None:
     )
 
 
+@migrations()
+def m019_who_judged(db: Database) -> None:
+    # As they call themselves; null where nobody said.
+    db.conn.execute("ALTER TABLE judgements ADD COLUMN judge TEXT")
+
+
 def _execute_all(db: Database, script: str) -> None:
     """Run the statements inside the migration's transaction, which `executescript` would commit."""
     statement = ""

@@ -55,6 +55,11 @@ def missing_texts(
     return [MissingText(*row) for row in rows]
 
 
+def has_vectors(db: Database, model_id: int) -> bool:
+    """Whether the model has any; one look-up."""
+    return db.conn.execute("SELECT 1 FROM embeddings WHERE model_id = ? LIMIT 1", [model_id]).fetchone() is not None
+
+
 def count_missing(db: Database, model_id: int) -> int:
     """How many different texts of live chunks lack a vector for the model."""
     return db.conn.execute(f"SELECT count(DISTINCT c.content_hash) {_MISSING}", {"model": model_id}).fetchone()[0]

@@ -34,9 +34,10 @@ from indexer.ingest import add_file, embed_missing, remove_documents, run_ingest
 from indexer.pdf import read_paper
 from indexer.reader import ReadLimits
 from jobs.check import check_library, repair_library
+from search.map.draw import run_map
 from search.searcher import Searcher, SearchRequest
 from search.vector_index import Device
-from storage import jobs, judgements, library, models
+from storage import jobs, judgements, library, maps, models, proposals
 from storage.database import open_database, prepare_database
 from storage.half_done import HALF_DONE
 from tests.libraries import TOPICS, Silent, make_library
@@ -44,6 +45,7 @@ from tests.papers import make_paper
 from training.data.exchange import export_judgements
 from training.data.lineage import learnt_from_removed
 from training.promotion import run_switch
+from training.propose import run_propose
 
 _PAPERS = 14
 _MOST_VERSIONS = 5
@@ -122,6 +124,8 @@ class Walk:
             self._switch: 3,
             self._undo: 3,
             self._restart: 4,
+            self._draw: 4,
+            self._propose: 3,
         }
         (chosen,) = self._chance.choices(list(steps), list(steps.values()))
         with open_database(self.settings.database) as db:
@@ -267,6 +271,22 @@ class Walk:
     def _restart(self, db: Database) -> None:
         self._open()
 
+    def _draw(self, db: Database) -> object:
+        """The map, whose groups are called by words of the papers."""
+        if not any(paper.ingested for paper in self._papers.values()):
+            return False
+        job = jobs.add_job(db, JobKind.MAP, {})
+        run_map(self.settings, job, Silent())
+        jobs.finish_job(db, job.id, JobState.DONE)
+        return None
+
+    def _propose(self, db: Database) -> object:
+        """What to judge next, of which a part are questions made of words of the papers."""
+        job = jobs.add_job(db, JobKind.PROPOSE, {})
+        run_propose(self.settings, job, Silent())
+        jobs.finish_job(db, job.id, JobState.DONE)
+        return None
+
     # --- the account ---
 
     def _account_for_removal(self, db: Database, numbers: list[int]) -> None:
@@ -303,6 +323,7 @@ class Walk:
 
         self._compare_search(db)
         self._compare_routes()
+        self._compare_maps(db, set(documents))
 
     def _of_removed(self, version_id: int) -> bool:
         version = self._versions.get(version_id)
@@ -320,6 +341,15 @@ class Walk:
         assert len(hits) == min(50, len(held))
         text = " ".join(f"{hit.chunk.text} {hit.chunk.document} {hit.chunk.file_name}" for hit in hits).casefold()
         assert not [number for number in self._gone if _mark(number) in text]
+
+    def _compare_maps(self, db: Database, live: set[int]) -> None:
+        """No map shows, and no proposal asks for, what is gone."""
+        for version in models.list_models(db):
+            stored = maps.load_map(db, version.id)
+            if stored is not None:
+                assert {paper.document_id for paper in stored.papers} <= live
+                assert {passage.document_id for passage in stored.passages} <= live
+        assert {one.chunk.document_id for one in proposals.list_proposals(db)} <= live
 
     def _compare_routes(self) -> None:
         """A page picture and the original of a paper that is there, and none of an id that is not."""

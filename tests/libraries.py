@@ -1,13 +1,14 @@
 """A library with papers in it, read and embedded by the real worker with a small model, for tests of all of it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from sqlite_utils import Database
 
 from core.settings import Settings, load_settings
-from core.types import Document, ModelState, ModelVersion, SearchMode
-from indexer.encoder import load_encoder
+from core.types import Document, DocumentState, ModelState, ModelVersion, SearchMode
+from indexer.encoder import load_encoder, load_version
 from indexer.ingest import add_file, embed_missing
 from indexer.start import ensure_active_model
 from jobs.worker import Worker
@@ -15,6 +16,7 @@ from search.searcher import Searcher, SearchRequest
 from storage import jobs, library, models
 from storage.database import open_database, prepare_database
 from storage.half_done import HALF_DONE
+from tests.makers import store_paper
 from tests.models import make_seed_like_model
 from tests.papers import make_paper, write
 
@@ -52,6 +54,17 @@ def add_paper(settings: Settings, folder: Path, number: int) -> Document:
     work(settings)
     with open_database(settings.database) as db:
         return library.get_document(db, document.id)
+
+
+def add_rows(settings: Settings, db: Database, sha256: str, topics: Sequence[str]) -> int:
+    """A paper of eight passages a topic with their vectors, made without a PDF and a worker; its id."""
+    texts = [f"Sentence {n} tells one more thing about {topic} and why." for topic in topics for n in range(8)]
+    document = store_paper(db, sha256, texts)
+    version = models.active_model(db)
+    assert version is not None
+    embed_missing(settings, load_version(version, settings.home), version, Silent())
+    library.set_document_state(db, document.id, DocumentState.READY)
+    return document.id
 
 
 def work(settings: Settings) -> None:

@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--chunk", required=True, type=whole_id, metavar="ID", help="as 'python -m search --json' gives it"
     )
     judge.add_argument("--part", type=unicode_text, metavar="TEXT", help="the words of the passage it is about (all)")
+    judge.add_argument("--judge", type=unicode_text, metavar="NAME", help="who says so")
     verdict = judge.add_mutually_exclusive_group(required=True)
     verdict.add_argument("--relevant", dest="relevance", action="store_const", const=1)
     verdict.add_argument("--not-relevant", dest="relevance", action="store_const", const=0)
@@ -126,7 +127,13 @@ def judge(settings: Settings, args: argparse.Namespace) -> int:
     with open_database(settings.database) as db:
         active = models.active_model(db)
         new = judgements.store_judgement(
-            db, args.query, args.chunk, args.relevance, model_id=active.id if active else None, part=args.part
+            db,
+            args.query,
+            args.chunk,
+            args.relevance,
+            model_id=active.id if active else None,
+            part=args.part,
+            judge=args.judge,
         )
     _answer(args, {"stored": new}, "Stored." if new else "This judgement was there already.")
     return DONE

@@ -1,7 +1,7 @@
 """Find what is worth a verdict next: a job of the worker, which asks two models all that was judged."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from core.errors import LibraryError
 from core.settings import Settings
-from core.types import Job, JobKind, Judgement, ModelVersion
+from core.types import ChunkKind, Job, JobKind, Judgement, ModelVersion, ScoredChunks
 from indexer.encoder import load_version
 from search.floor import FEWEST_PASSAGES, embed_general_questions, find_floor
 from search.vector_index import Device, VectorIndex
@@ -93,6 +93,7 @@ def _ask(settings: Settings, version: ModelVersion, asked: Sequence[str]) -> tup
     encoder = load_version(version, settings.home)
     with open_database(settings.database) as db:
         passages = changes_since(db, version.id, version.dimension, ChangeMark())
+        references = {row[0] for row in db.conn.execute("SELECT id FROM chunks WHERE kind = ?", [ChunkKind.REFERENCE])}
     index = VectorIndex(version.dimension, Device("CPU", "a look at the judgements"))
     index.update(passages.added[:0], passages.added, passages.vectors)
     floor = None
@@ -100,8 +101,14 @@ def _ask(settings: Settings, version: ModelVersion, asked: Sequence[str]) -> tup
         floor = find_floor(index.best_scores(embed_general_questions(encoder)))
     if not asked:
         return [], floor
-    hits = [index.search(vector, _DEPTH) for vector in encoder.encode_queries(asked)]
-    return [tuple(zip(one.ids.tolist(), one.scores.tolist(), strict=True)) for one in hits], floor
+    # Reference lists answer nothing; of what is left so many are looked at.
+    hits = [index.search(vector, 3 * _DEPTH) for vector in encoder.encode_queries(asked)]
+    return [_without(one, references)[:_DEPTH] for one in hits], floor
+
+
+def _without(hits: ScoredChunks, left_out: Set[int]) -> Ranking:
+    pairs = zip(hits.ids.tolist(), hits.scores.tolist(), strict=True)
+    return tuple((chunk, score) for chunk, score in pairs if chunk not in left_out)
 
 
 def _gather(

@@ -47,6 +47,11 @@ def build_judge_tab(services: Services, news: gr.HTML) -> JudgeTab:
             make_dismiss(services),
         ],
     )
+    PlainHTML(
+        render("who_judges.html"),
+        elem_id="who",
+        js_on_load=read_asset("common.js") + read_asset("who_judges.js"),
+    )
     gr.Markdown("### Questions to ask")
     papers = gr.Dropdown([], value=None, label="Of this paper", elem_id="ask-of", min_width=240)
     asked = PlainHTML("", elem_id="suggested", js_on_load=read_asset("common.js") + read_asset("suggested.js"))
@@ -102,8 +107,8 @@ def render_suggestions(services: Services, document_id: int | None) -> str:
 def _make_judge_many(services: Services) -> Any:
     @answer_script
     def judge_many(arguments: list) -> dict:
-        """[[[query, chunk id, rank or None, model id or None, part or None], ...], relevance or None to take back]"""
-        rows, relevance = arguments
+        """[[[query, chunk id, rank, model id, part], ...], relevance or None to take back, who]; None for unknown."""
+        rows, relevance, judge = arguments
         if len(rows) > _MOST_AT_ONCE:
             raise NotFoundError(f"{len(rows)} verdicts at once are more than {_MOST_AT_ONCE}. Choose fewer.")
         with open_database(services.settings.database) as db, transaction(db):
@@ -121,6 +126,7 @@ def _make_judge_many(services: Services) -> Any:
                         int(rank) if rank else None,
                         int(model_id) if model_id else None,
                         str(part) if part else None,
+                        judge=str(judge) if judge else None,
                     )
         return {}
 

@@ -17,7 +17,7 @@ from storage.database import open_database
 from ui.library_tab import current_job, make_cancel, make_dismiss, render_job
 from ui.messages import answer_script
 from ui.parts import PlainHTML
-from ui.render import read_asset, render
+from ui.render import plain_direction, read_asset, render
 
 _CHANGED_SHOWN = 12
 
@@ -102,9 +102,15 @@ def _shown(db: Database, version: ModelVersion) -> dict[str, Any] | None:
     if not given_up:
         queue_map(db, version.id)
     try:
-        return describe_map(db, version)
+        shown = describe_map(db, version)
     except NotFoundError:
         return None
+    # The page's script draws these itself.
+    for one in (*shown["papers"], *shown["groups"]):
+        named = "title" if "title" in one else "name"
+        one[named] = plain_direction(one[named])
+        one["collections"] = [plain_direction(name) for name in one.get("collections", ())]
+    return shown
 
 
 def _tell_changes(db: Database, one: ModelVersion, other: ModelVersion) -> str:

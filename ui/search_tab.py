@@ -203,14 +203,21 @@ def _hint_before_search(services: Services) -> tuple[str, str] | None:
 def _make_judge(services: Services) -> Any:
     @answer_script
     def judge_passage(arguments: list) -> dict:
-        """[query, chunk id, relevance or None to take it back, rank or None, model id]: the verdict that stands now."""
-        query, chunk_id, relevance, rank, model_id = arguments
+        """[query, chunk id, relevance or None to take it back, rank or None, model id, who or None]: the verdict that
+        stands now."""
+        query, chunk_id, relevance, rank, model_id, *judge = arguments
         with open_database(services.settings.database) as db:
             if relevance is None:
                 judgements.take_back_judgement(db, str(query), int(chunk_id))
             else:
                 judgements.store_judgement(
-                    db, str(query), int(chunk_id), int(bool(relevance)), _whole(rank), _whole(model_id)
+                    db,
+                    str(query),
+                    int(chunk_id),
+                    int(bool(relevance)),
+                    _whole(rank),
+                    _whole(model_id),
+                    judge=_name(*judge),
                 )
             return {"relevance": judgements.relevance_by_chunk(db, str(query)).get(int(chunk_id))}
 
@@ -230,6 +237,10 @@ def _make_open_page(services: Services) -> Any:
         }
 
     return open_page
+
+
+def _name(judge: object = None) -> str | None:
+    return judge if isinstance(judge, str) else None
 
 
 def _whole(value: object) -> int | None:

@@ -113,9 +113,14 @@ def render_pairs(services: Services, words: str | None, order: str) -> str:
     if order == _CONTRADICTIONS:
         judged = [one for one in judged if one.id in contradicting]
     wanted = (words or "").casefold().split()
-    matching = [j for j in judged if all(w in f"{j.query} {j.text} {j.document}".casefold() for w in wanted)]
+    matching = [
+        j for j in judged if all(w in f"{j.query} {j.text} {j.document} {j.judge or ''}".casefold() for w in wanted)
+    ]
     found = _in_order(matching, order)[:_MOST_PAIRS_SHOWN]
-    return render("pairs.html", pairs=found, shown=len(found), total=len(judged), contradicting=contradicting)
+    named = any(judgement.judge for judgement in judged)
+    return render(
+        "pairs.html", pairs=found, shown=len(found), total=len(judged), contradicting=contradicting, named=named
+    )
 
 
 def _in_order(judged: Sequence[Judgement], order: str) -> list[Judgement]:

@@ -97,9 +97,7 @@ def _known_places(sample: Sample, before: StoredMap) -> tuple[np.ndarray, Places
 
 def _place_newcomers(sample: Sample, before: StoredMap) -> Places:
     rows, known = _known_places(sample, before)
-    places = place_near(sample.vectors, sample.vectors[rows], known)
-    places[rows] = known
-    return places
+    return _fill_in(sample, rows, known)
 
 
 def _lay_out_all(sample: Sample, pattern: StoredMap | None) -> Places:
@@ -109,12 +107,19 @@ def _lay_out_all(sample: Sample, pattern: StoredMap | None) -> Places:
     if pattern is not None and pattern.passages:
         known_rows, known = _known_places(sample, pattern)
         if len(known_rows) > 1:
-            start = place_near(sample.vectors, sample.vectors[known_rows], known)
-            start[known_rows] = known
+            start = _fill_in(sample, known_rows, known)
     laid_out = lay_out(sample.vectors[rows], None if start is None else start[rows])
-    places = place_near(sample.vectors, sample.vectors[rows], laid_out)
-    places[rows] = laid_out
+    places = _fill_in(sample, rows, laid_out)
     return places if start is None else fit_upon(places, start)(places)
+
+
+def _fill_in(sample: Sample, rows: np.ndarray, known: Places) -> Places:
+    """Places of the whole sample, of which these rows have theirs."""
+    places = np.zeros((len(sample.vectors), 2), np.float32)
+    others = np.setdiff1d(np.arange(len(places)), rows)
+    places[rows] = known
+    places[others] = place_near(sample.vectors[others], sample.vectors[rows], known)
+    return places
 
 
 def _landmarks(many: int) -> np.ndarray:

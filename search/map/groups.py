@@ -16,6 +16,8 @@ from core.words import COMMON_WORDS
 _FEWEST_PAPERS = 6
 _MOST_GROUPS = 10
 _PAPERS_A_GROUP = 3
+# How well groups stand apart is told by so many papers: each is compared with each.
+_MOST_JUDGED = 2000
 _WORDS_SHOWN = 3
 _WORD = re.compile(r"[^\W\d_]{3,}")
 # What every paper says of itself, in whatever field.
@@ -165,7 +167,8 @@ def group_papers(vectors: EmbeddingMatrix) -> list[int]:
             found = KMeans(number, n_init=5, random_state=0).fit_predict(vectors)
             if len(set(found.tolist())) < 2:
                 continue
-            score = silhouette_score(vectors, found, metric="cosine")
+            judged = min(len(vectors), _MOST_JUDGED)
+            score = silhouette_score(vectors, found, metric="cosine", sample_size=judged, random_state=0)
             if score > best:
                 best, chosen = score, found
     sizes = Counter(chosen.tolist())

@@ -15,6 +15,8 @@ _NEIGHBOURS = 6
 # How fast a neighbour's say falls with its cosine: one that is so much farther has 1/e of the nearest one's.
 _DECAY = 0.03
 _ROUNDS_OF_MEDIAN = 12
+# A table of scores with so many rows is made at once.
+_ROWS_AT_ONCE = 1000
 
 
 def centred(places: Places) -> Places:
@@ -30,6 +32,9 @@ def place_near(vectors: EmbeddingMatrix, known: EmbeddingMatrix, places: Places)
     """Where these vectors stand among the known ones: at the weighted mean of the nearest ones' places."""
     if not len(known):
         return np.zeros((len(vectors), 2), np.float32)
+    if len(vectors) > _ROWS_AT_ONCE:
+        parts = range(0, len(vectors), _ROWS_AT_ONCE)
+        return np.concatenate([place_near(vectors[one : one + _ROWS_AT_ONCE], known, places) for one in parts])
     scores = vectors @ known.T
     nearest = np.argsort(-scores, axis=1, kind="stable")[:, :_NEIGHBOURS]
     best = np.take_along_axis(scores, nearest, axis=1)

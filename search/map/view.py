@@ -14,9 +14,11 @@ from search.map.samples import read_sample
 from storage import judgements, library, maps, models
 from storage.collections import collections_by_document
 from storage.maps import StoredMap
-from storage.vectors import count_missing
+from storage.vectors import has_vectors
 
 _NEAREST_SHOWN = 5
+# Each is compared with each: of a larger library as many, evenly chosen, tell the same.
+_MOST_COMPARED = 2000
 
 
 def describe_map(db: Database, version: ModelVersion) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def describe_map(db: Database, version: ModelVersion) -> dict[str, Any]:
         "made_at": stored.made_at,
         "up_to_date": maps.is_up_to_date(db, version),
         "groups": [
-            {"group": group, "name": stored.names.get(group) or f"Group {group + 1}", "papers": sizes[group]}
+            {"group": group, "name": _name_of(stored, group, len(sizes)), "papers": sizes[group]}
             for group in sorted(sizes)
         ],
         "papers": [
@@ -92,8 +94,13 @@ def compare_maps(db: Database, one: ModelVersion, other: ModelVersion) -> list[d
     for version in (one, other):
         stored = _stored(db, version)
         samples.append(read_sample(db, version, [(place.document_id, place.chunk_id) for place in stored.passages]))
-    common = sorted(set(samples[0].papers) & set(samples[1].papers))
-    before, after = (sample.paper_vectors()[[sample.papers.index(paper) for paper in common]] for sample in samples)
+    rows = [{paper: row for row, paper in enumerate(sample.papers)} for sample in samples]
+    common = sorted(rows[0].keys() & rows[1].keys())
+    common = common[:: -(-len(common) // _MOST_COMPARED) or 1]
+    before, after = (
+        sample.paper_vectors()[[row_of[paper] for paper in common]]
+        for sample, row_of in zip(samples, rows, strict=True)
+    )
     kept = neighbours_kept(before, after)
     found = [{"paper": paper, "kept": round(share, 3)} for paper, share in zip(common, kept, strict=True)]
     return sorted(found, key=lambda row: (row["kept"], row["paper"]))
@@ -103,18 +110,25 @@ def nearest_papers(db: Database, version: ModelVersion, document_id: int) -> lis
     """The papers most like this one by the version's vectors, the nearest first."""
     stored = _stored(db, version)
     sample = read_sample(db, version, [(place.document_id, place.chunk_id) for place in stored.passages])
-    if document_id not in sample.papers:
+    papers = sample.papers
+    if document_id not in papers:
         return []
     vectors = sample.paper_vectors()
-    scores = vectors @ vectors[sample.papers.index(document_id)]
-    ranked = [sample.papers[row] for row in (-scores).argsort(kind="stable").tolist()]
+    scores = vectors @ vectors[papers.index(document_id)]
+    ranked = [papers[row] for row in (-scores).argsort(kind="stable").tolist()]
     return [paper for paper in ranked if paper != document_id][:_NEAREST_SHOWN]
 
 
 def versions_to_compare(db: Database) -> list[ModelVersion]:
-    """Finished versions of which every passage has a vector, so that they can have a map."""
+    """Finished versions that have vectors, so that they can have a map."""
     ready = [version for version in models.list_models(db) if version.state is ModelState.READY]
-    return [version for version in ready if not count_missing(db, version.id)]
+    return [version for version in ready if has_vectors(db, version.id)]
+
+
+def _name_of(stored: StoredMap, group: int, groups: int) -> str:
+    if groups == 1:
+        return "All papers"
+    return stored.names.get(group) or f"Group {group + 1}"
 
 
 def _stored(db: Database, version: ModelVersion) -> StoredMap:

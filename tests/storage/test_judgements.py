@@ -72,3 +72,12 @@ def test_a_part_that_is_none_is_refused_and_nothing_is_stored(db: Database, part
         judgements.store_judgement(db, "why?", chunk.id, 1, part=part)
     assert judgements.list_judgements(db) == []
     assert db["queries"].count == 0
+
+
+def test_who_gave_a_verdict_is_kept_with_it_and_the_last_one_counts(db: Database, chunk_id: int) -> None:
+    judgements.store_judgement(db, "what is beta?", chunk_id, 1, judge="  Ada   Stork ")
+    assert [one.judge for one in judgements.list_judgements(db)] == ["Ada Stork"]
+    judgements.store_judgement(db, "what is beta?", chunk_id, 0, judge="Bo" * 100)
+    assert [one.judge for one in judgements.list_judgements(db)] == ["Bo" * 40]
+    judgements.store_judgement(db, "what is beta?", chunk_id, 1)
+    assert [one.judge for one in judgements.list_judgements(db)] == [None]

@@ -58,3 +58,15 @@ def test_vectors_that_no_passage_needs_any_more_go_and_others_stay(db: Database)
     assert db["embeddings"].count == 1
     library.remove_documents(db, [other.id])
     assert db["embeddings"].count == 0
+
+
+def test_a_judged_part_stays_where_the_new_passage_has_it_and_else_all_of_it_counts(db: Database) -> None:
+    text = "Gravity bends the path of light. It also slows clocks down."
+    paper = store_paper(db, "aa", [text])
+    (chunk,) = library.chunks_of_document(db, paper.id)
+    store_judgement(db, "what bends light?", chunk.id, 1, part="Gravity bends the path of light.")
+    read_anew(db, paper.id, [f"{text} So said Einstein."])
+    assert [one.text for one in list_judgements(db)] == ["Gravity bends the path of light."]
+    changed = "Gravity bends the paths of light. It also slows clocks down. So said Einstein."
+    read_anew(db, paper.id, [changed])
+    assert [(one.text, one.narrowed) for one in list_judgements(db)] == [(changed, False)]

@@ -10,10 +10,13 @@ from playwright.sync_api import Browser, expect
 
 from core.formats import DocumentFormat
 from core.types import Chunk, DocumentState, JobKind, Metadata, ModelState, ModelVersion, Page, Span
+from search.map.draw import run_map
 from storage import jobs, library, models
 from storage.database import open_database
 from storage.judgements import store_judgement
+from storage.proposals import ProposalRow, replace_proposals
 from storage.readings import store_reading
+from tests.libraries import Silent
 from tests.makers import embed_all
 from tests.papers import make_paper
 from tests.ui.site import Site, make_services, serve
@@ -58,6 +61,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         job = jobs.add_job(db, JobKind.RETRAIN, {})
         jobs.finish_job(db, job.id, jobs.JobState.FAILED, ALL)
         embed_all(db, version, services.searcher.live_model(db).encoder)
+        drawing = jobs.add_job(db, JobKind.MAP, {})
+        run_map(settings, drawing, Silent())
+        jobs.finish_job(db, drawing.id, jobs.JobState.DONE)
+        asked = [ProposalRow("border", f"{attack}!", number, attack, 1) for number, attack in enumerate(ATTACKS, 1)]
+        replace_proposals(db, version.id, asked)
     with serve(services) as site:
         yield site
 
@@ -85,6 +93,14 @@ def test_what_the_server_makes_of_it_is_text(site: Site) -> None:
         require_harmless(page["html"])
         report = ask_script(site, "library", "report_reading", [number])
         require_harmless(report["html"])
+        for kind in ("paper", "passage"):
+            require_harmless(ask_script(site, "map", "show_point", [1, kind, number])["html"])
+    shown = ask_script(site, "map", "load_map", [None, None])
+    require_harmless(shown["list"])
+    # These are drawn as text, but could still be turned around.
+    told = [paper["title"] for paper in shown["map"]["papers"]] + [group["name"] for group in shown["map"]["groups"]]
+    assert len(told) > len(ATTACKS)
+    assert not set("".join(told)) & set(OVERRIDES)
 
 
 def test_the_search_page_shows_it_and_runs_none_of_it(browser: Browser, site: Site) -> None:
@@ -99,8 +115,11 @@ def test_the_search_page_shows_it_and_runs_none_of_it(browser: Browser, site: Si
         expect(page.locator(".hit")).to_have_count(len(ATTACKS))
         expect(page.locator(".pageview figure img")).to_be_attached()
         page.locator(".pageview [data-copy]").first.hover()
-        for name in ("Library", "Training"):
+        for name in ("Judge", "Map", "Library", "Training"):
             page.get_by_role("tab", name=name).click()
+            if name == "Map":
+                page.get_by_text("The same as a list").click()
+                page.locator(".maplist [data-paper]", has_text="onerror=").first.click()
             expect(page.locator(f"#{name.lower()}")).to_contain_text("onerror=")
         assert page.locator("#library tr[data-document]").count() == len(ATTACKS) + 1
         assert page.evaluate("window.pwned") is None

@@ -12,7 +12,7 @@ from core.errors import ImportFormatError
 from core.types import Document, StoredChunk
 from storage import library
 from storage.database import transaction
-from storage.judgements import list_judgements, store_judgement
+from storage.judgements import SHORTEST_PART, list_judgements, store_judgement
 
 # Fewer characters than these may stand anywhere.
 _SHORTEST_QUOTE = 8
@@ -44,6 +44,8 @@ def export_judgements(db: Database, only: Collection[int] | None = None) -> Iter
         }
         if judgement.narrowed:
             record["part"] = judgement.text
+        if judgement.judge:
+            record["judge"] = judgement.judge
         yield json.dumps(record, ensure_ascii=False)
 
 
@@ -70,7 +72,9 @@ def import_judgements(db: Database, lines: Iterable[str]) -> Imported:
             except ImportFormatError as error:
                 refused.append(f"Line {number}: {error}")
                 continue
-            if store_judgement(db, record["query"], chunk.id, record["relevance"], part=_part_in(record, chunk)):
+            part, judge = _part_in(record, chunk), record.get("judge")
+            judge = judge if isinstance(judge, str) and is_unicode(judge) else None
+            if store_judgement(db, record["query"], chunk.id, record["relevance"], part=part, judge=judge):
                 stored += 1
             else:
                 known += 1
@@ -97,7 +101,7 @@ def _parse(line: str) -> dict[str, Any]:
 def _part_in(record: dict[str, Any], chunk: StoredChunk) -> str | None:
     """What of the passage is meant; all of it where that is not told, or passages have been cut elsewhere since."""
     part = record.get("part")
-    return part if isinstance(part, str) and part in chunk.text else None
+    return part if isinstance(part, str) and len(part) >= SHORTEST_PART and part in chunk.text else None
 
 
 def is_unicode(text: str) -> bool:

@@ -36,3 +36,6 @@ async function pressedOfJob(button, server, trigger) {
   trigger('changed');
   return true;
 }
+function judgeName() {   // who judges in this browser, where they said so on the Judge tab
+  try { return localStorage.getItem('judge') || null; } catch (error) { return null; }
+}

@@ -27,7 +27,7 @@ function judge(chunk, relevance) {
   const wanted = before === relevance ? null : relevance;   // pressed again: taken back
   show(chunk, wanted);
   writes = writes.then(async () => {
-    const answer = await ask(server.judge_passage([query, chunk, wanted, hit ? hit.dataset.rank : null, model]));
+    const answer = await ask(server.judge_passage([query, chunk, wanted, hit ? hit.dataset.rank : null, model, judgeName()]));
     if (answer === null && desk().dataset.query === query) show(chunk, before);
     trigger('judged');
   });

@@ -34,7 +34,7 @@ function judge(chosen, relevance) {
   getSelection().removeAllRanges();
   undoable.push({ verdicts, ids });
   leave(chosen);
-  write(server.judge_many, [verdicts, relevance], ids);
+  write(server.judge_many, [verdicts, relevance, judgeName()], ids);
 }
 function write(call, argument, ids) {
   writes = writes.then(async () => {
@@ -50,7 +50,7 @@ function undo() {
   const last = undoable.pop();
   if (!last) return;
   last.ids.forEach(id => gone.delete(id));
-  write(server.judge_many, [last.verdicts, null], last.ids);
+  write(server.judge_many, [last.verdicts, null, null], last.ids);
   count();
 }
 function skip(chosen) {

@@ -172,13 +172,14 @@ function drawView(view, number, colour) {
     shades.set(paper.id, { colour: colour(same), shown: isShown(same) });
   }
   if (pick('passages').checked) {
-    const size = Math.min(3.2, 1.5 * Math.sqrt(at.zoom));
+    const few = view.map.passages.length < 300;   // a crowd is shown by its density, a few by each of them
+    const size = Math.min(3.6, (few ? 2.4 : 1.6) * Math.sqrt(at.zoom));
     for (const passage of view.map.passages) {
       const shade = shades.get(passage.paper);
       if (!shade) continue;
       const [x, y] = place(view, passage);
       const own = chosen?.paper === passage.paper;
-      pen.globalAlpha = shade.shown ? (own ? 0.9 : 0.32) : 0.06;
+      pen.globalAlpha = shade.shown ? (own ? 0.95 : few ? 0.65 : 0.38) : 0.06;
       pen.fillStyle = shade.colour;
       pen.beginPath();
       pen.arc(x, y, own ? size + 0.8 : size, 0, 7);
@@ -233,7 +234,7 @@ function drawNames(view, pen, round) {
     taken.push(mine);
     return true;
   };
-  if (pick('colour').value === 'group' && at.zoom < 4) {
+  if (pick('colour').value === 'group' && at.zoom < 4 && views[0].map.groups.length > 1) {
     for (const group of views[0].map.groups) {
       const members = view.map.papers.filter(paper => (views[0].papers.get(paper.id) || paper).group === group.group);
       if (!members.length || (onlyGroup !== null && onlyGroup !== group.group)) continue;
@@ -252,7 +253,9 @@ function drawNames(view, pen, round) {
       if (!isShown(views[0].papers.get(paper.id) || paper)) continue;
       const [x, y] = place(view, paper), name = paper.title.length > 38 ? `${paper.title.slice(0, 36)}…` : paper.title;
       pen.font = '400 12.5px "IBM Plex Sans", system-ui, sans-serif';
-      if (free(x, y + round + 11, pen.measureText(name).width)) write(pen, name, x, y + round + 11, false);
+      const width = Math.min(pen.measureText(name).width, view.width - 12);
+      const within = Math.min(Math.max(x, width / 2 + 6), view.width - width / 2 - 6);
+      if (free(within, y + round + 11, width)) write(pen, name, within, y + round + 11, false);
     }
   }
 }

@@ -1,7 +1,6 @@
 """The map of a real library, drawn by the worker."""
 
 import json
-from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
@@ -16,23 +15,24 @@ from search.map.queue import queue_map
 from search.map.view import compare_maps, describe_map, nearest_papers, place_passages
 from storage import jobs, library, maps, models
 from storage.database import open_database
-from tests.libraries import add_paper, add_version, make_library
+from tests.libraries import TOPICS, add_rows, add_version, make_library
+from tests.makers import register_model
 
 _PAPERS = 8
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = tmp_path_factory.mktemp("map")
     settings = make_library(folder / "library", folder / "model")
-    for number in range(_PAPERS):
-        add_paper(settings, folder, number)
-    return settings, folder
+    with open_database(settings.database) as db:
+        for number in range(_PAPERS):
+            add_paper(settings, db, number)
+    return settings
 
 
-@pytest.fixture
-def settings(made: tuple[Settings, Path]) -> Settings:
-    return made[0]
+def add_paper(settings: Settings, db: Database, number: int) -> int:
+    return add_rows(settings, db, f"{number:064x}", [f"{TOPICS[number % len(TOPICS)]} of kind {number}"])
 
 
 @pytest.fixture
@@ -68,40 +68,35 @@ def test_every_paper_is_on_the_map_and_it_is_drawn_once(settings: Settings, db: 
     assert all(group["name"] for group in shown["groups"])
 
 
-def test_a_new_paper_comes_in_and_the_others_stay_where_they_are(made: tuple[Settings, Path], db: Database) -> None:
-    settings, folder = made
+def test_a_new_paper_comes_in_and_the_others_stay_where_they_are(settings: Settings, db: Database) -> None:
     draw(settings, db)
     before = places(db)
-    new = add_paper(settings, folder, 50)
+    new = add_paper(settings, db, 50)
     assert draw(settings, db) is not None
     after = places(db)
-    assert set(after) == {*before, new.id}
+    assert set(after) == {*before, new}
     assert all(after[paper] == pytest.approx(place, abs=1e-5) for paper, place in before.items())
-    (told,) = [paper for paper in describe_map(db, models.get_model(db, 1))["papers"] if paper["id"] == new.id]
+    (told,) = [paper for paper in describe_map(db, models.get_model(db, 1))["papers"] if paper["id"] == new]
     assert told["new"]
-    library.remove_documents(db, [new.id])
+    library.remove_documents(db, [new])
 
 
-def test_many_new_papers_make_the_whole_map_anew(made: tuple[Settings, Path], db: Database) -> None:
-    settings, folder = made
+def test_many_new_papers_make_the_whole_map_anew(settings: Settings, db: Database) -> None:
     draw(settings, db)
-    new = [add_paper(settings, folder, number) for number in range(60, 64)]
+    new = [add_paper(settings, db, number) for number in range(60, 64)]
     draw(settings, db)
     assert not any(paper["new"] for paper in describe_map(db, models.get_model(db, 1))["papers"])
-    library.remove_documents(db, [paper.id for paper in new])
+    library.remove_documents(db, new)
 
 
-def test_a_removed_paper_leaves_the_map_and_the_names_with_its_transaction(
-    made: tuple[Settings, Path], db: Database
-) -> None:
-    settings, folder = made
-    gone = add_paper(settings, folder, 70)
+def test_a_removed_paper_leaves_the_map_and_the_names_with_its_transaction(settings: Settings, db: Database) -> None:
+    gone = add_paper(settings, db, 70)
     draw(settings, db)
-    library.remove_documents(db, [gone.id])
+    library.remove_documents(db, [gone])
     stored = maps.load_map(db, 1)
     assert stored is not None
-    assert gone.id not in {paper.document_id for paper in stored.papers}
-    assert gone.id not in {passage.document_id for passage in stored.passages}
+    assert gone not in {paper.document_id for paper in stored.papers}
+    assert gone not in {passage.document_id for passage in stored.passages}
     # They are words of the papers: what the removed one gave them must not stay.
     assert stored.names == {}
     assert not maps.is_up_to_date(db, models.get_model(db, 1))
@@ -112,7 +107,7 @@ def test_a_removed_paper_leaves_the_map_and_the_names_with_its_transaction(
 def test_two_versions_are_compared_paper_by_paper(settings: Settings, db: Database) -> None:
     draw(settings, db)
     first = models.get_model(db, 1)
-    other = models.find_model(db, "models/v3") or add_version(settings, db, 3)
+    other = add_version(settings, db, 3)
     draw(settings, db, other.id)
     changed = compare_maps(db, first, other)
     assert {row["paper"] for row in changed} == set(places(db))
@@ -139,8 +134,8 @@ def test_hits_have_a_place_and_what_is_gone_has_none(settings: Settings, db: Dat
 
 
 def test_a_version_without_a_map_says_how_to_get_one(settings: Settings, db: Database) -> None:
-    version = models.find_model(db, "models/v9") or add_version(settings, db, 9)
-    with pytest.raises(NotFoundError, match="There is no map of 'v9' yet"):
+    version = register_model(db)
+    with pytest.raises(NotFoundError, match="There is no map of 'four' yet"):
         describe_map(db, version)
 
 
@@ -158,4 +153,4 @@ def test_the_command_prints_one_document(settings: Settings, capsys: pytest.Capt
     shown = json.loads(capsys.readouterr().out)
     assert {"model", "groups", "papers", "passages"} <= set(shown)
     assert run_command(show_map, build_map_parser(), ["--home", str(settings.home)]) == 0
-    assert "On Gravity" in capsys.readouterr().out
+    assert "000007" in capsys.readouterr().out

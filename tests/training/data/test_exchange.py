@@ -99,3 +99,20 @@ def test_a_place_with_another_text_and_letters_of_many_passages_name_none(
     done = import_judgements(db, [json.dumps(record | {"query": "q", "relevance": 1})])
     assert len(done.refused) == 1
     assert pairs(db) == []
+
+
+def test_a_part_of_a_passage_goes_out_and_comes_in_as_that_part(db: Database) -> None:
+    text = "Ice floats on water. It is the lighter of the two."
+    (chunk,) = library.chunks_of_document(db, store_paper(db, "cc", [text]).id)
+    judgements.store_judgement(db, "why does it float?", chunk.id, 1, part="It is the lighter of the two.")
+    (line,) = export_judgements(db)
+    assert json.loads(line)["part"] == "It is the lighter of the two."
+    judgements.delete_judgements(db, [one.id for one in judgements.list_judgements(db)])
+    assert import_judgements(db, [line]).stored == 1
+    (stored,) = judgements.list_judgements(db)
+    assert (stored.text, stored.narrowed) == ("It is the lighter of the two.", True)
+    # What is no part of it, or too little to learn from, is not taken for one.
+    for part in ("It is heavier than water is.", "Ice", 7, None):
+        other = json.dumps(json.loads(line) | {"part": part, "query": f"other {part}?"})
+        assert import_judgements(db, [other]).refused == ()
+        assert not judgements.list_judgements(db)[-1].narrowed
