@@ -9,15 +9,24 @@ import socket
 import sqlite3
 import sys
 import threading
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from core.cli import quieten_libraries
 from core.errors import LibraryError, SettingsError, WhetstoneError, explain_storage_error
+from core.served import Served, announced, local_url
 from core.settings import VARIABLES, Settings, load_settings
 from ui.guard import is_loopback
 from ui.password import PasswordFile, store_password
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from ui.open_pages import OpenPages
+
+_SECONDS_BETWEEN_LOOKS = 0.5
 
 # Whose address a request comes from is not for the request to tell: tries of the password are counted by it.
 SERVER: dict[str, Any] = {
@@ -43,6 +52,11 @@ def parse_arguments() -> argparse.Namespace:
         help="ask for a new password (without a terminal, read a line), keep its hash in the library, and end; "
         "to ask visitors for none again, delete the file password.json there",
     )
+    parser.add_argument(
+        "--while-open",
+        action="store_true",
+        help="end once no page is open any more and the work that was begun is done, as 'python -m desktop' asks",
+    )
     return parser.parse_args()
 
 
@@ -55,7 +69,7 @@ def main() -> int:
         if args.set_password:
             set_password(settings)
         else:
-            serve(settings)
+            serve(settings, while_open=args.while_open)
     except WhetstoneError as error:
         print(error, file=sys.stderr)
         return 1
@@ -78,8 +92,8 @@ def set_password(settings: Settings) -> None:
     print(f"The password is set. Its hash is in {settings.password}; whoever was logged in must log in again.")
 
 
-def serve(settings: Settings) -> None:
-    """Serve the page until interrupted. Raises WhetstoneError where that can't begin."""
+def serve(settings: Settings, *, while_open: bool = False) -> None:
+    """Serve the page until interrupted, or only `while_open`. Raises WhetstoneError where that can't begin."""
     protected = PasswordFile(settings.password).read() is not None
     if not protected:
         require_loopback(settings)
@@ -101,6 +115,7 @@ def serve(settings: Settings) -> None:
     from search.searcher import Searcher
     from search.vector_index import find_device
     from storage.database import open_database, prepare_database
+    from ui.open_pages import OpenPages
     from ui.server import create_app
     from ui.services import Services
     from ui.uploads import sweep_uploads
@@ -116,7 +131,8 @@ def serve(settings: Settings) -> None:
     device = find_device()
     drawer = Drawer(DrawLimits(megabytes=settings.read_megabytes))
     drawer.warm()
-    app = create_app(Services(settings, searcher, device, f"{start.version.name}, as {start.why}", drawer))
+    services = Services(settings, searcher, device, f"{start.version.name}, as {start.why}", drawer)
+    pages = OpenPages(create_app(services))
 
     def load_model() -> None:
         with open_database(settings.database) as db:
@@ -127,6 +143,7 @@ def serve(settings: Settings) -> None:
     supervisor.start()
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
+    served = Served(local_url(host, port), services.run)
     print(f"Whetstone   http://{shown}:{port}", flush=True)
     print(f"Library     {settings.home}", flush=True)
     if protected:
@@ -134,11 +151,33 @@ def serve(settings: Settings) -> None:
     print(f"Model       {start.version.name} ({start.version.source}): {start.why}", flush=True)
     print(f"Index       on {device.name}: {device.why}", flush=True)
     try:
-        server = uvicorn.Server(uvicorn.Config(app, **SERVER))
-        server.run(sockets=[listener])
+        server = uvicorn.Server(uvicorn.Config(pages, **SERVER))
+        if while_open:
+            threading.Thread(target=end_when_unused, args=(server, pages, settings), daemon=True).start()
+        with announced(settings, served):
+            server.run(sockets=[listener])
     finally:
         supervisor.stop()
         held.release()
+
+
+def end_when_unused(server: "uvicorn.Server", pages: "OpenPages", settings: Settings) -> None:
+    """End the server once no page is open and no work is left: what was begun is done even with its window closed."""
+    from storage.database import open_database
+    from storage.jobs import open_jobs
+    from storage.library import has_unfinished_documents
+
+    told = False
+    while not server.should_exit:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        if not pages.unused():
+            told = False
+            continue
+        with open_database(settings.database) as db:
+            server.should_exit = not open_jobs(db) and not has_unfinished_documents(db)
+        if not server.should_exit and not told:
+            told = True
+            print("No page is open. Work goes on to its end, then Whetstone ends; Ctrl-C ends it now.", flush=True)
 
 
 def take_library(settings: Settings) -> FileLock:

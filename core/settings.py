@@ -92,6 +92,11 @@ class Settings:
         """Held by the app that serves the library."""
         return self.home / "app.lock"
 
+    @property
+    def app_address(self) -> Path:
+        """Tells where the page of that app is, while it is served."""
+        return self.home / "app.json"
+
     def original(self, sha256: str, format: DocumentFormat) -> Path:
         return self.originals / f"{sha256}.{format}"
 
