@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.cli import count
 from core.settings import Settings
+from core.stored_settings import current
 from ui.guard import UPLOAD_PATH
 
 # Left free on the disk, for the database and its vectors; and what the fields around the files may take.
@@ -41,7 +42,7 @@ class UploadGate:
 
     def _problem(self, size: int) -> str:
         """Why an upload of so many bytes is refused before it begins; empty where it is not."""
-        settings = self._settings
+        settings = current(self._settings)
         most = settings.upload_files * (settings.upload_megabytes << 20) + _FIELDS_BYTES
         if size > most:
             files = count(settings.upload_files, "file")
