@@ -10,14 +10,17 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from core.cli import quieten_libraries
+from core.cli import print_json, quieten_libraries
 from core.errors import LibraryError, SettingsError, WhetstoneError, explain_storage_error
 from core.served import Served, announced, local_url
-from core.settings import VARIABLES, Settings, load_settings
+from core.settings import VARIABLES, Settings, find_home, load_settings
+from core.stored_settings import forget_setting, list_knobs, store_setting
 from ui.guard import is_loopback
 from ui.password import PasswordFile, store_password
 
@@ -52,6 +55,13 @@ def parse_arguments() -> argparse.Namespace:
         help="ask for a new password (without a terminal, read a line), keep its hash in the library, and end; "
         "to ask visitors for none again, delete the file password.json there",
     )
+    parser.add_argument("--settings", action="store_true", help="list the settings and where each comes from, and end")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="keep a setting in the library, and end"
+    )
+    parser.add_argument("--unset", action="append", default=[], metavar="NAME", help="let it be the default again")
+    parser.add_argument("--diagnostics", action="store_true", help="print what a report of a fault needs, and end")
+    parser.add_argument("--json", action="store_true", help="print settings or diagnostics as one JSON document")
     parser.add_argument(
         "--while-open",
         action="store_true",
@@ -65,14 +75,24 @@ def main() -> int:
     quieten_libraries()
     logging.getLogger("jobs").setLevel(logging.INFO)
     try:
+        if args.set or args.unset:
+            change_settings(find_home(args.home), args.set, args.unset)
+            return 0
         settings = load_settings(home=args.home, model=args.model, host=args.host, port=args.port)
         if args.set_password:
             set_password(settings)
+        elif args.settings:
+            show_settings(settings, as_json=args.json)
+        elif args.diagnostics:
+            show_diagnostics(settings, as_json=args.json)
         else:
             serve(settings, while_open=args.while_open)
     except WhetstoneError as error:
         print(error, file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # The reader of a list has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (sqlite3.Error, OSError) as error:
         print(explain_storage_error(error), file=sys.stderr)
         return 1
@@ -90,6 +110,55 @@ def set_password(settings: Settings) -> None:
     settings.prepare_home()
     store_password(settings.password, words)
     print(f"The password is set. Its hash is in {settings.password}; whoever was logged in must log in again.")
+
+
+def change_settings(home: Path, assignments: Sequence[str], forgotten: Sequence[str]) -> None:
+    """Keep these values in the library, and forget those. Raises SettingsError at the first that can't be."""
+    for assignment in assignments:
+        name, sign, value = assignment.partition("=")
+        if not sign:
+            raise SettingsError(f"'{assignment}' has no value. Write it so: --set {name}=VALUE")
+        variable = store_setting(home, name, value)
+        print(f"{variable.name} is {value.strip()}, {variable.effect}.")
+    for name in forgotten:
+        variable = forget_setting(home, name)
+        print(f"{variable.name} is {variable.default or 'empty'} again, {variable.effect}.")
+
+
+def show_settings(settings: Settings, *, as_json: bool) -> None:
+    knobs = list_knobs(settings)
+    if as_json:
+        listed = {
+            knob.variable.key: {
+                "value": knob.value,
+                "source": knob.source,
+                "default": knob.variable.default,
+                "meaning": knob.variable.meaning,
+                "stored": bool(knob.variable.effect),
+                "takes_effect": knob.variable.effect or None,
+            }
+            for knob in knobs
+        }
+        print_json({"settings": listed})
+        return
+    for knob in knobs:
+        print(f"{knob.variable.name:<28} {knob.value}  ({knob.source})")
+        print(f"{'':<28} {knob.variable.meaning}")
+
+
+def show_diagnostics(settings: Settings, *, as_json: bool) -> None:
+    # Delayed: FAISS and PyTorch take seconds to import.
+    from search.vector_index import find_device
+    from storage.database import prepare_database
+    from ui.diagnostics import as_text, diagnose
+
+    settings.prepare_home()
+    prepare_database(settings.database)
+    facts = diagnose(settings, find_device())
+    if as_json:
+        print_json(facts)
+    else:
+        print(as_text(facts))
 
 
 def serve(settings: Settings, *, while_open: bool = False) -> None:
@@ -132,6 +201,7 @@ def serve(settings: Settings, *, while_open: bool = False) -> None:
     drawer = Drawer(DrawLimits(megabytes=settings.read_megabytes))
     drawer.warm()
     services = Services(settings, searcher, device, f"{start.version.name}, as {start.why}", drawer)
+    logging.getLogger().addHandler(services.warnings)
     pages = OpenPages(create_app(services))
 
     def load_model() -> None:

@@ -87,7 +87,7 @@ VARIABLES = (
     Variable(
         "WHETSTONE_CHUNK_TOKENS",
         "200",
-        "the longest passage, in tokens of the model; for papers added from now on",
+        "the longest passage, in tokens of the model",
         label="Longest passage",
         effect=FROM_NOW_ON,
     ),

@@ -12,6 +12,7 @@ from storage.database import now, transaction
 from storage.deaths import settle_deaths
 
 _OPEN = (JobState.QUEUED, JobState.RUNNING)
+_TOLD = 10
 
 
 def add_job(db: Database, kind: JobKind, params: Mapping[str, Any] | None = None) -> Job:
@@ -43,6 +44,18 @@ def last_job(db: Database, kind: JobKind) -> Job | None:
     for row in db.query("SELECT * FROM jobs WHERE kind = ? ORDER BY id DESC LIMIT 1", [kind]):
         return _job(row)
     return None
+
+
+def last_done(db: Database, kind: JobKind) -> list[Job]:
+    """The last jobs of a kind that ended well, the newest first."""
+    sql = "SELECT * FROM jobs WHERE kind = ? AND state = ? ORDER BY id DESC LIMIT ?"
+    return [_job(row) for row in db.query(sql, [kind, JobState.DONE, _TOLD])]
+
+
+def last_failed(db: Database) -> list[Job]:
+    """The last jobs that failed, the newest first."""
+    sql = "SELECT * FROM jobs WHERE state = ? ORDER BY id DESC LIMIT ?"
+    return [_job(row) for row in db.query(sql, [JobState.FAILED, _TOLD])]
 
 
 def start_job(db: Database, job_id: int, *, supervised: bool = False) -> bool:

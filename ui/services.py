@@ -7,6 +7,7 @@ from core.settings import Settings
 from indexer.drawing import Drawer
 from search.searcher import Searcher
 from search.vector_index import Device
+from ui.recent_warnings import RecentWarnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +20,4 @@ class Services:
     start_note: str
     drawer: Drawer = field(default_factory=Drawer)
     run: str = field(default_factory=new_run)
+    warnings: RecentWarnings = field(default_factory=RecentWarnings)
