@@ -256,7 +256,8 @@ def take_library(settings: Settings) -> FileLock:
     """
     lock = FileLock(settings.app_lock)
     try:
-        lock.acquire(timeout=0)
+        # Whoever just looks whether it is held lets go at once.
+        lock.acquire(timeout=1)
     except Timeout as error:
         raise LibraryError(
             f"The library '{settings.home}' is served by another Whetstone already. Use that one, or give another "

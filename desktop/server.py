@@ -22,18 +22,34 @@ _SECONDS_TO_END = 30
 def find_or_start(settings: Settings) -> tuple[Served, subprocess.Popen[bytes] | None]:
     """The app that serves the library, and its process where it had to be started.
 
-    Raises LibraryError where another process holds the library but no page answers.
+    Raises LibraryError where it can't be started, or another process holds the library but no page answers.
     """
     if served := find_served(settings):
         return served, None
     settings.prepare_home()
     if _is_held(settings):
-        # By one that is only just starting, or that is about to end.
+        # By one that is only just starting, or about to end.
         say("Another Whetstone has this library in hand; its page is waited for.")
-        process = None
-    else:
-        process = _start(settings)
-    return _wait_for_page(settings, process), process
+    process: subprocess.Popen[bytes] | None = None
+    end_of_patience = time.monotonic() + _SECONDS_TO_START
+    try:
+        while time.monotonic() < end_of_patience:
+            if served := find_served(settings):
+                return served, process if process is not None and process.poll() is None else None
+            if process is None and not _is_held(settings):
+                process = _start(settings)
+            elif process is not None and process.poll() is not None and not _is_held(settings):
+                # It has said why.
+                raise LibraryError("Whetstone could not be started. What it said stands above.")
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        raise LibraryError(
+            f"The library '{settings.home}' is in use by a Whetstone whose page does not answer. End that one, then "
+            "start again."
+        )
+    except BaseException:
+        if process is not None:
+            end(process)
+        raise
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -62,26 +78,6 @@ def _port_is_free(settings: Settings) -> bool:
         except OSError:
             return False
     return True
-
-
-def _wait_for_page(settings: Settings, process: subprocess.Popen[bytes] | None) -> Served:
-    end_of_patience = time.monotonic() + _SECONDS_TO_START
-    try:
-        while time.monotonic() < end_of_patience:
-            if served := find_served(settings):
-                return served
-            if process is not None and process.poll() is not None and not _is_held(settings):
-                # It has said why.
-                raise LibraryError("Whetstone could not be started. What it said stands above.")
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
-        raise LibraryError(
-            f"The library '{settings.home}' is in use by a Whetstone whose page does not answer. End that one, then "
-            "start again."
-        )
-    except BaseException:
-        if process is not None:
-            end(process)
-        raise
 
 
 def _is_held(settings: Settings) -> bool:

@@ -109,8 +109,13 @@ def test_a_window_opens_with_the_files_and_the_program_ends_with_it(desktop: Des
         assert [document.state for document in library.list_documents(db)] == [DocumentState.READY]
 
 
-def test_told_to_end_it_takes_the_app_with_it(desktop: Desktop) -> None:
-    process = desktop.start("--browser", "default")
+def test_it_waits_for_one_that_is_about_to_end_and_told_to_end_takes_the_app_with_it(desktop: Desktop) -> None:
+    desktop.settings.prepare_home()
+    with FileLock(desktop.settings.app_lock):
+        process = desktop.start("--browser", "default")
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        assert said == "Another Whetstone has this library in hand; its page is waited for.\n"
     wait_for(lambda: find_served(desktop.settings))
     wait_for(desktop.opened.exists)
     process.send_signal(signal.SIGTERM)
