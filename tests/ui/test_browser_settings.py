@@ -26,26 +26,26 @@ def test_a_setting_is_changed_refused_and_forgotten(page: Page, other: App) -> N
     open_page(page, other, "?tab=settings")
     files = page.locator('.setting[data-name="upload_files"]')
     expect(files.locator(".pill")).to_have_text("default")
-    expect(files.get_by_role("button", name="Save")).to_be_disabled()
-    files.get_by_label("Files at once").fill("none")
-    files.get_by_label("Files at once").press("Enter")
+    expect(files.get_by_role("button", name="Save Files at once")).to_be_disabled()
+    files.get_by_label("Files at once", exact=True).fill("none")
+    files.get_by_label("Files at once", exact=True).press("Enter")
     expect(page.locator("#said")).to_contain_text("WHETSTONE_UPLOAD_FILES is 'none'; it must be a whole number from 1")
-    expect(files.get_by_label("Files at once")).to_have_value("none")
-    files.get_by_label("Files at once").fill("5")
-    files.get_by_role("button", name="Save").click()
+    expect(files.get_by_label("Files at once", exact=True)).to_have_value("none")
+    files.get_by_label("Files at once", exact=True).fill("5")
+    files.get_by_role("button", name="Save Files at once").click()
     expect(page.locator("#said")).to_contain_text("Stored. It takes effect at once.")
     expect(files.locator(".pill")).to_have_text("stored")
     assert current(other.settings).upload_files == load_settings(home=other.settings.home).upload_files == 5
 
-    page.get_by_label("Recognise scans").select_option("off")
+    page.get_by_label("Recognise scans", exact=True).select_option("off")
     page.get_by_role("button", name="Save Recognise scans").click()
     expect(page.locator('.setting[data-name="ocr"] .pill')).to_have_text("stored")
     page.reload()
-    expect(page.get_by_label("Recognise scans")).to_have_value("off")
+    expect(page.get_by_label("Recognise scans", exact=True)).to_have_value("off")
 
     files.get_by_role("button", name="Files at once: back to 2000").click()
     expect(files.locator(".pill")).to_have_text("default")
-    expect(files.get_by_label("Files at once")).to_have_value("2000")
+    expect(files.get_by_label("Files at once", exact=True)).to_have_value("2000")
     assert current(other.settings).upload_files == 2000
 
 
@@ -53,8 +53,8 @@ def test_what_waits_for_the_next_start_and_what_can_not_be_changed_here_says_so(
     open_page(page, other)
     open_tab(page, "Settings")
     most = page.locator('.setting[data-name="upload_megabytes"]')
-    most.get_by_label("Megabytes an upload").fill("70")
-    most.get_by_role("button", name="Save").click()
+    most.get_by_label("Megabytes an upload", exact=True).fill("70")
+    most.get_by_role("button", name="Save Megabytes an upload").click()
     expect(most).to_contain_text("From the next start: 70.")
     port = page.locator('.setting[data-name="port"]')
     expect(port).to_contain_text("An argument of this start goes before what is stored.")
@@ -85,6 +85,6 @@ def test_it_fits_a_narrow_screen(page: Page, app: App) -> None:
     open_page(page, app, "?tab=settings")
     expect(page.get_by_label("Diagnostics", exact=True)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 400
-    field = page.get_by_label("Longest passage").bounding_box()
+    field = page.get_by_label("Longest passage", exact=True).bounding_box()
     assert field is not None
     assert field["x"] + field["width"] <= 400
