@@ -37,7 +37,7 @@ SERVER: dict[str, Any] = {
 }  # fmt: skip
 
 
-def parse_arguments() -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
     listed = "\n".join(f"  {v.name:<28} {v.meaning} (default: {v.default})" for v in VARIABLES)
     parser = argparse.ArgumentParser(
         prog="python app.py",
@@ -67,11 +67,11 @@ def parse_arguments() -> argparse.Namespace:
         action="store_true",
         help="end once no page is open any more and the work that was begun is done, as 'python -m desktop' asks",
     )
-    return parser.parse_args()
+    return parser
 
 
 def main() -> int:
-    args = parse_arguments()
+    args = build_parser().parse_args()
     quieten_libraries()
     logging.getLogger("jobs").setLevel(logging.INFO)
     try:
@@ -148,9 +148,9 @@ def show_settings(settings: Settings, *, as_json: bool) -> None:
 
 def show_diagnostics(settings: Settings, *, as_json: bool) -> None:
     # Delayed: FAISS and PyTorch take seconds to import.
+    from api.diagnostics import as_text, diagnose
     from search.vector_index import find_device
     from storage.database import prepare_database
-    from ui.diagnostics import as_text, diagnose
 
     settings.prepare_home()
     prepare_database(settings.database)

@@ -14,15 +14,22 @@ WhetstoneError
 ├── PromotionError         a switch of models that can't be made now
 └── Cancelled              the user stopped a job
 
-A message says what was wrong with which value, then the cure.
+A message says what was wrong with which value, then the cure. To programs each class is told by a code of its own:
+`not_found` for NotFoundError, `import_format` for ImportFormatError.
 """
 
 import errno
+import re
 import sqlite3
 
 
 class WhetstoneError(Exception):
     """Base of every error whose message is written for the user."""
+
+    @classmethod
+    def code(cls) -> str:
+        """What programs know this class by; it stays when a message changes."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__.removesuffix("Error")).lower()
 
 
 class SettingsError(WhetstoneError):

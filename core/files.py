@@ -1,5 +1,6 @@
 """Files that are written whole or not at all, and the sweeping up of what was left half done."""
 
+import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,18 @@ def written_whole(target: Path) -> Iterator[Path]:
             half_done.unlink(missing_ok=True)
     except OSError as error:
         raise SettingsError(f"'{target}' can't be written ({error.strerror}). Give another file.") from error
+
+
+def write_private(target: Path, text: str) -> None:
+    """Write a file whole, readable to its owner only at any moment. Raises OSError."""
+    half_done = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        half_done.unlink(missing_ok=True)
+        with os.fdopen(os.open(half_done, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+        half_done.replace(target)
+    finally:
+        half_done.unlink(missing_ok=True)
 
 
 def stale(paths: Iterable[Path], seconds: float) -> list[Path]:

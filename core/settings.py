@@ -122,6 +122,21 @@ VARIABLES = (
     Variable(
         "WHETSTONE_UPLOAD_FILES", "2000", "the most files the page takes at once", label="Files at once", effect=AT_ONCE
     ),
+    Variable(
+        "WHETSTONE_LLM_URL",
+        "",
+        "the address of a language model with an OpenAI-compatible API, such as http://127.0.0.1:11434/v1, that makes "
+        "questions to ask of a paper; none, and nothing is sent anywhere, unless it is set",
+        label="Language model",
+        instead=_BY_THE_START,
+    ),
+    Variable(
+        "WHETSTONE_LLM_MODEL",
+        "",
+        "the name of the model at that address; its first one unless it is set",
+        label="Its name",
+        instead=_BY_THE_START,
+    ),
 )
 
 
@@ -138,6 +153,8 @@ class Settings:
     upload_files: int = 2000
     names: tuple[str, ...] = ()
     ocr: bool = True
+    llm_url: str = ""
+    llm_model: str = ""
     sources: Mapping[str, Source] = field(default_factory=dict, compare=False)
 
     @property
@@ -161,6 +178,11 @@ class Settings:
     def password(self) -> Path:
         """The hash of the page's password; absent where none is set."""
         return self.home / "password.json"
+
+    @property
+    def tokens(self) -> Path:
+        """The hashes of the tokens that programs may use the API with; absent where none was made."""
+        return self.home / "tokens.json"
 
     @property
     def work_lock(self) -> Path:
@@ -271,6 +293,8 @@ def _parse(home: Path, values: Mapping[str, str], sources: Mapping[str, Source])
         upload_files=_whole_number("WHETSTONE_UPLOAD_FILES", values["upload_files"], 1, 100_000),
         names=tuple(values["names"].split()),
         ocr=_switch("WHETSTONE_OCR", values["ocr"]),
+        llm_url=_address("WHETSTONE_LLM_URL", values["llm_url"].strip()),
+        llm_model=values["llm_model"].strip(),
         sources=sources,
     )
 
@@ -296,3 +320,9 @@ def _switch(name: str, value: str) -> bool:
     if value not in ("on", "off"):
         raise SettingsError(f"{name} is '{value}'; it must be on or off.")
     return value == "on"
+
+
+def _address(name: str, value: str) -> str:
+    if value and not value.startswith(("http://", "https://")):
+        raise SettingsError(f"{name} is '{value}'; it must begin with http:// or https://, or be empty.")
+    return value.rstrip("/")

@@ -369,7 +369,10 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict on a passage for a query. `relevance` is 1 or 0; `rank` is None for a passage that was not shown."""
+    """A verdict on a passage for a query. `relevance` is 1 or 0; `rank` is None for a passage that was not shown.
+
+    `text` is what was judged, which where `narrowed` is only a part of the passage.
+    """
 
     id: int
     query: str
@@ -385,6 +388,7 @@ class Judgement:
     rank: int | None
     model_id: int | None
     at: str
+    narrowed: bool = False
 
 
 # --- jobs --------------------------------------------------------------------------------------
@@ -395,6 +399,8 @@ class JobKind(StrEnum):
     SWITCH = "switch"
     RETRAIN = "retrain"
     COMPARE = "compare"
+    MAP = "map"
+    PROPOSE = "propose"
 
 
 class JobState(StrEnum):

@@ -59,14 +59,13 @@ _USABLE_SHARE_OF_PAGE = 0.15
 _USABLE_SHARE = 0.1
 
 _PAIR_LEVELS = {
-    chr(ord("a") + row) + chr(ord("a") + column): float(level)
+    (chr(ord("a") + row), chr(ord("a") + column)): float(level)
     for row, levels in enumerate(_LEVELS)
     for column, level in enumerate(levels)
 }
 # Most tokens are such words, for which there is a shorter way to the same result.
 _PLAIN_WORD = re.compile(r"\(?([A-Za-z][a-z]{3,})[.,:)]{0,2}")
 
-_TOKEN = re.compile(r"\S+")
 _REPEATED = re.compile(r"(.)\1{2,}")
 # Names of methods and columns in capitals are no words; glyph codes come in longer runs too.
 _ACRONYM = re.compile(r"(?<![^\W\d_])[A-Z]{2,5}(?![^\W\d_])")
@@ -133,32 +132,32 @@ def _find_runs(scores: Sequence[float]) -> list[bool]:
 
 def _line_evidence(text: str) -> tuple[float, float]:
     """How many pairs of characters tell something, and the sum of their levels."""
-    found = [_token_evidence(token) for token in _TOKEN.findall(text)]
-    return sum(pairs for pairs, _ in found), sum(total for _, total in found)
+    pairs = total = 0.0
+    for of_token, level in map(_token_evidence, text.split()):
+        pairs += of_token
+        total += level
+    return pairs, total
 
 
 @lru_cache(maxsize=1 << 15)
 def _token_evidence(token: str) -> tuple[float, float]:
     if (plain := _PLAIN_WORD.fullmatch(token)) and not _REPEATED.search(token):
         letters = plain[1].lower()
-        return len(letters) - 1, sum(map(_PAIR_LEVELS.__getitem__, map("".join, pairwise(letters))))
+        return len(letters) - 1, sum(map(_PAIR_LEVELS.__getitem__, pairwise(letters)))
     token = _SYMBOLS_OF_FORMULAS.sub(" ", _REPEATED.sub(r"\1", token))
     if not _ODD.intersection(token):
         token = _ACRONYM.sub(" ", token)
-    bases = [unicodedata.normalize("NFD", character)[0] for character in token]
+    bases = token if token.isascii() else [unicodedata.normalize("NFD", character)[0] for character in token]
+    latin = ["a" <= base.lower() <= "z" for base in bases]
     pairs = total = 0.0
     for index, (first, second) in enumerate(pairwise(bases)):
-        if _is_latin(first) and _is_latin(second):
+        if latin[index] and latin[index + 1]:
             pairs += 1
             total += _level(token[index : index + 2], first, second)
         elif (first in _ODD or second in _ODD) and _is_amid_letters(bases, index):
             pairs += _ODD_WEIGHT
-    others = sum(base.isalpha() and not _is_latin(base) and base not in _ODD for base in bases)
+    others = sum(not one and base.isalpha() and base not in _ODD for one, base in zip(latin, bases, strict=True))
     return pairs + others, total + _GOOD_LETTER * others
-
-
-def _is_latin(character: str) -> bool:
-    return "a" <= character.lower() <= "z"
 
 
 def _is_unmapped(character: str) -> bool:
@@ -172,7 +171,7 @@ def _level(pair: str, first: str, second: str) -> float:
         return 0.0
     if not pair.isascii() and pair[0] != first and pair[1] != second:
         return _ACCENTED_PAIR
-    return float(_LEVELS[ord(first.lower()) - ord("a")][ord(second.lower()) - ord("a")])
+    return _PAIR_LEVELS[first.lower(), second.lower()]
 
 
 def _is_amid_letters(bases: Sequence[str], index: int) -> bool:

@@ -20,12 +20,14 @@ from core.settings import Settings
 from core.types import Job, JobKind, JobState, ModelVersion
 from indexer.encoder import Encoder, load_version
 from indexer.ingest import fail_unfinished, run_ingest
+from search.map.draw import run_map
 from storage import jobs, models
 from storage.database import open_database
 from storage.library import has_unfinished_documents
 from storage.progress import JobProgress, Progress
 from training.promotion import run_switch
 from training.proof.compare_again import run_comparison
+from training.propose import run_propose
 from training.retrain import run_retrain
 
 logger = logging.getLogger(__name__)
@@ -53,6 +55,8 @@ class Worker:
             JobKind.SWITCH: run_switch,
             JobKind.RETRAIN: run_retrain,
             JobKind.COMPARE: run_comparison,
+            JobKind.MAP: run_map,
+            JobKind.PROPOSE: run_propose,
         }
 
     def work_until(self, finished: Callable[[], bool]) -> None:
@@ -156,14 +160,25 @@ def run_or_wait(settings: Settings, job: Job, watch: Callable[[Job], None] | Non
         return jobs.get_job(db, job.id)
 
 
+# What only looks at the library, and is worth the most once all papers are in.
+_LOOKS = (JobKind.PROPOSE, JobKind.MAP)
+
+
 def _next_job(db: Database) -> Job | None:
-    """Jobs that were asked for come before ingest, which goes on after them; papers that wait make an ingest job."""
+    """Jobs that were asked for come before ingest, which goes on after them; papers that wait make an ingest job.
+
+    Jobs that only look at the library come last.
+    """
     waiting = [job for job in jobs.open_jobs(db) if job.state is JobState.QUEUED]
-    asked_for = [job for job in waiting if job.kind is not JobKind.INGEST]
+    asked_for = [job for job in waiting if job.kind is not JobKind.INGEST and job.kind not in _LOOKS]
     if asked_for:
         return asked_for[0]
     if has_unfinished_documents(db):
         return jobs.add_job(db, JobKind.INGEST)
+    looks = []
     for job in waiting:
-        jobs.finish_job(db, job.id, JobState.DONE)
-    return None
+        if job.kind in _LOOKS:
+            looks.append(job)
+        else:
+            jobs.finish_job(db, job.id, JobState.DONE)
+    return looks[0] if looks else None

@@ -1,26 +1,32 @@
-"""`python -m search`: ask the library, or score the active model on a labelled set."""
+"""`python -m search`: ask the library, draw its map, or score the active model on a labelled set."""
 
 import argparse
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
-from core.cli import DONE, add_home_argument, print_json, run_command, say, unicode_text, whole_number
+from core.cli import DONE, add_home_argument, print_json, run_command, say, unicode_text, whole_id, whole_number
+from core.files import written_whole
 from core.settings import Settings
 from core.types import SearchMode, SearchResult
+from search.answer import result_as_json
 from search.arguments import add_filter_arguments, filter_of
+from search.map.command import build_map_parser, show_map
 from storage import library
 from storage.commands import settings_from
 from storage.database import open_database
 
-# A word of its own before the question, so that a question may begin with "eval" when it is quoted as a whole.
-_EVAL = "eval"
+# Words of their own before the question, so that a question may begin with one when it is quoted as a whole.
+_EVAL, _PASSAGE, _MAP = "eval", "passage", "map"
+_PICTURE_WIDTH = 1400
 
 
 def build_search_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m search",
-        description="Ask the library. 'python -m search eval DIR' scores the active model on a labelled set.",
+        description="Ask the library. 'python -m search passage ID' shows a passage on its page, 'python -m search "
+        "map' draws the map of the library, and 'python -m search eval DIR' scores the active model on a labelled set.",
     )
     add_home_argument(parser)
     parser.add_argument("question", type=unicode_text)
@@ -29,7 +35,22 @@ def build_search_parser() -> argparse.ArgumentParser:
         "--mode", choices=list(SearchMode), type=SearchMode, default=SearchMode.BOTH, help="what ranks (both)"
     )
     add_filter_arguments(parser)
+    parser.add_argument("--blind", action="store_true", help="the passages of two models, mixed and without scores")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+def build_passage_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m search passage", description="Show a passage with its paper, its page and how it is cited."
+    )
+    add_home_argument(parser)
+    parser.add_argument("id", type=whole_id, metavar="ID", help="as 'python -m search --json' gives it")
+    parser.add_argument(
+        "--page", type=whole_number(1, 1 << 31), metavar="N", help="the first it stands on unless given"
+    )
+    parser.add_argument("--picture", type=Path, metavar="FILE.jpg", help="write the page's picture, without marks")
+    parser.add_argument("--json", action="store_true", help="print one JSON document, with where it is to be marked")
     return parser
 
 
@@ -53,9 +74,11 @@ def search(args: argparse.Namespace) -> int:
     with open_database(settings.database) as db:
         filter = filter_of(db, args)
     ensure_active_model(settings)
-    result = Searcher(settings).search(SearchRequest(args.question, args.k, filter, args.mode))
+    searcher = Searcher(settings)
+    find = searcher.search_blind if args.blind else searcher.search
+    result = find(SearchRequest(args.question, args.k, filter, args.mode))
     if args.json:
-        print_json(_as_json(result))
+        print_json(result_as_json(result, blind=args.blind))
     elif not args.question.strip():
         print("The question is empty. Ask in your own words, for example: how is attention computed?")
     elif not result.hits and filter.narrows:
@@ -63,7 +86,33 @@ def search(args: argparse.Namespace) -> int:
     elif not result.hits:
         print(_explain_nothing(settings))
     else:
-        _print_hits(result)
+        _print_hits(result, blind=args.blind)
+    return DONE
+
+
+def show_passage(args: argparse.Namespace) -> int:
+    settings = settings_from(args)
+    # Delayed: PDFium and its children are needed here only.
+    from indexer.drawing import Drawer
+    from indexer.ingest import paper_file
+    from search.page_view import view_page
+
+    drawer = Drawer()
+    try:
+        with open_database(settings.database) as db:
+            view = view_page(settings, drawer, db, args.id, args.page)
+            if args.picture is not None:
+                picture = drawer.draw(paper_file(settings, db, view.document), view.page, _PICTURE_WIDTH)
+                with written_whole(args.picture) as half_done:
+                    half_done.write_bytes(picture)
+    finally:
+        drawer.close()
+    if args.json:
+        print_json(asdict(view))
+        return DONE
+    print(f"{view.document.title}, page {view.page} of {view.document.pages}")
+    for sentence in filter(None, (view.note, view.citation)):
+        print(f"\n{sentence}")
     return DONE
 
 
@@ -106,43 +155,13 @@ def _evaluate(settings: Settings, folder: Path, split: str) -> dict[str, float]:
     }
 
 
-def _as_json(result: SearchResult) -> dict[str, object]:
-    model = result.model
-    return {
-        "query": result.query,
-        "model": {"id": model.id, "name": model.name, "dim": model.dimension},
-        "seconds": round(result.seconds, 4),
-        "answered": result.answered,
-        "floor": None if result.floor is None else round(result.floor, 6),
-        "hits": [
-            {
-                "rank": hit.rank,
-                "score": round(hit.score, 6),
-                "dense_rank": hit.dense_rank,
-                "lexical_rank": hit.lexical_rank,
-                "chunk_id": hit.chunk.id,
-                "document_id": hit.chunk.document_id,
-                "document": hit.chunk.file_name,
-                "title": hit.chunk.document,
-                "page": hit.chunk.page,
-                "start": hit.chunk.start,
-                "end": hit.chunk.end,
-                "spans": [{"page": span.page, "start": span.start, "end": span.end} for span in hit.chunk.spans],
-                "section": hit.chunk.section,
-                "kind": hit.chunk.kind,
-                "text": hit.chunk.text,
-            }
-            for hit in result.hits
-        ],
-    }
-
-
-def _print_hits(result: SearchResult) -> None:
+def _print_hits(result: SearchResult, *, blind: bool) -> None:
     if not result.answered:
         print("No passage found that answers this. The nearest are:\n")
     for hit in result.hits:
         section = f", {hit.chunk.section}" if hit.chunk.section else ""
-        print(f"{hit.rank:>2}. {hit.score:.3f}  {hit.chunk.document}, page {hit.chunk.page}{section}")
+        score = "" if blind else f"{hit.score:.3f}  "
+        print(f"{hit.rank:>2}. {score}{hit.chunk.document}, page {hit.chunk.page}{section}")
         print(f"    {hit.chunk.text}\n")
 
 
@@ -150,9 +169,15 @@ def run(argv: list[str]) -> int:
     home = argparse.ArgumentParser(add_help=False)
     add_home_argument(home)
     _, rest = home.parse_known_args(argv)
+    if rest[:1] == [_PASSAGE] and len(rest) > 1:
+        argv.remove(_PASSAGE)
+        return run_command(show_passage, build_passage_parser(), argv)
     if rest[:1] == [_EVAL]:
         argv.remove(_EVAL)
         return run_command(evaluate, build_eval_parser(), argv)
+    if rest[:1] == [_MAP]:
+        argv.remove(_MAP)
+        return run_command(show_map, build_map_parser(), argv)
     return run_command(search, build_search_parser(), argv)
 
 

@@ -28,7 +28,7 @@ DATABASE = "database"
 _MOST_LINES = 5
 _UNIT_TOLERANCE = 1e-3
 # Rows that mean nothing without what they refer to. A judgement is never among them.
-_DERIVED = ("document_names", "pages", "embeddings", "activations")
+_DERIVED = ("document_names", "pages", "embeddings", "activations", "maps", "map_papers", "map_passages", "proposals")
 _LACKS_VECTOR = """
     EXISTS (SELECT 1 FROM chunks c WHERE c.document_id = documents.id AND NOT EXISTS (
         SELECT 1 FROM embeddings e WHERE e.model_id = :model AND e.content_hash = c.content_hash))

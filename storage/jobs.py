@@ -46,6 +46,11 @@ def last_job(db: Database, kind: JobKind) -> Job | None:
     return None
 
 
+def last_jobs(db: Database, most: int) -> list[Job]:
+    """The newest jobs, newest first."""
+    return [_job(row) for row in db.query("SELECT * FROM jobs ORDER BY id DESC LIMIT ?", [most])]
+
+
 def last_done(db: Database, kind: JobKind) -> list[Job]:
     """The last jobs of a kind that ended well, the newest first."""
     sql = "SELECT * FROM jobs WHERE kind = ? AND state = ? ORDER BY id DESC LIMIT ?"

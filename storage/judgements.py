@@ -1,17 +1,20 @@
 """Verdicts on passages, one a query and passage."""
 
 import json
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlite_utils import Database
 
+from core.errors import NotFoundError, TrainingError
 from core.types import Judgement
 from storage.database import now, transaction
 from storage.library import get_chunk, spans_from_json
 
+_SHORTEST_PART = 20
 _JUDGEMENTS = """
-    SELECT j.*, q.text AS query, c.text AS text, c.spans, c.document_id, k.title AS document, d.sha256
+    SELECT j.*, q.text AS query, coalesce(j.part, c.text) AS text, c.spans, c.document_id, k.title AS document, d.sha256
     FROM judgements j JOIN queries q ON q.id = j.query_id
         JOIN chunks c ON c.id = j.chunk_id JOIN documents d ON d.id = c.document_id
         JOIN known_metadata k ON k.document_id = d.id
@@ -30,30 +33,48 @@ def store_judgement(
     relevance: int,
     rank: int | None = None,
     model_id: int | None = None,
+    part: str | None = None,
 ) -> bool:
     """Keep the verdict, in place of an earlier one on the same query and passage; False if it was there already.
 
-    Raises NotFoundError where the passage is not in the library.
+    `part` is what of the passage it is about, all of it where that is None. Raises NotFoundError where the passage is
+    not in the library, or does not hold the part, TrainingError where the query is empty.
     """
+    text = normalise_query(query)
+    if not text:
+        raise TrainingError("The question is empty, so there is nothing to judge this passage for. Ask one first.")
     with transaction(db):
-        get_chunk(db, chunk_id)
-        text = normalise_query(query)
+        part = _part_of(get_chunk(db, chunk_id).text, part)
         db.conn.execute("INSERT OR IGNORE INTO queries (text) VALUES (?)", [text])
         query_id = db.conn.execute("SELECT id FROM queries WHERE text = ?", [text]).fetchone()[0]
         known = db.conn.execute(
-            "SELECT relevance FROM judgements WHERE query_id = ? AND chunk_id = ?", [query_id, chunk_id]
+            "SELECT relevance, part FROM judgements WHERE query_id = ? AND chunk_id = ?", [query_id, chunk_id]
         ).fetchone()
-        if known is not None and known[0] == relevance:
+        if known is not None and tuple(known) == (relevance, part):
             return False
         db.conn.execute(
             """
-            INSERT INTO judgements (query_id, chunk_id, relevance, rank, model_id, at) VALUES (?, ?, ?, ?, ?, ?)
-            ON CONFLICT (query_id, chunk_id) DO UPDATE SET
-                relevance = excluded.relevance, rank = excluded.rank, model_id = excluded.model_id, at = excluded.at
+            INSERT INTO judgements (query_id, chunk_id, relevance, rank, model_id, at, part)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (query_id, chunk_id) DO UPDATE SET relevance = excluded.relevance, rank = excluded.rank,
+                model_id = excluded.model_id, at = excluded.at, part = excluded.part
             """,
-            [query_id, chunk_id, relevance, rank, model_id, now()],
+            [query_id, chunk_id, relevance, rank, model_id, now(), part],
         )
         return True
+
+
+def _part_of(text: str, part: str | None) -> str | None:
+    """The part, with the passage's own spaces, None where it is all of it."""
+    words = (part or "").split()
+    if not words or " ".join(words) == " ".join(text.split()):
+        return None
+    found = re.search(r"\s+".join(map(re.escape, words)), text)
+    if found is None:
+        raise NotFoundError("This passage does not hold the words that were chosen. Choose them again.")
+    if len(found[0]) < _SHORTEST_PART:
+        raise NotFoundError(f"'{found[0]}' is too short to learn from. Choose a sentence of the passage.")
+    return found[0]
 
 
 def take_back_judgement(db: Database, query: str, chunk_id: int) -> bool:
@@ -90,6 +111,11 @@ def relevance_by_chunk(db: Database, query: str) -> dict[int, int]:
         [normalise_query(query)],
     )
     return dict(rows.fetchall())
+
+
+def judged_chunks(db: Database) -> dict[int, int]:
+    """Every passage that is judged for some question, by id; 1 where it is approved for one of them."""
+    return dict(db.conn.execute("SELECT chunk_id, max(relevance) FROM judgements GROUP BY chunk_id").fetchall())
 
 
 def count_judgements(db: Database) -> dict[int, int]:
@@ -138,4 +164,5 @@ def _judgement(row: dict[str, Any]) -> Judgement:
         rank=row["rank"],
         model_id=row["model_id"],
         at=row["at"],
+        narrowed=row["part"] is not None,
     )

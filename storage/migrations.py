@@ -286,6 +286,69 @@ def m015_collections(db: Database) -> None:
     )
 
 
+@migrations()
+def m016_maps(db: Database) -> None:
+    # Where papers and passages stand on a version's map; names are those of its groups, by group.
+    _execute_all(
+        db,
+        """
+        CREATE TABLE maps (
+            model_id INTEGER PRIMARY KEY REFERENCES models(id) ON DELETE CASCADE,
+            fingerprint TEXT NOT NULL,
+            mark TEXT NOT NULL,
+            made_at TEXT NOT NULL,
+            names TEXT NOT NULL
+        );
+        CREATE TABLE map_papers (
+            model_id INTEGER NOT NULL REFERENCES maps(model_id) ON DELETE CASCADE,
+            document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
+            x REAL NOT NULL,
+            y REAL NOT NULL,
+            in_group INTEGER NOT NULL,
+            laid_out INTEGER NOT NULL,
+            PRIMARY KEY (model_id, document_id)
+        );
+        CREATE INDEX map_papers_document ON map_papers(document_id);
+        CREATE TABLE map_passages (
+            model_id INTEGER NOT NULL REFERENCES maps(model_id) ON DELETE CASCADE,
+            chunk_id INTEGER NOT NULL REFERENCES chunks(id) ON DELETE CASCADE,
+            x REAL NOT NULL,
+            y REAL NOT NULL,
+            PRIMARY KEY (model_id, chunk_id)
+        );
+        CREATE INDEX map_passages_chunk ON map_passages(chunk_id);
+        -- The names are words of the papers.
+        CREATE TRIGGER map_names_removed AFTER DELETE ON documents BEGIN
+            UPDATE maps SET names = '{}' WHERE names != '{}';
+        END;
+        """,
+    )
+
+
+@migrations()
+def m017_proposals(db: Database) -> None:
+    # What is worth a verdict. A question that is judged already is named by its row, any other by its text.
+    _execute_all(
+        db,
+        """
+        CREATE TABLE proposals (
+            id INTEGER PRIMARY KEY,
+            kind TEXT NOT NULL,
+            query_id INTEGER REFERENCES queries(id) ON DELETE CASCADE,
+            query TEXT,
+            chunk_id INTEGER NOT NULL REFERENCES chunks(id) ON DELETE CASCADE,
+            reason TEXT NOT NULL,
+            rank INTEGER,
+            model_id INTEGER NOT NULL REFERENCES models(id) ON DELETE CASCADE
+        );
+        CREATE INDEX proposals_chunk ON proposals(chunk_id);
+        CREATE INDEX proposals_query ON proposals(query_id);
+        """,
+    )
+    # A narrower part of the passage, as the verdict means it; null for all of it.
+    db.conn.execute("ALTER TABLE judgements ADD COLUMN part TEXT")
+
+
 def _execute_all(db: Database, script: str) -> None:
     """Run the statements inside the migration's transaction, which `executescript` would commit."""
     statement = ""

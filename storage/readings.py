@@ -96,6 +96,10 @@ def _move_judgements(db: Database, judged: dict[int, str], chunks: dict[int, str
         )
         # The row itself, by whose id a model version tells what it has learnt from.
         db.conn.execute("UPDATE judgements SET chunk_id = ? WHERE chunk_id = ?", [best, old])
+        # A part of it that is no longer there as it was: the whole passage stands for it.
+        db.conn.execute(
+            "UPDATE judgements SET part = NULL WHERE chunk_id = ? AND instr(?, part) = 0", [best, chunks[best]]
+        )
     if lost:
         raise ReadError(
             f"The new reading lacks {lost} of the passages judged, so the earlier one stays. "

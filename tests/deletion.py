@@ -19,13 +19,13 @@ from typing import Any
 
 import faiss
 import torch
-from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from safetensors.torch import load_file, save_file
 from sqlite_utils import Database
 
 import indexer.ingest
-import ui.server
+from api.documents import original, original_pdf, page_picture
+from api.served import Pictures
+from api.services import Services
 from core.errors import NotFoundError
 from core.settings import Settings
 from core.types import JobKind, JobState, ModelState, PaperFile, content_hash
@@ -44,7 +44,6 @@ from tests.papers import make_paper
 from training.data.exchange import export_judgements
 from training.data.lineage import learnt_from_removed
 from training.promotion import run_switch
-from ui.services import Services
 
 _PAPERS = 14
 _MOST_VERSIONS = 5
@@ -104,9 +103,8 @@ class Walk:
         self._another = sqlite3.connect(self.settings.database)
         self._another.execute("SELECT count(*) FROM documents").fetchone()
         self._searcher = Searcher(self.settings)
-        app = FastAPI()
-        ui.server._add_routes(app, Services(self.settings, self._searcher, Device("CPU", "a test"), "a test"))
-        self._routes = {route.endpoint.__name__: route.endpoint for route in app.routes if isinstance(route, APIRoute)}
+        self._services = Services(self.settings, self._searcher, Device("CPU", "a test"), "a test")
+        self._pictures = Pictures(self._services.drawer)
         with open_database(self.settings.database) as db:
             jobs.requeue_interrupted(db)
 
@@ -327,9 +325,14 @@ class Walk:
         """A page picture and the original of a paper that is there, and none of an id that is not."""
         ids = {paper.id for paper in self._papers.values()}
         wanted = self._chance.choice([*ids, self._chance.randrange(1, 2 + max(ids, default=1))])
-        for name, arguments in (("page_picture", {"number": 1, "width": 400}), ("original_pdf", {}), ("original", {})):
+        routes: tuple[Callable[[], object], ...] = (
+            lambda: page_picture(self._services, self._pictures, wanted, 1, 400),
+            lambda: original_pdf(self._services, wanted),
+            lambda: original(self._services, wanted),
+        )
+        for route in routes:
             try:
-                answer = self._routes[name](document_id=wanted, **arguments)
+                answer = route()
                 if inspect.isawaitable(answer):
                     answer = asyncio.run(_result(answer))
             except NotFoundError:

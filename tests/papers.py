@@ -1,6 +1,7 @@
 """Small PDFs, written by hand, for tests: text at given places, and files broken in given ways."""
 
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -64,6 +65,14 @@ def make_paper(title: str, paragraphs: Sequence[str], info: dict[str, str] | Non
     for number, page in enumerate(pages, start=1):
         page.append(Text(str(number), x=WIDTH / 2, y=36))
     return make_pdf(pages, info)
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    target = BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return target.getvalue()
 
 
 def lines_down(texts: Sequence[str], x: float = LEFT, y: float = TOP) -> list[Text]:

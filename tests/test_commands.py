@@ -74,6 +74,16 @@ def test_the_whole_job_on_the_command_line(run: Run, papers: Path, tmp_path: Pat
     light = json.loads(run("-m", "search", "how does light move near the sun?", "--json").stdout)["hits"][0]
     run("-m", "training", "judge", "--query", "light?", "--chunk", light["chunk_id"], "--relevant")
 
+    shown = json.loads(run("-m", "training", "judgements", "--query", "light?", "--json").stdout)["judgements"]
+    assert [one["chunk_id"] for one in shown] == [light["chunk_id"]]
+    assert run("-m", "training", "withdraw", shown[0]["id"]).stdout == "1 withdrawn.\n"
+    assert run("-m", "training", "withdraw", shown[0]["id"]).returncode == 1
+    run("-m", "training", "judge", "--query", "light?", "--chunk", light["chunk_id"], "--relevant")
+    picture = tmp_path / "page.jpg"
+    passage = json.loads(run("-m", "search", "passage", light["chunk_id"], "--picture", picture, "--json").stdout)
+    assert (passage["passage"]["id"], passage["page"], passage["boxes"] != []) == (light["chunk_id"], 1, True)
+    assert picture.read_bytes()[:2] == b"\xff\xd8"
+
     exported = tmp_path / "judgements.jsonl"
     assert run("-m", "training", "export", exported).returncode == 0
     assert len(exported.read_text().splitlines()) == 3
@@ -208,7 +218,7 @@ def test_a_labelled_folder_is_scored_with_the_documented_fields(run: Run, tmp_pa
         (["-m", "training", "judge", "--query", "q", "--chunk", "7", "--relevant"], 1, "no passage with id 7"),
         (["-m", "training", "judge", "--query", "q", "--chunk", "7"], 2, "--relevant"),
         (["-m", "training", "promote", "9"], 1, "no model version with id 9"),
-        (["-m", "training", "retrain"], 1, "training needs passages approved for at least 2"),
+        (["-m", "training", "retrain"], 1, "Approve passages for at least 2 different questions"),
         (["-m", "training", "retrain", "--dims", "a,b"], 2, "not a list of whole numbers"),
         (["-m", "training", "import", "/nowhere.jsonl"], 1, "can't be read"),
         (["app.py", "--port", "eighty"], 1, "WHETSTONE_PORT is 'eighty'"),

@@ -25,7 +25,7 @@ def defined_in(file: str) -> frozenset[str]:
 
 
 def all_defined() -> frozenset[str]:
-    rooms = ("core", "storage", "indexer", "search", "training", "jobs", "ui", "desktop")
+    rooms = ("core", "storage", "indexer", "search", "training", "jobs", "api", "ui", "desktop")
     files = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
     return frozenset().union(*(defined_in(path.relative_to(ROOT).as_posix()) for path in files))
 

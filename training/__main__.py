@@ -3,22 +3,26 @@
 import argparse
 import os
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from core.cli import DONE, REFUSED, add_home_argument, print_json, run_command, say, unicode_text, whole_id
-from core.errors import ImportFormatError, TrainingError
+from core.errors import NotFoundError, TrainingError
 from core.files import written_whole
 from core.settings import Settings
-from core.types import Job, JobKind, JobState, ModelVersion
+from core.types import Job, JobState, ModelVersion
 from storage import judgements, models
 from storage.commands import settings_from
 from storage.database import open_database
-from storage.jobs import add_job, request_cancel
-from training.data.exchange import export_judgements, import_judgements
+from storage.jobs import request_cancel
+from training.data.exchange import export_judgements, import_judgements, read_lines
 from training.data.lineage import learnt_from_removed
-from training.recipe.settings import PRESETS, make_settings, require_fitting
+from training.queueing import make_recipe, queue_retrain
+from training.recipe.settings import PRESETS
+
+# Characters of a passage, beside its question.
+_SHOWN = 100
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -36,6 +40,13 @@ def build_parser() -> argparse.ArgumentParser:
     verdict = judge.add_mutually_exclusive_group(required=True)
     verdict.add_argument("--relevant", dest="relevance", action="store_const", const=1)
     verdict.add_argument("--not-relevant", dest="relevance", action="store_const", const=0)
+
+    judged = commands.add_parser("judgements", help="show what was judged")
+    judged.add_argument("--query", type=unicode_text, help="only on this question")
+    withdrawing = commands.add_parser("withdraw", help="forget judgements")
+    withdrawing.add_argument(
+        "ids", nargs="+", type=whole_id, metavar="ID", help="as 'python -m training judgements' shows them"
+    )
 
     importing = commands.add_parser("import", help="take judgements in, one JSON object a line")
     importing.add_argument("file", type=Path, metavar="FILE.jsonl")
@@ -67,8 +78,11 @@ def build_parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("models", help="show the model versions")
     promote = commands.add_parser("promote", help="make a version the active one")
     promote.add_argument("id", type=whole_id, metavar="ID")
+    using = commands.add_parser("use", help="load another model and make it the active one")
+    using.add_argument("source", type=unicode_text, metavar="MODEL", help="packaged-minilm, a hub id, or a folder")
     undo = commands.add_parser("undo", help="go back to the version that was active before")
-    every = (judge, importing, retrain, compare, exporting_model, importing_model, pushing, listing, promote, undo)
+    judging = (judge, judged, withdrawing, importing)
+    every = (*judging, retrain, compare, exporting_model, importing_model, pushing, listing, promote, using, undo)
     for command in (*every, exporting):
         add_home_argument(command)
     for command in every:
@@ -79,6 +93,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> int:
     commands = {
         "judge": judge,
+        "judgements": list_judged,
+        "withdraw": withdraw,
         "import": import_file,
         "export": export_file,
         "retrain": retrain,
@@ -88,14 +104,13 @@ def main(args: argparse.Namespace) -> int:
         "push": push_model,
         "models": list_models,
         "promote": promote,
+        "use": use_source,
         "undo": undo,
     }
     return commands[args.command](settings_from(args), args)
 
 
 def judge(settings: Settings, args: argparse.Namespace) -> int:
-    if not args.query.strip():
-        raise TrainingError("The question is empty. Give it with --query.")
     with open_database(settings.database) as db:
         active = models.active_model(db)
         new = judgements.store_judgement(
@@ -105,12 +120,36 @@ def judge(settings: Settings, args: argparse.Namespace) -> int:
     return DONE
 
 
+def list_judged(settings: Settings, args: argparse.Namespace) -> int:
+    with open_database(settings.database) as db:
+        given = judgements.list_judgements(db)
+    if args.query is not None:
+        given = [one for one in given if one.query == judgements.normalise_query(args.query)]
+    if args.json:
+        print_json({"judgements": [asdict(one) for one in given]})
+        return DONE
+    for one in given:
+        verdict = "approved" if one.relevance else "rejected"
+        print(f"{one.id:>5}  {verdict}  {one.query}\n{'':>7}{one.document}, page {one.page}: {one.text[:_SHOWN]}")
+    if not given:
+        print("Nothing is judged. Judge passages on the page, or with 'python -m training judge'.")
+    return DONE
+
+
+def withdraw(settings: Settings, args: argparse.Namespace) -> int:
+    with open_database(settings.database) as db:
+        known = {one.id for one in judgements.list_judgements(db)}
+        if missing := [number for number in args.ids if number not in known]:
+            raise NotFoundError(
+                f"There is no judgement with id {missing[0]}. 'python -m training judgements' shows the ids."
+            )
+        taken = judgements.delete_judgements(db, args.ids)
+    _answer(args, {"withdrawn": taken}, f"{taken} withdrawn.")
+    return DONE
+
+
 def import_file(settings: Settings, args: argparse.Namespace) -> int:
-    try:
-        # By "\n" alone: splitlines would also split at line separators inside a text.
-        lines = args.file.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImportFormatError(f"'{args.file}' can't be read as UTF-8 text ({error}).") from error
+    lines = read_lines(args.file)
     with open_database(settings.database) as db:
         imported = import_judgements(db, lines)
     for sentence in imported.refused:
@@ -141,20 +180,15 @@ def retrain(settings: Settings, args: argparse.Namespace) -> int:
         "epochs": args.epochs,
         "learning_rate": args.learning_rate,
         "matryoshka_dims": args.dims,
-        "promote": args.promote,
+        "promote": args.promote or None,
     }
-    recipe = replace(PRESETS[args.preset], **{name: value for name, value in given.items() if value is not None})
-    make_settings(asdict(recipe))
+    recipe = make_recipe(args.preset, given)
     from jobs.worker import settle_interrupted
 
     settle_interrupted(settings)
-    active = ensure_active_model(settings).version
+    ensure_active_model(settings)
     with open_database(settings.database) as db:
-        if args.dims:
-            require_fitting(args.dims, models.get_model(db, args.base) if args.base else active)
-        job = add_job(db, JobKind.RETRAIN, asdict(recipe))
-    if make_settings(job.params) != recipe:
-        raise TrainingError("Another retrain is under way. Stop it on the page, or wait for its end, then try again.")
+        job = queue_retrain(db, recipe, join=True)
     job = _work(settings, job)
     with open_database(settings.database) as db:
         version = models.get_model(db, job.result["model_id"])
@@ -229,6 +263,10 @@ def promote(settings: Settings, args: argparse.Namespace) -> int:
         if not models.get_model(db, args.id).advised:
             say("Its comparison did not recommend it; that it is promoted all the same is recorded.")
     return _switch(settings, args, {"model_id": args.id})
+
+
+def use_source(settings: Settings, args: argparse.Namespace) -> int:
+    return _switch(settings, args, {"source": args.source})
 
 
 def undo(settings: Settings, args: argparse.Namespace) -> int:

@@ -10,11 +10,18 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 26
 
 
 def draw_curve(
-    title: str, points: Sequence[tuple[float, float]], steps: int, baseline: float | None = None, most: float = math.inf
+    title: str,
+    points: Sequence[tuple[float, float]],
+    steps: int,
+    baseline: float | None = None,
+    most: float = math.inf,
+    ends: tuple[str, str] | None = None,
+    digits: int = 3,
 ) -> Markup:
     """One curve over training steps, of what there is so far, with an optional level line.
 
-    No value can be above `most`, so the scale does not go beyond it.
+    No value can be above `most`, so the scale does not go beyond it. `ends` name the first and last step where they
+    are not numbers; `digits` are those of the newest value.
     """
     if not points:
         return Markup("")
@@ -31,17 +38,18 @@ def draw_curve(
 
     parts = [_grid_line(low, high, value) for value in _ticks(low, high)]
     if baseline is not None:
-        ends = [place(0, baseline).split(","), place(last, baseline).split(",")]
-        parts.append(f'<line class="level" x1="{ends[0][0]}" y1="{ends[0][1]}" x2="{ends[1][0]}" y2="{ends[1][1]}"/>')
+        (x1, y1), (x2, y2) = (place(step, baseline).split(",") for step in (0, last))
+        parts.append(f'<line class="level" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>')
     parts.append(f'<polyline class="curve" points="{" ".join(place(*point) for point in points)}"/>')
     parts += [f'<circle class="knot" cx="{x}" cy="{y}" r="3"/>' for x, y in (place(*p).split(",") for p in points[-1:])]
-    axis = f'<text x="{_LEFT}" y="{_HEIGHT - 6}">step 0</text>'
-    axis += f'<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 6}" text-anchor="end">{last}</text>'
-    newest = f"{points[-1][1]:.3f}"
+    left, right = ends or ("step 0", str(last))
+    axis = Markup('<text x="{}" y="{}">{}</text>').format(_LEFT, _HEIGHT - 6, left)
+    axis += Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(_WIDTH - _RIGHT, _HEIGHT - 6, right)
+    newest = f"{points[-1][1]:.{digits}f}"
     return Markup(
         '<figure class="chart"><figcaption>{title} <b>{newest}</b></figcaption>'
         '<svg viewBox="0 0 {width} {height}" role="img" aria-label="{title}, now {newest}">{inside}</svg></figure>'
-    ).format(title=title, newest=newest, width=_WIDTH, height=_HEIGHT, inside=Markup("".join(parts) + axis))
+    ).format(title=title, newest=newest, width=_WIDTH, height=_HEIGHT, inside=Markup("".join(parts)) + axis)
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -6,9 +6,11 @@ import socket
 from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.bodies import FILE_PATHS
+from api.errors import Refusal, answer_error
 from core.served import RUN_PATH
 
 # gr.HTML makes functions of its templates, which needs unsafe-eval; nothing can be sent to, or come from, elsewhere.
@@ -109,16 +111,14 @@ class Guard:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._names.allow(hosts[0]):
-            return refuse(400, "This app is not served under that name. If it is yours, add it to WHETSTONE_NAMES.")
+            return answer_error(
+                400, Refusal.HOST, "This app is not served under that name. If it is yours, add it to WHETSTONE_NAMES."
+            )
         if _is_of_another_site(scope["method"], scope["path"], headers):
-            return refuse(403, "Requests from other sites are refused.")
+            return answer_error(403, Refusal.OTHER_SITE, "Requests from other sites are refused.")
         if not is_open(scope["path"]):
-            return refuse(404, "There is nothing at this address.")
+            return answer_error(404, Refusal.NO_ADDRESS, "There is nothing at this address.")
         return None if scope["method"] in ("GET", "HEAD") else _refuse_body(scope["path"], headers)
-
-
-def refuse(status: int, sentence: str) -> Response:
-    return JSONResponse({"error": sentence}, status)
 
 
 def is_open(path: str) -> bool:
@@ -143,14 +143,16 @@ def _is_of_another_site(method: str, path: str, headers: Headers) -> bool:
 
 
 def _refuse_body(path: str, headers: Headers) -> Response | None:
-    """A body must tell its length beforehand; only the upload takes files."""
+    """A body must tell its length beforehand; only the upload takes forms with files, and the API single files."""
     length = headers.get("content-length", "0")
     if "transfer-encoding" in headers or not length.isdecimal():
-        return refuse(411, "A request must tell its length (Content-Length).")
+        return answer_error(411, Refusal.NO_LENGTH, "A request must tell its length (Content-Length).")
     if path == UPLOAD_PATH:
         return None
     if headers.get("content-type", "").lower().startswith("multipart/"):
-        return refuse(415, "Files are taken by the upload of the Library tab only.")
-    if int(length) > _MOST_BYTES:
-        return refuse(413, f"A request has at most {_MOST_BYTES >> 20} MB.")
+        return answer_error(
+            415, Refusal.NOT_A_FILE, "Files are taken by the upload of the Library tab, and by the API."
+        )
+    if int(length) > _MOST_BYTES and path not in FILE_PATHS:
+        return answer_error(413, Refusal.TOO_LARGE, f"A request has at most {_MOST_BYTES >> 20} MB.")
     return None

@@ -7,8 +7,11 @@ import gradio as gr
 
 from storage import library
 from storage.database import open_database
+from storage.overview import library_facts
 from ui.changes import ChangeWatch, SharedView, View, digest
+from ui.judge_tab import build_judge_tab, render_queue
 from ui.library_tab import build_library_tab, render_library
+from ui.map_tab import build_map_tab, render_map_state
 from ui.messages import tell, warn_user
 from ui.parts import SILENT, PlainHTML, build_news
 from ui.render import render
@@ -16,9 +19,9 @@ from ui.search_tab import SearchTab, build_search_tab, paper_choices, render_hin
 from ui.services import Services
 from ui.settings_tab import build_settings_tab
 from ui.training_tab import base_choices, build_training_tab, default_dimensions
-from ui.training_view import header_facts, render_models, render_pairs, render_training
+from ui.training_view import render_models, render_pairs, render_training
 
-TABS = ("search", "library", "training", "settings")
+TABS = ("search", "judge", "map", "library", "training", "settings")
 _SECONDS_BETWEEN_LOOKS = 1.0
 _ONE_DAY = 86400
 
@@ -34,6 +37,10 @@ def build_page(services: Services) -> gr.Blocks:
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Search", id="search"):
                 search = build_search_tab(services, news)
+            with gr.Tab("Judge", id="judge"):
+                judge = build_judge_tab(services, news)
+            with gr.Tab("Map", id="map"):
+                library_map = build_map_tab(services)
             with gr.Tab("Library", id="library"):
                 papers = build_library_tab(services, news)
             with gr.Tab("Training", id="training"):
@@ -47,6 +54,9 @@ def build_page(services: Services) -> gr.Blocks:
             "header": (header, lambda: render_header(services)),
             "hint": (search.hint, lambda: render_hint(services)),
             "library": (papers.table, lambda: render_library(services)),
+            "queue": (judge.queue, lambda: render_queue(services)),
+            "ask_of": (judge.papers, lambda: gr.update(choices=_paper_choices(services))),
+            "map": (library_map.state, lambda: render_map_state(services)),
             "training": (training.status, lambda: render_training(services)),
             "models": (training.models, lambda: render_models(services)),
             "base": (training.base, lambda: gr.update(choices=base_choices(services))),
@@ -84,14 +94,20 @@ def build_page(services: Services) -> gr.Blocks:
         outputs = [*(component for component, _ in parts.values()), training.pairs, search.papers, seen]
         gr.Timer(_SECONDS_BETWEEN_LOOKS).tick(look, inputs, outputs, **SILENT)
         page.load(look, inputs, outputs, **SILENT)
-        for changed in (search.desk.judged, papers.table.changed, training.status.changed, training.models.changed):
+        for changed in (
+            search.desk.judged,
+            judge.queue.judged,
+            papers.table.changed,
+            training.status.changed,
+            training.models.changed,
+        ):
             changed(look_at_once, inputs, outputs, trigger_mode="always_last", **SILENT)
     return page
 
 
 def render_header(services: Services) -> str:
     with open_database(services.settings.database) as db:
-        facts = header_facts(db)
+        facts = library_facts(db)
     locked = services.settings.password.is_file()
     return render(
         "header.html", **facts, locked=locked, device=f"Index on {services.device.name}: {services.device.why}"

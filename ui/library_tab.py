@@ -28,6 +28,8 @@ _TITLES = {
     JobKind.RETRAIN: "Retraining",
     JobKind.SWITCH: "Switching the model",
     JobKind.COMPARE: "Comparing",
+    JobKind.MAP: "Drawing the map",
+    JobKind.PROPOSE: "Looking for what to judge",
 }
 
 

@@ -9,9 +9,11 @@ from urllib.parse import parse_qs, quote
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.errors import Refusal, answer_error
+from api.tokens import TokenFile
 from core.errors import LibraryError
 from ui.password import SESSION_SECONDS, Password, PasswordFile
 from ui.render import render
@@ -21,6 +23,7 @@ _LONGEST_WAIT = 900.0
 _FORGOTTEN_AFTER = 3600.0
 _MOST_ADDRESSES = 10_000
 _LONGEST_FORM = 8192
+_TOKENS_OPEN = "/api/"
 _NO_PASSWORD = "The password was taken away while others may reach this app. Set one: python app.py --set-password"
 
 
@@ -50,11 +53,15 @@ class Tries:
 
 
 class Login:
-    """In front of the app: whoever has not logged in gets the login page, and nothing else."""
+    """In front of the app: whoever has not logged in gets the login page, and nothing else.
 
-    def __init__(self, app: ASGIApp, file: PasswordFile, *, required: bool) -> None:
+    A program's token opens the API in place of a login; one that is not known is refused even where no password is set.
+    """
+
+    def __init__(self, app: ASGIApp, file: PasswordFile, tokens: TokenFile, *, required: bool) -> None:
         self._app = app
         self._file = file
+        self._tokens = tokens
         self._required = required
         self._tries = Tries()
         # One try at a time, so that guessing costs one core and 32 MB, however many guess.
@@ -64,17 +71,22 @@ class Login:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        request = Request(scope, receive)
         try:
             password = self._file.read()
+            shown = _token_of(request)
+            known = shown is not None and self._tokens.knows(shown)
         except LibraryError as error:
-            await JSONResponse({"error": str(error)}, 503)(scope, receive, send)
+            await answer_error(503, error.code(), str(error))(scope, receive, send)
             return
-        if password is not None:
-            await self._let_in(password, Request(scope, receive), send)
-        elif self._required:
-            await JSONResponse({"error": _NO_PASSWORD}, 503)(scope, receive, send)
-        else:
+        if password is None and self._required:
+            await answer_error(503, LibraryError.code(), _NO_PASSWORD)(scope, receive, send)
+        elif shown is not None and not known:
+            await _refuse_token()(scope, receive, send)
+        elif password is None or known:
             await self._app(scope, receive, send)
+        else:
+            await self._let_in(password, request, send)
 
     async def _let_in(self, password: Password, request: Request, send: Send) -> None:
         path = request.scope["path"]
@@ -118,6 +130,19 @@ class Login:
         return answer
 
 
+def _token_of(request: Request) -> str | None:
+    """What a program shows in place of a login; the page takes no tokens."""
+    if not request.url.path.startswith(_TOKENS_OPEN):
+        return None
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def _refuse_token() -> Response:
+    sentence = "This token is not known here, or was withdrawn. Make one: python -m api make-token NAME"
+    return answer_error(401, Refusal.TOKEN, sentence, {"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"})
+
+
 def _is_logged_in(request: Request, password: Password) -> bool:
     for header in request.headers.getlist("cookie"):
         try:
@@ -134,7 +159,10 @@ def _ask_for_password(request: Request) -> Response:
         path = request.url.path
         asked = "/" if path == "/login" else path + (f"?{request.url.query}" if request.url.query else "")
         return _login_page(asked, "", 401)
-    return JSONResponse({"error": "A password is needed. Open the page and log in."}, 401)
+    sentence = "A password is needed. Open the page and log in."
+    if request.url.path.startswith(_TOKENS_OPEN):
+        sentence = f"{sentence} A program needs a token: python -m api make-token NAME"
+    return answer_error(401, Refusal.LOGIN, sentence)
 
 
 def _login_page(asked: str, problem: str, status: int, headers: dict[str, str] | None = None) -> Response:

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import threading
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import LibraryError, SettingsError
+from core.files import write_private
 
 _SHORTEST, _LONGEST = 8, 1000
 # 32 MB and about a tenth of a second for each try.
@@ -92,17 +92,10 @@ def store_password(path: Path, words: str) -> None:
         )
     salt = secrets.token_bytes(16)
     parts = {"salt": salt, "digest": _digest(words, salt), "session_key": secrets.token_bytes(32)}
-    half_done = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        half_done.unlink(missing_ok=True)
-        # Readable to no one else at any moment.
-        with os.fdopen(os.open(half_done, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump({name: part.hex() for name, part in parts.items()}, file)
-        half_done.replace(path)
+        write_private(path, json.dumps({name: part.hex() for name, part in parts.items()}))
     except OSError as error:
         raise LibraryError(f"The password can't be kept in '{path}' ({error.strerror}). Look at the rights.") from error
-    finally:
-        half_done.unlink(missing_ok=True)
 
 
 def _parse(text: str) -> Password:

@@ -9,11 +9,11 @@ import gradio as gr
 
 from core.errors import NotFoundError
 from core.types import Document, DocumentState, Filter, SearchResult
+from search.page_view import view_page
 from search.searcher import SearchRequest
 from storage import judgements, library
 from storage.database import open_database
 from ui.messages import answer_script, tell, warn_user
-from ui.page_view import render_page_view
 from ui.parts import DIRECT, PlainHTML
 from ui.render import plain_direction, read_asset, render
 from ui.services import Services
@@ -205,16 +205,14 @@ def _make_judge(services: Services) -> Any:
     def judge_passage(arguments: list) -> dict:
         """[query, chunk id, relevance or None to take it back, rank or None, model id]: the verdict that stands now."""
         query, chunk_id, relevance, rank, model_id = arguments
-        if not isinstance(query, str) or not query.strip():
-            raise NotFoundError("There is no question to judge this passage for. Ask one first.")
         with open_database(services.settings.database) as db:
             if relevance is None:
-                judgements.take_back_judgement(db, query, int(chunk_id))
+                judgements.take_back_judgement(db, str(query), int(chunk_id))
             else:
                 judgements.store_judgement(
-                    db, query, int(chunk_id), int(bool(relevance)), _whole(rank), _whole(model_id)
+                    db, str(query), int(chunk_id), int(bool(relevance)), _whole(rank), _whole(model_id)
                 )
-            return {"relevance": judgements.relevance_by_chunk(db, query).get(int(chunk_id))}
+            return {"relevance": judgements.relevance_by_chunk(db, str(query)).get(int(chunk_id))}
 
     return judge_passage
 
@@ -225,8 +223,11 @@ def _make_open_page(services: Services) -> Any:
         """[query, chunk id, page or None for the passage's first, others shown]: the page's HTML."""
         query, chunk_id, page, others = arguments
         with open_database(services.settings.database) as db:
-            html = render_page_view(services, db, str(query), int(chunk_id), _whole(page), open_others=bool(others))
-        return {"html": html}
+            view = view_page(services.settings, services.drawer, db, int(chunk_id), _whole(page))
+            verdicts = judgements.relevance_by_chunk(db, str(query))
+        return {
+            "html": render("page_view.html", view=view, query=str(query), verdicts=verdicts, open_others=bool(others))
+        }
 
     return open_page
 

@@ -1,23 +1,5 @@
-"""What the handlers of the page need, made once by app.py and passed in."""
+"""Where the page's own modules find what its handlers need."""
 
-from dataclasses import dataclass, field
+from api.services import Services
 
-from core.served import new_run
-from core.settings import Settings
-from indexer.drawing import Drawer
-from search.searcher import Searcher
-from search.vector_index import Device
-from ui.recent_warnings import RecentWarnings
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """`start_note` says why the model the app started with is in use; `run` is another one at each start."""
-
-    settings: Settings
-    searcher: Searcher
-    device: Device
-    start_note: str
-    drawer: Drawer = field(default_factory=Drawer)
-    run: str = field(default_factory=new_run)
-    warnings: RecentWarnings = field(default_factory=RecentWarnings)
+__all__ = ["Services"]

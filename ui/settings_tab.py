@@ -5,8 +5,9 @@ from typing import Any
 
 import gradio as gr
 
+from api.diagnostics import as_text, diagnose
+from api.program import running
 from core.stored_settings import forget_setting, list_knobs, store_setting
-from ui.diagnostics import Running, as_text, diagnose
 from ui.messages import answer_script
 from ui.parts import SILENT, PlainHTML
 from ui.render import read_asset, render
@@ -54,8 +55,7 @@ def render_settings(services: Services) -> str:
 
 
 def render_diagnostics(services: Services) -> str:
-    running = Running(services.start_note, list(services.searcher.recent_seconds), services.warnings.lines())
-    facts = diagnose(services.settings, services.device, running)
+    facts = diagnose(services.settings, services.device, running(services))
     return render("diagnostics.html", facts=facts, text=as_text(facts))
 
 

@@ -1,6 +1,6 @@
 """The Training tab: what was judged, retraining, the proof, the switch, and the models."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +8,14 @@ import gradio as gr
 
 from core.errors import TrainingError
 from core.settings import PACKAGED_MODEL, SEED_BASE_MODEL, SEED_MODEL
-from core.types import Job, JobKind, ModelState
-from storage import jobs, judgements, models
+from core.types import ModelState
+from storage import judgements, models
 from storage.database import open_database
 from training.archive import import_version
 from training.promotion import switch_now_or_later
 from training.proof.compare_again import queue_comparison
-from training.recipe.settings import PRESETS, TrainingSettings, make_settings, require_fitting
+from training.queueing import queue_retrain
+from training.recipe.settings import PRESETS, TrainingSettings
 from ui.library_tab import make_cancel, make_dismiss
 from ui.messages import answer_script, tell, warn_user
 from ui.parts import DIRECT, SILENT, PlainHTML
@@ -116,7 +117,8 @@ def _build_recipe(services: Services, news: gr.HTML) -> tuple[gr.Dropdown, gr.Te
             matryoshka_dims=_parse_dimensions(dims),
             promote=by_itself,
         )
-        start_retrain(services, recipe)
+        with open_database(services.settings.database) as db:
+            queue_retrain(db, recipe)
         return tell("Retraining has begun. Search goes on with the present model, and closing this page stops nothing.")
 
     preset.change(fill_in, [preset, base], [epochs, batch, rate, dims], **SILENT)
@@ -128,20 +130,6 @@ def _build_recipe(services: Services, news: gr.HTML) -> tuple[gr.Dropdown, gr.Te
 def default_dimensions(services: Services) -> str:
     """The default recipe's Matryoshka dimensions that fit the active model."""
     return _join(PRESETS["default"], _dimension_of(services, 0))
-
-
-def start_retrain(services: Services, recipe: TrainingSettings) -> Job:
-    """Queue a retrain with this recipe. Raises TrainingError where one is under way or there is nothing to learn."""
-    params = asdict(make_settings(asdict(recipe)))
-    with open_database(services.settings.database) as db:
-        base = models.version_or_active(db, recipe.base_model_id)
-        if base is not None:
-            require_fitting(recipe.matryoshka_dims, base)
-        if judgements.count_judged_queries(db) < 2:
-            raise TrainingError("Approve passages for at least 2 different questions first: they are what is learnt.")
-        if any(job.kind is JobKind.RETRAIN for job in jobs.open_jobs(db)):
-            raise TrainingError("A retrain is under way already. Stop it, or wait for its end.")
-        return jobs.add_job(db, JobKind.RETRAIN, params)
 
 
 def _build_model_choice(services: Services, news: gr.HTML) -> None:

@@ -5,16 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
 from sqlite_utils import Database
 
 from core.settings import MODELS_FOLDER
 from core.types import Job, JobKind, JobState, Judgement, ModelState, ModelVersion, StoredChunk
 from storage import jobs, judgements, library, models
 from storage.database import open_database
+from training.data.coverage import measure_coverage
 from training.data.lineage import count_unseen_queries, learnt_from_removed
 from training.data.pairs import find_contradictions, queries_needed
 from ui.charts import draw_curve
+from ui.coverage_chart import draw_coverage
 from ui.library_tab import current_job, render_job
+from ui.paired_dots import draw_interval, draw_pair, draw_still
 from ui.render import render
 from ui.services import Services
 
@@ -44,6 +48,7 @@ def render_training(services: Services) -> str:
         comparing = current_job(db, JobKind.COMPARE)
         shown = trained[-1] if trained else None
         moved = _moved_queries(db, shown.report) if shown is not None else []
+        coverage = draw_coverage(measure_coverage(judgements.list_judgements(db), _tops(db, active)))
     candidate = shown if shown is not None and (active is None or shown.id != active.id) else None
     busy = switching is not None and switching.open
     return render(
@@ -63,7 +68,18 @@ def render_training(services: Services) -> str:
         enough=shown is not None and queries_needed(_queries_of(shown)) == 0,
         moved=moved,
         charts=_charts(job, shown),
+        coverage=coverage,
+        **_standing_still(shown),
     )
+
+
+def _tops(db: Database, active: ModelVersion | None) -> dict[str, list[int]]:
+    """The ten best passages of judged questions, as the last look for what to judge found them with this model."""
+    last = jobs.last_job(db, JobKind.PROPOSE)
+    if last is None or active is None or last.result.get("model_id") != active.id:
+        return {}
+    texts = dict(db.conn.execute("SELECT id, text FROM queries").fetchall())
+    return {texts[int(key)]: top for key, top in last.result["tops"].items() if int(key) in texts}
 
 
 def render_models(services: Services) -> str:
@@ -144,6 +160,7 @@ class _MovedQuery:
     text: str
     before: float
     after: float
+    dots: Markup
     rankings: list[tuple["_Ranked | None", "_Ranked | None"]]
 
 
@@ -169,8 +186,22 @@ def _moved_queries(db: Database, report: Mapping[str, Any]) -> list[_MovedQuery]
             for side in ("before", "after")
         ]
         rankings = list(itertools.zip_longest(sides[0], sides[1]))
-        moved.append(_MovedQuery(row["query"], row["before"]["ndcg@10"], row["after"]["ndcg@10"], rankings))
+        before, after = row["before"]["ndcg@10"], row["after"]["ndcg@10"]
+        moved.append(_MovedQuery(row["query"], before, after, draw_pair(before, after), rankings))
     return moved
+
+
+def _standing_still(shown: ModelVersion | None) -> dict[str, Any]:
+    """The questions that did not move, by their scores, and the mean change of all with its interval."""
+    report = shown.report if shown is not None else {}
+    rows = report.get("queries", ())
+    still = [row["after"]["ndcg@10"] for row in rows if not _change(row)]
+    before, after = ([row[side]["ndcg@10"] for row in rows] for side in ("before", "after"))
+    return {
+        "still": still,
+        "still_dots": draw_still(still),
+        "interval": draw_interval(before, after, report.get("interval")),
+    }
 
 
 def _change(row: Mapping[str, Any]) -> float:
@@ -207,15 +238,3 @@ def _charts(job: Job | None, shown: ModelVersion | None) -> str:
     ndcg = [(point["step"], point["ndcg@10"]) for point in curve if point["ndcg@10"] is not None]
     start = ndcg[0][1] if ndcg else None
     return draw_curve("Loss", loss, steps) + draw_curve("nDCG@10 while training", ndcg, steps, start, most=1.0)
-
-
-def header_facts(db: Database) -> dict[str, Any]:
-    """What the header shows of the library."""
-    active, counts = models.active_model(db), judgements.count_judgements(db)
-    return {
-        "papers": library.count_searchable(db),
-        "approved": counts[1],
-        "rejected": counts[0],
-        "model": active.name if active else "no model yet",
-        "busy": bool(jobs.open_jobs(db)),
-    }

@@ -1,4 +1,4 @@
-"""In front of Gradio's upload: refuses what the disk has no room for, and leaves nothing of what was broken off."""
+"""In front of all uploads: refuses what the disk has no room for, and leaves nothing of what was broken off."""
 
 import shutil
 from pathlib import Path
@@ -8,6 +8,8 @@ from starlette.formparsers import MultiPartException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.bodies import FILE_PATHS
+from api.errors import Refusal, answer_error
 from core.cli import count
 from core.settings import Settings
 from core.stored_settings import current
@@ -19,7 +21,10 @@ _FIELDS_BYTES = 4 << 20
 
 
 class UploadGate:
-    """One request holds many files; the page shows the sentence it is refused with."""
+    """Of the page's uploads one request holds many files; the page shows the sentence it is refused with.
+
+    A request of the API is one file, which its handler removes itself.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -27,32 +32,41 @@ class UploadGate:
         self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != UPLOAD_PATH or scope["method"] != "POST":
+        takes_files = scope["type"] == "http" and scope["method"] == "POST"
+        if not (takes_files and (scope["path"] == UPLOAD_PATH or scope["path"] in FILE_PATHS)):
             await self._app(scope, receive, send)
             return
+        of_api = scope["path"] in FILE_PATHS
         size = int(Headers(scope=scope).get("content-length", "0"))
-        if problem := self._problem(size):
-            await PlainTextResponse(problem, 413)(scope, receive, send)
+        if problem := self._problem(size, of_api=of_api):
+            refusal = answer_error(413, Refusal.TOO_LARGE, problem) if of_api else PlainTextResponse(problem, 413)
+            await refusal(scope, receive, send)
             return
         self._under_way += size
         try:
-            await self._app(scope, _failing_when_broken_off(receive), self._explaining(send))
+            if of_api:
+                await self._app(scope, receive, send)
+            else:
+                await self._app(scope, _failing_when_broken_off(receive), self._explaining(send))
         finally:
             self._under_way -= size
 
-    def _problem(self, size: int) -> str:
+    def _problem(self, size: int, *, of_api: bool) -> str:
         """Why an upload of so many bytes is refused before it begins; empty where it is not."""
         settings = current(self._settings)
-        most = settings.upload_files * (settings.upload_megabytes << 20) + _FIELDS_BYTES
-        if size > most:
-            files = count(settings.upload_files, "file")
-            return (
-                f"The upload has {_mb(size)}, more than {files} of {settings.upload_megabytes} MB. Add fewer at once."
-            )
+        if of_api and size > settings.upload_megabytes << 20:
+            return self._too_large()
+        if size > settings.upload_files * (settings.upload_megabytes << 20) + _FIELDS_BYTES:
+            most = f"{count(settings.upload_files, 'file')} of {settings.upload_megabytes} MB"
+            return f"The upload has {_mb(size)}, more than {most}. Add fewer at once."
         room = max(0, _free_bytes(settings.uploads) - _RESERVED_BYTES - self._under_way)
         if size > room:
             return f"The upload has {_mb(size)}, but the library's disk has room for {_mb(room)} only. Make room first."
         return ""
+
+    def _too_large(self) -> str:
+        most = self._settings.upload_megabytes
+        return f"A file has more than {most} MB, so none was taken. Raise WHETSTONE_UPLOAD_MEGABYTES."
 
     def _explaining(self, send: Send) -> Send:
         """Gradio's refusals of a file that is too large, or of too many, in our words."""
@@ -61,10 +75,7 @@ class UploadGate:
         async def explain(message: Message) -> None:
             nonlocal answer
             if message["type"] == "http.response.start" and message["status"] == 413:
-                most = self._settings.upload_megabytes
-                answer = (
-                    f"A file has more than {most} MB, so none was taken. Raise WHETSTONE_UPLOAD_MEGABYTES.".encode()
-                )
+                answer = self._too_large().encode()
                 message["headers"] = [
                     (b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(answer)).encode())
                 ]  # fmt: skip

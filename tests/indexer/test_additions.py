@@ -1,9 +1,6 @@
 """Zips, bibliographies of each format, and LaTeX papers of several files, all with real files."""
 
-import io
 import json
-import zipfile
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +13,7 @@ from indexer.added import Added
 from indexer.additions import add_archive, add_bibliography, add_chosen, add_paths
 from storage import library
 from storage.database import open_database
-from tests.papers import make_paper, write
+from tests.papers import make_paper, write, zipped
 
 RIS = """TY  - JOUR
 TI  - On the <i>Bending</i> of Light
@@ -62,14 +59,6 @@ SOURCES = {
 
 def paper(title: str) -> bytes:
     return make_paper(title, [f"{title} is what this is about."])
-
-
-def zipped(files: Mapping[str, bytes]) -> bytes:
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return target.getvalue()
 
 
 def below(folder: Path, name: str) -> Path:

@@ -45,3 +45,30 @@ def test_a_passage_that_is_not_there_can_not_be_judged(db: Database) -> None:
     with pytest.raises(NotFoundError, match="no passage with id 9"):
         judgements.store_judgement(db, "q", 9, 1)
     assert db["queries"].count == 0
+
+
+TEXT = "Ice floats on water.  It is the lighter of the two, as its crystals are wide."
+
+
+def test_a_verdict_may_be_about_a_part_of_the_passage(db: Database) -> None:
+    document = store_paper(db, "cc", [TEXT])
+    (chunk,) = library.chunks_of_document(db, document.id)
+    assert judgements.store_judgement(db, "why?", chunk.id, 1, part="water. It is the lighter of the two,")
+    (stored,) = judgements.list_judgements(db)
+    # With the passage's own spaces, so that it is found in it again.
+    assert stored.text == "water.  It is the lighter of the two,"
+    assert stored.narrowed
+    assert not judgements.store_judgement(db, "why?", chunk.id, 1, part="water. It is the lighter of the two,")
+    assert judgements.store_judgement(db, "why?", chunk.id, 1, part=TEXT)
+    (stored,) = judgements.list_judgements(db)
+    assert (stored.text, stored.narrowed) == (TEXT, False)
+
+
+@pytest.mark.parametrize(("part", "reason"), [("Steam rises over water.", "does not hold"), ("water", "too short")])
+def test_a_part_that_is_none_is_refused_and_nothing_is_stored(db: Database, part: str, reason: str) -> None:
+    document = store_paper(db, "cc", [TEXT])
+    (chunk,) = library.chunks_of_document(db, document.id)
+    with pytest.raises(NotFoundError, match=reason):
+        judgements.store_judgement(db, "why?", chunk.id, 1, part=part)
+    assert judgements.list_judgements(db) == []
+    assert db["queries"].count == 0

@@ -9,8 +9,9 @@ from sqlite_utils import Database
 from core.cli import run_command
 from core.settings import Settings
 from core.types import JobKind, JobState
+from indexer.start import ensure_active_model
 from storage import jobs
-from storage.judgements import list_judgements
+from storage.judgements import list_judgements, store_judgement
 from tests.makers import store_paper
 from training.__main__ import build_parser, main
 
@@ -40,6 +41,10 @@ def test_control_c_ends_the_retrain_for_good(settings: Settings, db: Database, m
         raise KeyboardInterrupt
 
     monkeypatch.setattr("jobs.worker.run_or_wait", interrupted)
+    ensure_active_model(settings)
+    store_paper(db, "aa", ["alpha one", "beta two"])
+    for query, chunk in (("alpha?", 1), ("beta?", 2)):
+        store_judgement(db, query, chunk, 1)
     assert run(settings, "retrain") == 1
     job = jobs.last_job(db, JobKind.RETRAIN)
     assert job is not None

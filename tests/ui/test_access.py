@@ -23,8 +23,9 @@ from ui.password import Password, PasswordFile, store_password
 
 # A route of each kind: the page, its parts, ours, Gradio's, its queue, its files, and what is nothing at all.
 ROUTES = [
-    "/", "/config", "/theme.css", "/assets/index.js", "/api/health", "/api/documents/1/pages/1.jpg",
-    "/api/documents/1/original.pdf", "/api/models/1/archive.zip", "/gradio_api/info", "/gradio_api/startup-events",
+    "/", "/config", "/theme.css", "/assets/index.js", "/api/health", "/api/v1/documents/1/pages/1.jpg",
+    "/api/v1/documents/1/original.pdf", "/api/v1/models/1/archive.zip", "/api/openapi.json", "/api/docs",
+    "/api/v1/library", "/api/v1/jobs/1/events", "/gradio_api/info", "/gradio_api/startup-events",
     "/gradio_api/queue/data?session_hash=a", "/gradio_api/heartbeat/a", "/gradio_api/upload_progress?upload_id=a",
 ]  # fmt: skip
 WRITES = ["/gradio_api/run/predict", "/gradio_api/queue/join", "/gradio_api/component_server/", "/gradio_api/reset"]
@@ -54,7 +55,8 @@ def no_tries_before(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_is_served_before_the_login(site: Site, path: str) -> None:
     answer = site.get(path)
     assert answer.status == 401
-    assert answer.json() == {"error": "A password is needed. Open the page and log in."}
+    assert answer.json()["error"]["code"] == "login_needed"
+    assert answer.json()["error"]["message"].startswith("A password is needed. Open the page and log in.")
     assert answer.headers["cache-control"] == "no-store"
 
 

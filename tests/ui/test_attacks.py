@@ -21,7 +21,7 @@ from indexer.pdf import read_paper
 from storage import library
 from storage.database import open_database
 from storage.readings import store_reading
-from tests.papers import make_paper, make_slow_pdf, write
+from tests.papers import make_paper, make_slow_pdf, write, zipped
 from tests.ui.site import Site, make_services, serve
 from ui.guard import is_open
 
@@ -44,6 +44,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def leftovers(settings: Settings) -> list[Path]:
     """What takes room; Gradio's spool files of nothing are swept away later."""
     return [path for path in settings.uploads.rglob("*") if path.is_file() and path.stat().st_size]
+
+
+def drop(site: Site, files: dict[str, bytes]) -> str:
+    """Upload files as the Library tab does; its answer."""
+    paths = site.upload(files).json()
+    config = site.get("/config").json()
+    component = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "upload")
+    event = next(one["id"] for one in config["dependencies"] if component in one["inputs"])
+    sent = [{"path": path, "meta": {"_type": "gradio.FileData"}, "orig_name": "a.pdf"} for path in paths]
+    answer = site.post("/gradio_api/run/predict", {"data": [sent], "fn_index": event, "session_hash": "a"})
+    assert answer.status == 200
+    return answer.text
 
 
 # --- another name, another site ---
@@ -108,7 +120,7 @@ def test_another_sites_page_may_link_to_this_one_and_no_more(site: Site, of: str
     assert site.ask("GET", "/?q=light", follow).status == 200
     assert site.ask("POST", "/", follow).status == 403
     assert site.ask("GET", "/", follow | {"Sec-Fetch-Dest": "iframe"}).status == 403
-    for path in ("/api/documents/1/pages/1.jpg", "/api/documents/1/original.pdf", "/config", "/assets/x.js"):
+    for path in ("/api/v1/documents/1/pages/1.jpg", "/api/v1/documents/1/original.pdf", "/config", "/assets/x.js"):
         assert site.ask("GET", path, {"Sec-Fetch-Site": of, "Sec-Fetch-Mode": "no-cors"}).status == 403
 
 
@@ -123,7 +135,7 @@ def test_a_websocket_is_not_opened(site: Site) -> None:
         assert status >= 400, status
 
 
-@pytest.mark.parametrize("path", ["/", "/api/health", "/nothing", "/api/documents/99/original.pdf", "/theme.css"])
+@pytest.mark.parametrize("path", ["/", "/api/health", "/nothing", "/api/v1/documents/99/original.pdf", "/theme.css"])
 def test_every_answer_has_the_security_headers(site: Site, path: str) -> None:
     headers = site.get(path).headers
     policy = headers["content-security-policy"]
@@ -169,7 +181,7 @@ def test_no_file_is_served_by_its_path(site: Site) -> None:
     shutil.rmtree(Path(other).parent)
 
 
-@pytest.mark.parametrize("route", ["/assets/", "/static/", "/svelte/", "/api/documents/", "/api/models/", "/"])
+@pytest.mark.parametrize("route", ["/assets/", "/static/", "/svelte/", "/api/v1/documents/", "/api/v1/models/", "/"])
 def test_no_route_climbs_out_of_its_folder(site: Site, route: str) -> None:
     for up in ("../", "..%2f", "%2e%2e/", "..%5c", "..\\", "....//", "%252e%252e%252f", "/", "a" * 300):
         for target in ("etc/passwd", "%65tc/passwd", "etc/passwd%00.css"):
@@ -246,17 +258,36 @@ def test_an_upload_that_is_broken_off_leaves_nothing(site: Site) -> None:
 
 
 def test_too_many_files_at_once_are_one_sentence_and_leave_nothing(site: Site) -> None:
-    paths = site.upload({f"{number}.pdf": f"%PDF- {number}".encode() for number in range(4)}).json()
-    config = site.get("/config").json()
-    component = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "upload")
-    event = next(one["id"] for one in config["dependencies"] if component in one["inputs"])
-    files = [{"path": path, "meta": {"_type": "gradio.FileData"}, "orig_name": "a.pdf"} for path in paths]
-    answer = site.post("/gradio_api/run/predict", {"data": [files], "fn_index": event, "session_hash": "a"})
-    assert answer.status == 200
-    assert "4 files came at once, more than 3, so none was taken. Add them in parts" in answer.text
+    said = drop(site, {f"{number}.pdf": f"%PDF- {number}".encode() for number in range(4)})
+    assert "4 files came at once, more than 3, so none was taken. Add them in parts" in said
     assert leftovers(site.settings) == []
     with open_database(site.settings.database) as db:
         assert len(library.list_documents(db)) == 1
+
+
+def test_a_zip_or_a_bibliography_takes_in_nothing_from_outside_and_leaves_nothing(site: Site) -> None:
+    secret = site.settings.home.parent / "secret.pdf"
+    bib = f"@misc{{a, title = {{A}}, file = {{:{secret}:PDF}}}}".encode()
+    tex = rf"\documentclass{{article}}\begin{{document}}\input{{{secret}}}\end{{document}}".encode()
+    tricks: dict[str, tuple[str, dict[str, bytes]]] = {
+        "lies outside of it": ("up.zip", {"../../../escaped.pdf": b"%PDF- x"}),
+        "holds 4 files, more than 3": ("many.zip", {f"{number}.pdf": b"%PDF- y" for number in range(4)}),
+        "has more than 1 MB": ("bomb.zip", {"a.pdf": bytes(8 << 20)}),
+        "its file 'secret.pdf' is not there": ("export.zip", {"export.bib": bib}),
+    }
+    for wanted, (name, files) in tricks.items():
+        assert wanted in drop(site, {name: zipped(files)})
+    assert "its file 'secret.pdf' is not there" in drop(site, {"export.bib": bib})
+    assert "can't be read as a zip" in drop(site, {"none.zip": b"PK nothing"})
+    assert "1 file that did not come with it" in drop(site, {"a.tex": tex})
+    assert leftovers(site.settings) == []
+    assert not list(site.settings.home.parent.rglob("escaped.pdf"))
+    with open_database(site.settings.database) as db:
+        (paper,) = [
+            one for one in library.list_documents(db) if one.title != "On Light" and one.names != ("light.pdf",)
+        ]
+        assert site.settings.original(paper.sha256, paper.format).read_bytes() == tex
+        library.remove_documents(db, [paper.id])
 
 
 def test_a_body_without_a_length_or_of_no_end_is_refused(site: Site) -> None:
@@ -282,10 +313,10 @@ def test_a_slow_page_fails_alone_while_other_pages_and_searches_are_answered(
     slow, _ = add_file(services.settings, write(tmp_path, "slow.pdf", make_slow_pdf()))
     with serve(services) as site, ThreadPoolExecutor() as executor:
         failures = [
-            executor.submit(site.get, f"/api/documents/{slow.id}/pages/1.jpg?width={w}") for w in (500, 600, 700)
+            executor.submit(site.get, f"/api/v1/documents/{slow.id}/pages/1.jpg?width={w}") for w in (500, 600, 700)
         ]
         time.sleep(0.5)
-        for path in (f"/api/documents/{good.id}/pages/1.jpg", "/api/health"):
+        for path in (f"/api/v1/documents/{good.id}/pages/1.jpg", "/api/health"):
             began = time.monotonic()
             assert site.get(path).status == 200
             assert time.monotonic() - began < 2
@@ -293,7 +324,7 @@ def test_a_slow_page_fails_alone_while_other_pages_and_searches_are_answered(
         for failure in failures:
             answer = failure.result(timeout=20)
             assert answer.status == 400
-            assert answer.json()["error"].startswith("Page 1 of 'slow.pdf' was not drawn within 3 seconds.")
+            assert answer.json()["error"]["message"].startswith("Page 1 of 'slow.pdf' was not drawn within 3 seconds.")
     services.drawer.close()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.papers import Text, encrypt, lines_down, make_paper, make_pdf, scan, write
+from tests.papers import Text, encrypt, lines_down, make_paper, make_pdf, scan, write, zipped
 from tests.ui.conftest import App, add_papers, run_app
 from tests.ui.steps import hit, open_page, open_tab, search, verdicts, wait_for
 from tests.ui.topics import TOPICS
@@ -86,6 +86,21 @@ def test_a_paper_is_corrected_in_a_form_that_says_what_is_wrong(page: Page, app:
     row.get_by_role("button", name="Edit").click()
     form.get_by_role("button", name="As it was read").click()
     expect(row.locator(".title")).to_have_text("Read Wrongly")
+
+
+def test_an_exported_bibliography_is_dropped_with_its_papers(page: Page, app: App, tmp_path: Path) -> None:
+    pytest.importorskip("rispy", reason="rispy is not installed; requirements.txt names it")
+    ris = "TY  - JOUR\nTI  - Homing of Swifts\nAU  - Lark, Alan\nPY  - 1998\nL1  - files/7/swifts.pdf\nER  -\n"
+    swifts = make_paper("Read Otherwise", ["Swifts sleep on the wing for ten months of the year."])
+    export = zipped({"export/x.ris": ris.encode(), "export/files/7/swifts.pdf": swifts})
+    bib = b"@misc{gone, title = {Gone}, file = {Full Text:files/8/gone.pdf:application/pdf}}"
+    open_page(page, app, "?tab=library")
+    page.set_input_files("#upload input[type=file]", [write(tmp_path, "x.zip", export), write(tmp_path, "y.bib", bib)])
+    expect(page.locator("#said")).to_contain_text("'gone': its file 'gone.pdf' is not there.")
+    row = page.locator("#library tr", has_text="Homing of Swifts")
+    expect(row).to_contain_text("Alan Lark")
+    expect(row).to_contain_text("1998")
+    expect(row.locator(".pill")).to_have_text("ready")
 
 
 def test_a_scan_is_searched_marked_and_reported(page: Page, app: App, tmp_path: Path) -> None:
@@ -232,7 +247,7 @@ def test_a_paper_that_is_no_pdf_is_shown_as_text_with_the_passage_marked(page: P
     # Asked until it holds: the view opened by the search may still make way for the one of the click.
     wait_for(lambda: " ".join(" ".join(marks.all_inner_texts()).split()) == shown)
     download = page.get_by_role("link", name="Download")
-    expect(download).to_have_attribute("href", re.compile(r"/api/documents/\d+/original$"))
+    expect(download).to_have_attribute("href", re.compile(r"/api/v1/documents/\d+/original$"))
     expect(sheet.locator("script")).to_have_count(0)
 
 

@@ -55,11 +55,11 @@ def test_the_page_is_served_with_a_policy_that_lets_nothing_out(client: TestClie
 
 
 def test_a_page_picture_and_the_original_are_served_by_id(client: TestClient, document_id: int) -> None:
-    picture = client.get(f"/api/documents/{document_id}/pages/1.jpg")
+    picture = client.get(f"/api/v1/documents/{document_id}/pages/1.jpg")
     assert picture.status_code == 200
     assert picture.content[:2] == b"\xff\xd8"
     assert "immutable" in picture.headers["cache-control"]
-    original = client.get(f"/api/documents/{document_id}/original.pdf")
+    original = client.get(f"/api/v1/documents/{document_id}/original.pdf")
     assert original.content.startswith(b"%PDF-")
     assert original.headers["content-disposition"] == 'inline; filename="light.pdf"'
 
@@ -67,10 +67,10 @@ def test_a_page_picture_and_the_original_are_served_by_id(client: TestClient, do
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/api/documents/99/pages/1.jpg", 404),
-        ("/api/documents/99/original.pdf", 404),
-        ("/api/documents/../library.db/original.pdf", 404),
-        ("/api/documents/%2e%2e%2flibrary.db/pages/1.jpg", 404),
+        ("/api/v1/documents/99/pages/1.jpg", 404),
+        ("/api/v1/documents/99/original.pdf", 404),
+        ("/api/v1/documents/../library.db/original.pdf", 404),
+        ("/api/v1/documents/%2e%2e%2flibrary.db/pages/1.jpg", 404),
     ],
 )
 def test_what_is_not_a_document_is_not_served(client: TestClient, path: str, status: int) -> None:
@@ -78,14 +78,14 @@ def test_what_is_not_a_document_is_not_served(client: TestClient, path: str, sta
 
 
 def test_a_page_that_is_not_there_is_one_sentence(client: TestClient, document_id: int) -> None:
-    answer = client.get(f"/api/documents/{document_id}/pages/9.jpg")
+    answer = client.get(f"/api/v1/documents/{document_id}/pages/9.jpg")
     assert answer.status_code == 400
-    assert "no page 9" in answer.json()["error"]
+    assert "no page 9" in answer.json()["error"]["message"]
 
 
 def test_a_removed_paper_is_not_served_any_more(client: TestClient, document_id: int, db: Database) -> None:
     library.remove_documents(db, [document_id])
-    assert client.get(f"/api/documents/{document_id}/original.pdf").status_code == 404
+    assert client.get(f"/api/v1/documents/{document_id}/original.pdf").status_code == 404
 
 
 def test_a_foreign_host_name_is_refused(client: TestClient) -> None:
@@ -163,7 +163,7 @@ def test_what_uploads_left_behind_is_swept_away_and_young_uploads_are_kept(setti
 
 
 def test_another_sites_page_can_not_have_pictures_drawn(client: TestClient, document_id: int) -> None:
-    picture = f"/api/documents/{document_id}/pages/1.jpg"
+    picture = f"/api/v1/documents/{document_id}/pages/1.jpg"
     assert client.get(picture, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
     assert client.get(picture, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
     assert client.post("/gradio_api/queue/join", headers={"Origin": "http://["}).status_code == 403
@@ -172,22 +172,22 @@ def test_another_sites_page_can_not_have_pictures_drawn(client: TestClient, docu
 def test_ids_that_no_row_can_have_and_files_that_are_gone_are_not_errors_of_ours(
     client: TestClient, services: Services, document_id: int
 ) -> None:
-    assert client.get(f"/api/documents/{10**20}/original.pdf").status_code == 422
+    assert client.get(f"/api/v1/documents/{10**20}/original.pdf").status_code == 422
     with open_database(services.settings.database) as db:
         services.settings.original(library.get_document(db, document_id).sha256, DocumentFormat.PDF).unlink()
     for route in ("original.pdf", "pages/1.jpg"):
-        answer = client.get(f"/api/documents/{document_id}/{route}")
+        answer = client.get(f"/api/v1/documents/{document_id}/{route}")
         assert answer.status_code == 404
-        assert "is gone from the library" in answer.json()["error"]
+        assert "is gone from the library" in answer.json()["error"]["message"]
 
 
 def test_a_paper_that_is_no_pdf_is_only_ever_downloaded(client: TestClient, services: Services) -> None:
     with open_database(services.settings.database) as db:
         document, _ = library.add_document(db, "ee" * 32, "notes.html", DocumentFormat.HTML)
     services.settings.original(document.sha256, document.format).write_bytes(b"<script>alert(1)</script>")
-    answer = client.get(f"/api/documents/{document.id}/original")
+    answer = client.get(f"/api/v1/documents/{document.id}/original")
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["content-disposition"] == 'attachment; filename="notes.html"'
     for route in ("original.pdf", "pages/1.jpg"):
-        refused = client.get(f"/api/documents/{document.id}/{route}")
-        assert (refused.status_code, "notes.html" in refused.json()["error"]) == (404, True)
+        refused = client.get(f"/api/v1/documents/{document.id}/{route}")
+        assert (refused.status_code, "notes.html" in refused.json()["error"]["message"]) == (404, True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
@@ -41,7 +42,18 @@ def export_judgements(db: Database, only: Collection[int] | None = None) -> Iter
             "text": judgement.text,
             "relevance": judgement.relevance,
         }
+        if judgement.narrowed:
+            record["part"] = judgement.text
         yield json.dumps(record, ensure_ascii=False)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a file. Raises ImportFormatError where it can't be read as text."""
+    try:
+        # By "\n" alone: splitlines would also split at line separators inside a text.
+        return path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImportFormatError(f"'{path}' can't be read as UTF-8 text ({error}).") from error
 
 
 def import_judgements(db: Database, lines: Iterable[str]) -> Imported:
@@ -58,7 +70,7 @@ def import_judgements(db: Database, lines: Iterable[str]) -> Imported:
             except ImportFormatError as error:
                 refused.append(f"Line {number}: {error}")
                 continue
-            if store_judgement(db, record["query"], chunk.id, record["relevance"]):
+            if store_judgement(db, record["query"], chunk.id, record["relevance"], part=_part_in(record, chunk)):
                 stored += 1
             else:
                 known += 1
@@ -80,6 +92,12 @@ def _parse(line: str) -> dict[str, Any]:
     if record.get("relevance") not in (0, 1):
         raise ImportFormatError(f"'relevance' is {record.get('relevance')!r}; it must be 1 or 0.")
     return record | {"relevance": int(record["relevance"])}
+
+
+def _part_in(record: dict[str, Any], chunk: StoredChunk) -> str | None:
+    """What of the passage is meant; all of it where that is not told, or passages have been cut elsewhere since."""
+    part = record.get("part")
+    return part if isinstance(part, str) and part in chunk.text else None
 
 
 def is_unicode(text: str) -> bool:

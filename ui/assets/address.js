@@ -28,3 +28,12 @@ function searchOfAddress(k) {
   const wanted = Math.trunc(Number(firstAddress.get('k')));
   return [firstAddress.get('q') || '', wanted >= 5 && wanted <= 50 ? wanted : k, papers, firstAddress.has('blind')];
 }
+// A question asked from elsewhere on the page, as if it had been typed on the Search tab.
+function askOnSearchTab(question) {
+  document.querySelectorAll('#tabs button[role=tab]')[0].click();
+  const field = document.querySelector('#question textarea, #question input');
+  const set = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), 'value').set;
+  set.call(field, question);
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+  requestAnimationFrame(() => document.querySelector('#search').click());
+}

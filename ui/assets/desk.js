@@ -60,7 +60,7 @@ async function tellWhy(picture) {   // the server's sentence in place of a page 
   try {
     const answer = await fetch(picture.src);
     if (answer.ok) return;
-    note.textContent = (await answer.json()).error;
+    note.textContent = (await answer.json()).error.message;
   } catch (error) {
     note.textContent = 'The program does not answer. Is it still running?';
   }

@@ -1,4 +1,4 @@
-"""The page of a paper beside the passages: its picture or its text, with a passage marked on it."""
+"""The page of a paper on which a passage is looked at: its picture or its text, with the passage marked on it."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from core.errors import ReadError
+from core.settings import Settings
 from core.types import Block, BlockKind, Box, Document, Page, Span, StoredChunk
 from indexer.citations import cite_passage, to_bibtex
+from indexer.drawing import Drawer
 from indexer.ingest import paper_file
 from indexer.ocr import boxes_of_words
-from storage import judgements, library, pages
-from ui.render import render
-from ui.services import Services
+from storage import library, pages
 
 logger = logging.getLogger(__name__)
 
@@ -31,42 +31,60 @@ class ShownBlock:
     rows: tuple[tuple[Pieces, ...], ...] = ()
 
 
-def render_page_view(
-    services: Services, db: Database, query: str, chunk_id: int, page: int | None, *, open_others: bool = False
-) -> str:
-    """A page of the passage's paper, the passage marked where it stands on it, and what else there is to approve."""
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """One page of the paper of `passage`: boxes where it is marked on the picture, or blocks where the page is text.
+
+    `note` says where else the passage stands, or why nothing is marked; `passages` are all that stand on the page.
+    """
+
+    document: Document
+    passage: StoredChunk
+    page: int
+    width: float
+    height: float
+    boxes: tuple[Box, ...]
+    blocks: tuple[ShownBlock, ...]
+    note: str
+    citation: str
+    bibtex: str
+    passages: tuple[StoredChunk, ...]
+
+
+def view_page(settings: Settings, drawer: Drawer, db: Database, chunk_id: int, page: int | None = None) -> PageView:
+    """A page of the passage's paper, by default the first it stands on, the passage marked where it stands on it."""
     chunk = library.get_chunk(db, chunk_id)
     document = library.get_document(db, chunk.document_id)
     number = min(max(page or chunk.page, 1), document.pages)
     shown = pages.get_page(db, document.id, number)
-    boxes = () if shown.blocks else _boxes_on_page(services, db, document, chunk, number)
-    blocks = [_show_block(shown, block, chunk.spans) for block in shown.blocks]
-    return render(
-        "page_view.html",
+    boxes = () if shown.blocks else tuple(_boxes_on_page(settings, drawer, db, document, chunk, number))
+    blocks = tuple(_show_block(shown, block, chunk.spans) for block in shown.blocks)
+    return PageView(
         document=document,
+        passage=chunk,
         page=number,
-        boxes=boxes,
-        blocks=blocks,
         width=shown.width,
         height=shown.height,
+        boxes=boxes,
+        blocks=blocks,
         note=_page_note(chunk, number, marked=bool(boxes or blocks)),
         citation=cite_passage(document, chunk),
         bibtex=to_bibtex([document]),
-        passages=[c for c in library.chunks_of_document(db, document.id) if any(s.page == number for s in c.spans)],
-        chunk_id=chunk_id,
-        query=query,
-        verdicts=judgements.relevance_by_chunk(db, query),
-        open_others=open_others,
+        passages=tuple(
+            c for c in library.chunks_of_document(db, document.id) if any(s.page == number for s in c.spans)
+        ),
     )
 
 
-def _boxes_on_page(services: Services, db: Database, document: Document, chunk: StoredChunk, page: int) -> list[Box]:
+def _boxes_on_page(
+    settings: Settings, drawer: Drawer, db: Database, document: Document, chunk: StoredChunk, page: int
+) -> list[Box]:
     spans = [span for span in chunk.spans if span.page == page]
     if words := pages.words_of_page(db, document.id, page):
         return [box for span in spans for box in boxes_of_words(words, span.start, span.end)]
-    file = paper_file(services.settings, db, document)
+    file = paper_file(settings, db, document)
     try:
-        return [box for span in spans for box in services.drawer.find_boxes(file, page, span.start, span.end)]
+        return [box for span in spans for box in drawer.find_boxes(file, page, span.start, span.end)]
     except ReadError as error:
         # The page's picture, which is asked for next, fails with the same sentence.
         logger.info("boxes: %s", error)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from api.diagnostics import Facts, Running, as_text, diagnose
+from api.recent_warnings import RecentWarnings
 from core.errors import ReadError
 from core.settings import Settings
 from core.stored_settings import store_setting
@@ -15,8 +17,6 @@ from search.vector_index import find_device
 from storage import jobs, library, models
 from storage.judgements import store_judgement
 from tests.makers import register_model, store_paper, store_unit_vector
-from ui.diagnostics import Facts, Running, as_text, diagnose
-from ui.recent_warnings import RecentWarnings
 
 SECRET = "zanzibar"
 
@@ -70,7 +70,7 @@ def test_it_tells_sizes_speeds_and_what_failed(told: Facts, settings: Settings) 
     first, second, third = (line.split(" whetstone.test: ")[1] for line in told["errors"]["last warnings"])
     assert first == "paper … took 7 s: ReadError"
     assert second == "'…' has no pages, see …"
-    assert third.startswith("reading … [FileNotFoundError in tests/ui/test_diagnostics.py:")
+    assert third.startswith("reading … [FileNotFoundError in tests/api/test_diagnostics.py:")
     assert told["libraries"]["gradio"]
     assert told["program"]["schema"].startswith("m0")
 

@@ -27,8 +27,6 @@ from storage.migrations import migrations
 
 _REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
 _FAILURES_TOLD = 5
-# Such settings tell of a person's machines and folders.
-_PRIVATE = ("home", "names", "host", "model")
 
 Facts = dict[str, dict[str, Any]]
 
@@ -125,7 +123,8 @@ def _settings(settings: Settings) -> dict[str, Any]:
     told = {"library": "the default folder" if settings.home == find_home("~/.whetstone") else "another folder"}
     for knob in list_knobs(settings):
         if knob.source is not Source.DEFAULT and knob.variable.key != "home":
-            value = "set" if knob.variable.key in _PRIVATE else knob.value
+            # The others tell of a person's machines and folders.
+            value = knob.value if knob.variable.effect else "set"
             told[knob.variable.name] = f"{value} ({knob.source})"
     return told | {"password": "set" if settings.password.is_file() else "none"}
 

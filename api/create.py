@@ -1,0 +1,80 @@
+"""The API as one application: its routes under /api/v1, and what tells of them."""
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, HTTPException, Request
+from fastapi.responses import HTMLResponse
+
+from api import collections, documents, jobs, judgements, models, program, search, shapes
+from api.docs import render_docs
+from api.errors import ErrorAnswer, add_error_handlers
+from api.served import Served, make_state
+from api.services import Services
+from storage.database import open_database
+from storage.overview import library_facts
+
+_VERSION = "1"
+_DESCRIPTION = (
+    "Everything the page does. Whatever goes wrong is answered with a code and a sentence. Where a password is set, "
+    "send a token: `Authorization: Bearer TOKEN`; `python -m api make-token NAME` makes one."
+)
+_REFUSED: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorAnswer}, "5XX": {"model": ErrorAnswer}}
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+_router = APIRouter()
+
+
+def create_api(services: Services) -> FastAPI:
+    app = _make_app()
+    app.state.shared = make_state(services)
+    return app
+
+
+def describe_api() -> dict[str, Any]:
+    """The OpenAPI document."""
+    return _make_app().openapi()
+
+
+def _make_app() -> FastAPI:
+    app = FastAPI(
+        title="Whetstone",
+        version=_VERSION,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        generate_unique_id_function=lambda route: route.name,
+        responses=_REFUSED,
+    )
+    add_error_handlers(app)
+    app.include_router(_router)
+    for module in (documents, collections, search, judgements, models, jobs, program):
+        app.include_router(module.router, prefix="/api/v1")
+    # Else the page, which lies at "/", would answer in its own way.
+    app.add_api_route("/api/{path:path}", _nothing, methods=list(_METHODS), include_in_schema=False)
+    return app
+
+
+@_router.get("/api/health", tags=["library"])
+def health() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@_router.get("/api/docs", include_in_schema=False)
+def docs(request: Request) -> HTMLResponse:
+    """What the OpenAPI document says, for people."""
+    return HTMLResponse(render_docs(request.app.openapi()))
+
+
+def _nothing(path: str) -> None:
+    raise HTTPException(404)
+
+
+@_router.get("/api/v1/library", tags=["library"])
+def get_library(services: Served) -> shapes.Library:
+    """The library at a glance."""
+    with open_database(services.settings.database) as db:
+        facts = library_facts(db)
+    device = f"{services.device.name}: {services.device.why}"
+    return shapes.Library(**facts, device=device, start=services.start_note)

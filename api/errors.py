@@ -1,0 +1,124 @@
+"""What a program is told when something goes wrong: `{"error": {"code", "message"}}`, whatever it was.
+
+`code` is that of the class in core/errors.py, or one of those below; `message` is the sentence the page would show.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Mapping
+from enum import StrEnum
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from core.errors import (
+    Cancelled,
+    LibraryError,
+    NotFoundError,
+    PromotionError,
+    WhetstoneError,
+    explain_storage_error,
+)
+
+logger = logging.getLogger(__name__)
+
+UNEXPECTED = "Something unexpected went wrong; the details are in the log of the program."
+_LONGEST_SHOWN = 60
+
+
+class Refusal(StrEnum):
+    """Why a request is answered with an error before, or without, one of the classes in core/errors.py."""
+
+    INVALID = "invalid_request"
+    LOGIN = "login_needed"
+    TOKEN = "token_unknown"
+    HOST = "host_unknown"
+    OTHER_SITE = "other_site"
+    NO_ADDRESS = "no_address"
+    NO_LENGTH = "length_needed"
+    TOO_LARGE = "too_large"
+    NOT_A_FILE = "media_type"
+    BUSY = "busy"
+    STORAGE = "storage"
+    UNEXPECTED = "unexpected"
+
+
+class ErrorDetail(BaseModel):
+    code: str
+    message: str
+
+
+class ErrorAnswer(BaseModel):
+    error: ErrorDetail
+
+
+_STATUS: dict[type[WhetstoneError], int] = {
+    NotFoundError: 404,
+    LibraryError: 503,
+    PromotionError: 409,
+    Cancelled: 409,
+}
+
+
+class Busy(WhetstoneError):
+    """More is asked for at once than is kept up at a time."""
+
+
+def answer_error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": {"code": code, "message": message}}, status, headers)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(WhetstoneError, _answer_ours)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(ClientDisconnect, _answer_nobody)
+    for kind in (sqlite3.Error, OSError):
+        app.add_exception_handler(kind, _answer_storage)
+    app.add_exception_handler(Exception, _answer_unexpected)
+
+
+def _answer_ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, WhetstoneError)
+    if isinstance(error, Busy):
+        return answer_error(503, Refusal.BUSY, str(error), {"Retry-After": "5"})
+    status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 400)
+    return answer_error(status, error.code(), str(error))
+
+
+def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
+    """One sentence for the first value that is not as described."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path")) or "the body"
+    value = first.get("input")
+    shown = f" is {value!r:.{_LONGEST_SHOWN}}" if isinstance(value, str | int | float) else ""
+    problem = first["msg"][0].lower() + first["msg"][1:]
+    return answer_error(422, Refusal.INVALID, f"'{place}'{shown}: {problem}. See /api/docs.")
+
+
+def _answer_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        message = f"There is nothing at this address that takes {request.method}. See /api/docs."
+        return answer_error(404, Refusal.NO_ADDRESS, message)
+    return answer_error(error.status_code, Refusal.INVALID, str(error.detail), error.headers)
+
+
+def _answer_nobody(request: Request, error: Exception) -> JSONResponse:
+    return answer_error(400, Refusal.INVALID, "The request was broken off.")
+
+
+def _answer_storage(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, sqlite3.Error | OSError)
+    logger.exception("a request of the API", exc_info=error)
+    return answer_error(503, Refusal.STORAGE, explain_storage_error(error))
+
+
+def _answer_unexpected(request: Request, error: Exception) -> JSONResponse:
+    # Starlette raises it once more, so that the log has the rest.
+    return answer_error(500, Refusal.UNEXPECTED, UNEXPECTED)

@@ -1,0 +1,161 @@
+"""The map of a real library, drawn by the worker."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from core.cli import run_command
+from core.errors import NotFoundError
+from core.settings import Settings
+from core.types import Job, JobKind, JobState
+from jobs.worker import run_or_wait
+from search.map.command import build_map_parser, show_map
+from search.map.queue import queue_map
+from search.map.view import compare_maps, describe_map, nearest_papers, place_passages
+from storage import jobs, library, maps, models
+from storage.database import open_database
+from tests.libraries import add_paper, add_version, make_library
+
+_PAPERS = 8
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
+    folder = tmp_path_factory.mktemp("map")
+    settings = make_library(folder / "library", folder / "model")
+    for number in range(_PAPERS):
+        add_paper(settings, folder, number)
+    return settings, folder
+
+
+@pytest.fixture
+def settings(made: tuple[Settings, Path]) -> Settings:
+    return made[0]
+
+
+@pytest.fixture
+def db(settings: Settings) -> Database:
+    with open_database(settings.database) as db:
+        yield db
+
+
+def draw(settings: Settings, db: Database, model_id: int | None = None, **how: bool) -> Job | None:
+    job = queue_map(db, model_id, **how)
+    if job is not None:
+        job = run_or_wait(settings, job)
+        assert job.state is JobState.DONE, job.reason
+    return job
+
+
+def places(db: Database, model_id: int = 1) -> dict[int, tuple[float, float]]:
+    stored = maps.load_map(db, model_id)
+    assert stored is not None
+    return {paper.document_id: (paper.x, paper.y) for paper in stored.papers}
+
+
+def test_every_paper_is_on_the_map_and_it_is_drawn_once(settings: Settings, db: Database) -> None:
+    version = models.active_model(db)
+    assert version is not None
+    assert draw(settings, db) is not None
+    assert draw(settings, db) is None
+    shown = describe_map(db, version)
+    assert shown["up_to_date"]
+    assert {paper["id"] for paper in shown["papers"]} == {document.id for document in library.list_documents(db)}
+    assert {passage["paper"] for passage in shown["passages"]} == {paper["id"] for paper in shown["papers"]}
+    assert sum(group["papers"] for group in shown["groups"]) == len(shown["papers"])
+    assert all(group["name"] for group in shown["groups"])
+
+
+def test_a_new_paper_comes_in_and_the_others_stay_where_they_are(made: tuple[Settings, Path], db: Database) -> None:
+    settings, folder = made
+    draw(settings, db)
+    before = places(db)
+    new = add_paper(settings, folder, 50)
+    assert draw(settings, db) is not None
+    after = places(db)
+    assert set(after) == {*before, new.id}
+    assert all(after[paper] == pytest.approx(place, abs=1e-5) for paper, place in before.items())
+    (told,) = [paper for paper in describe_map(db, models.get_model(db, 1))["papers"] if paper["id"] == new.id]
+    assert told["new"]
+    library.remove_documents(db, [new.id])
+
+
+def test_many_new_papers_make_the_whole_map_anew(made: tuple[Settings, Path], db: Database) -> None:
+    settings, folder = made
+    draw(settings, db)
+    new = [add_paper(settings, folder, number) for number in range(60, 64)]
+    draw(settings, db)
+    assert not any(paper["new"] for paper in describe_map(db, models.get_model(db, 1))["papers"])
+    library.remove_documents(db, [paper.id for paper in new])
+
+
+def test_a_removed_paper_leaves_the_map_and_the_names_with_its_transaction(
+    made: tuple[Settings, Path], db: Database
+) -> None:
+    settings, folder = made
+    gone = add_paper(settings, folder, 70)
+    draw(settings, db)
+    library.remove_documents(db, [gone.id])
+    stored = maps.load_map(db, 1)
+    assert stored is not None
+    assert gone.id not in {paper.document_id for paper in stored.papers}
+    assert gone.id not in {passage.document_id for passage in stored.passages}
+    # They are words of the papers: what the removed one gave them must not stay.
+    assert stored.names == {}
+    assert not maps.is_up_to_date(db, models.get_model(db, 1))
+    draw(settings, db)
+    assert maps.load_map(db, 1).names
+
+
+def test_two_versions_are_compared_paper_by_paper(settings: Settings, db: Database) -> None:
+    draw(settings, db)
+    first = models.get_model(db, 1)
+    other = models.find_model(db, "models/v3") or add_version(settings, db, 3)
+    draw(settings, db, other.id)
+    changed = compare_maps(db, first, other)
+    assert {row["paper"] for row in changed} == set(places(db))
+    assert [row["kept"] for row in changed] == sorted(row["kept"] for row in changed)
+    assert {row["kept"] for row in compare_maps(db, first, first)} == {1.0}
+    nearest = nearest_papers(db, first, changed[0]["paper"])
+    assert changed[0]["paper"] not in nearest
+    assert len(nearest) == 5
+
+
+def test_hits_have_a_place_and_what_is_gone_has_none(settings: Settings, db: Database) -> None:
+    draw(settings, db)
+    version = models.get_model(db, 1)
+    chunk = library.chunks_of_document(db, 1)[0]
+    (shown,) = [one for one in describe_map(db, version)["passages"] if one["id"] == chunk.id]
+    assert place_passages(db, version, [chunk.id, 10**6]) == [
+        {"id": chunk.id, "paper": 1, "x": shown["x"], "y": shown["y"]}
+    ]
+    # One that is not among those shown is placed by its neighbours.
+    db.conn.execute("DELETE FROM map_passages WHERE chunk_id = ?", [chunk.id])
+    (placed,) = place_passages(db, version, [chunk.id])
+    db.conn.rollback()
+    assert placed["paper"] == 1
+
+
+def test_a_version_without_a_map_says_how_to_get_one(settings: Settings, db: Database) -> None:
+    version = models.find_model(db, "models/v9") or add_version(settings, db, 9)
+    with pytest.raises(NotFoundError, match="There is no map of 'v9' yet"):
+        describe_map(db, version)
+
+
+def test_the_map_waits_until_papers_are_in(settings: Settings, db: Database) -> None:
+    queue_map(db, anew=True)
+    (job,) = [job for job in jobs.open_jobs(db) if job.kind is JobKind.MAP]
+    other = jobs.add_job(db, JobKind.SWITCH, {"model_id": 1})
+    run_or_wait(settings, other)
+    assert jobs.get_job(db, job.id).state is JobState.QUEUED
+    assert run_or_wait(settings, job).state is JobState.DONE
+
+
+def test_the_command_prints_one_document(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(show_map, build_map_parser(), ["--home", str(settings.home), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert {"model", "groups", "papers", "passages"} <= set(shown)
+    assert run_command(show_map, build_map_parser(), ["--home", str(settings.home)]) == 0
+    assert "On Gravity" in capsys.readouterr().out

@@ -1,0 +1,29 @@
+"""A served library with a worker beside it and a small model, in this process."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from api.services import Services
+from jobs.worker import Worker
+from search.searcher import Searcher
+from search.vector_index import find_device
+from tests.libraries import make_library
+from tests.ui.site import Site, serve
+
+
+@contextmanager
+def serve_library(folder: Path, password: str = "") -> Iterator[Site]:
+    settings = make_library(folder / "library", folder / "model")
+    services = Services(settings, Searcher(settings), find_device(), "a test")
+    stopped = threading.Event()
+    worker = threading.Thread(target=lambda: Worker(settings).work_until(stopped.is_set), daemon=True)
+    with serve(services, password) as site:
+        worker.start()
+        try:
+            yield site
+        finally:
+            stopped.set()
+            worker.join(60)
+            services.drawer.close()

@@ -1,0 +1,18 @@
+from datetime import date
+
+from training.data.coverage import Period
+from ui.coverage_chart import draw_coverage
+
+
+def test_the_bars_tell_themselves_in_words() -> None:
+    periods = [Period(date(2026, 3, 1), 1, 3, 1, 2, 0.1), Period(date(2026, 3, 2), 1, 0, 2, 3, 0.35)]
+    shown = draw_coverage(periods)
+    assert "Judgements a day, 1 Mar 2026 to 2 Mar 2026: 3 approved, 3 rejected, at most 4 a day" in shown
+    assert shown.count("<rect") == 4
+    assert "Questions judged, now 3" in shown
+    assert "judged, now 0.35" in shown
+
+
+def test_one_day_has_bars_and_no_line_and_nothing_has_nothing() -> None:
+    assert draw_coverage([Period(date(2026, 3, 1), 1, 1, 0, 1, None)]).count("<figure") == 1
+    assert draw_coverage([]) == ""

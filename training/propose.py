@@ -1,0 +1,144 @@
+"""Find what is worth a verdict next: a job of the worker, which asks two models all that was judged."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sqlite_utils import Database
+
+from core.errors import LibraryError
+from core.settings import Settings
+from core.types import Job, JobKind, Judgement, ModelVersion
+from indexer.encoder import load_version
+from search.floor import FEWEST_PASSAGES, embed_general_questions, find_floor
+from search.vector_index import Device, VectorIndex
+from storage import jobs, judgements, library, maps, models, proposals
+from storage.database import open_database
+from storage.maps import library_mark
+from storage.progress import Progress
+from storage.proposals import ProposalRow
+from storage.vectors import ChangeMark, changes_since, count_missing
+from training.data.pairs import collect_queries
+from training.data.suggestions import suggest_questions
+from training.data.worth_judging import (
+    Found,
+    Proposal,
+    ProposalKind,
+    choose_uncovered,
+    find_border,
+    propose_at_border,
+    propose_disagreements,
+    take_turns,
+)
+
+_DEPTH, _TOP = 30, 10
+# The newest questions; with more, each would have too few of the proposals to matter.
+_MOST_QUESTIONS = 200
+_MOST_PROPOSALS = 60
+_MOST_UNCOVERED = 12
+# So many new judgements make another look worth while.
+_JUDGEMENTS_A_LOOK = 10
+
+
+def propose_mark(db: Database) -> str:
+    """Another text when there is reason to look again."""
+    active, judged = models.active_model(db), sum(judgements.count_judgements(db).values())
+    return f"{active.id if active else ''}/{library_mark(db)}/{judged // _JUDGEMENTS_A_LOOK}"
+
+
+def queue_propose(db: Database, *, anew: bool = False) -> Job | None:
+    """Have the worker look; None where it has looked since anything changed."""
+    mark, last = propose_mark(db), jobs.last_job(db, JobKind.PROPOSE)
+    if not anew and last is not None and last.params.get("mark") == mark:
+        return last if last.open else None
+    return jobs.add_job(db, JobKind.PROPOSE, {"mark": mark})
+
+
+def run_propose(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
+    """Put new proposals in place of the old; `tops` are the ten best passages of each judged question, by its id."""
+    progress.report("looking at the judgements")
+    with open_database(settings.database) as db:
+        active, rival = models.active_model(db), models.rival_model(db)
+        if active is None:
+            raise LibraryError("This library has no model yet. Add a paper first.")
+        if rival is not None and count_missing(db, rival.id):
+            rival = None
+        judged = judgements.list_judgements(db)
+    asked = [query.text for query in collect_queries(judged).queries][-_MOST_QUESTIONS:]
+    progress.report("asking", item=active.name)
+    first, floor = _ask(settings, active, asked)
+    second = None
+    if rival is not None:
+        progress.report("asking", item=rival.name)
+        second, _ = _ask(settings, rival, asked)
+    found = _gather(asked, first, second, judged)
+    kinds = [propose_at_border(found, find_border(found, floor))]
+    if rival is not None:
+        kinds.insert(0, propose_disagreements(found, active.name, rival.name))
+    progress.report("choosing")
+    with open_database(settings.database) as db:
+        chosen = take_turns(kinds, _MOST_PROPOSALS) + _propose_uncovered(db, active)
+        proposals.replace_proposals(db, active.id, [_row(one) for one in chosen])
+        ids = dict(db.conn.execute("SELECT text, id FROM queries").fetchall())
+    tops = {str(ids[one.query]): [chunk for chunk, _ in one.active[:_TOP]] for one in found if one.query in ids}
+    return {"tops": tops, "model_id": active.id}
+
+
+Ranking = tuple[tuple[int, float], ...]
+
+
+def _ask(settings: Settings, version: ModelVersion, asked: Sequence[str]) -> tuple[list[Ranking], float | None]:
+    """What the version finds for each question, and its floor of an answer."""
+    encoder = load_version(version, settings.home)
+    with open_database(settings.database) as db:
+        passages = changes_since(db, version.id, version.dimension, ChangeMark())
+    index = VectorIndex(version.dimension, Device("CPU", "a look at the judgements"))
+    index.update(passages.added[:0], passages.added, passages.vectors)
+    floor = None
+    if len(index) >= FEWEST_PASSAGES:
+        floor = find_floor(index.best_scores(embed_general_questions(encoder)))
+    if not asked:
+        return [], floor
+    hits = [index.search(vector, _DEPTH) for vector in encoder.encode_queries(asked)]
+    return [tuple(zip(one.ids.tolist(), one.scores.tolist(), strict=True)) for one in hits], floor
+
+
+def _gather(
+    asked: Sequence[str], first: Sequence[Ranking], second: Sequence[Ranking] | None, judged: Sequence[Judgement]
+) -> list[Found]:
+    verdicts: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    for one in judged:
+        verdicts[one.query][one.chunk_id] = one.relevance
+    return [
+        Found(query, first[place], second[place] if second else (), verdicts[query])
+        for place, query in enumerate(asked)
+    ]
+
+
+def _propose_uncovered(db: Database, active: ModelVersion) -> list[Proposal]:
+    """For papers of the map's least judged groups, or of any where there is no map, a question of their own."""
+    judged = judgements.count_by_document(db)
+    stored = maps.load_map(db, active.id)
+    if stored is not None and stored.papers:
+        groups = {paper.document_id: paper.group for paper in stored.papers}
+        at = {paper.document_id: np.array([paper.x, paper.y]) for paper in stored.papers}
+        middles = {
+            group: np.mean([at[paper] for paper, its in groups.items() if its == group], axis=0)
+            for group in set(groups.values())
+        }
+        far = {paper: float(np.linalg.norm(at[paper] - middles[group])) for paper, group in groups.items()}
+    else:
+        groups = {document.id: 0 for document in library.list_documents(db) if document.chunks}
+        far = dict.fromkeys(groups, 0.0)
+    proposed = []
+    for paper in choose_uncovered(groups, judged, far, _MOST_UNCOVERED):
+        chunks = library.chunks_of_document(db, paper)
+        for suggested in suggest_questions(chunks, most=1):
+            reason = "nothing of this paper is judged, and little of what is like it"
+            proposed.append(Proposal(ProposalKind.UNCOVERED, suggested.query, suggested.chunk_id, 0.0, reason))
+    return proposed
+
+
+def _row(one: Proposal) -> ProposalRow:
+    return ProposalRow(one.kind, one.query, one.chunk_id, one.reason, one.rank)

@@ -1,0 +1,5 @@
+element.addEventListener('click', event => {
+  const button = event.target.closest('button');
+  if (button) pressedOfJob(button, server, trigger);
+});
+watch('value', () => dispatchEvent(new CustomEvent('map-state')));

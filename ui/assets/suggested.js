@@ -1,0 +1,4 @@
+element.addEventListener('click', event => {
+  const button = event.target.closest('[data-ask]');
+  if (button) askOnSearchTab(button.dataset.ask);
+});

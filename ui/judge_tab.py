@@ -1,0 +1,158 @@
+"""The Judge tab: what is worth a verdict next, several at once if you like, and questions to ask of a paper."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from sqlite_utils import Database
+
+from core.errors import NotFoundError
+from core.types import JobKind, JobState
+from storage import jobs, judgements, library, proposals
+from storage.database import open_database, transaction
+from training.data.suggestions import suggest_questions
+from training.data.worth_judging import ProposalKind
+from training.llm_questions import ask_for_questions
+from training.propose import propose_mark, queue_propose
+from ui.library_tab import current_job, make_cancel, make_dismiss, render_job
+from ui.messages import answer_script, warn_user
+from ui.parts import SILENT, PlainHTML
+from ui.render import read_asset, render
+from ui.services import Services
+
+_KINDS = {
+    ProposalKind.DISAGREEMENT: "models disagree",
+    ProposalKind.BORDER: "near the border",
+    ProposalKind.UNCOVERED: "not covered yet",
+}
+_MOST_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeTab:
+    queue: gr.HTML
+    papers: gr.Dropdown
+
+
+def build_judge_tab(services: Services, news: gr.HTML) -> JudgeTab:
+    script = read_asset("common.js") + read_asset("judge.js")
+    queue = PlainHTML(
+        render_queue(services),
+        elem_id="judge",
+        js_on_load=script,
+        server_functions=[
+            _make_judge_many(services),
+            _make_skip(services),
+            _make_look(services),
+            make_cancel(services),
+            make_dismiss(services),
+        ],
+    )
+    gr.Markdown("### Questions to ask")
+    papers = gr.Dropdown([], value=None, label="Of this paper", elem_id="ask-of", min_width=240)
+    asked = PlainHTML("", elem_id="suggested", js_on_load=read_asset("common.js") + read_asset("suggested.js"))
+
+    @warn_user(outputs=2)
+    def show(document_id: int | None) -> list[Any]:
+        return [render_suggestions(services, document_id), gr.skip()]
+
+    papers.input(show, papers, [asked, news], **SILENT)
+    return JudgeTab(queue, papers)
+
+
+def render_queue(services: Services) -> str:
+    with open_database(services.settings.database) as db:
+        waiting = proposals.list_proposals(db)
+        job = current_job(db, JobKind.PROPOSE)
+        title, text = _hint(db)
+        mark = propose_mark(db)
+    return render(
+        "judge.html",
+        proposals=waiting,
+        kinds=_KINDS,
+        job=render_job(job),
+        title=title,
+        text=text,
+        mark=mark,
+    )
+
+
+def _hint(db: Database) -> tuple[str, str]:
+    if not library.count_searchable(db):
+        return "Nothing to judge yet", "Add papers on the Library tab first."
+    if not judgements.count_judged_queries(db):
+        return (
+            "Nothing is proposed yet",
+            "Once you have approved passages for a few questions, those on which a verdict tells most come here: where "
+            "two models disagree, where a score is near the border, and papers of which nothing is judged.",
+        )
+    return "Nothing waits for a verdict", "Ask more questions, or look again after the next retrain."
+
+
+def render_suggestions(services: Services, document_id: int | None) -> str:
+    """Questions to ask of the paper; by a language model where one is configured, else from its own words."""
+    if document_id is None:
+        return ""
+    with open_database(services.settings.database) as db:
+        document = library.get_document(db, int(document_id))
+        chunks = library.chunks_of_document(db, document.id)
+    if services.settings.llm_url:
+        questions = ask_for_questions(services.settings, document, chunks)
+        return render("suggested.html", questions=questions, source="Made by the language model you have configured.")
+    source = "Made from the paper's own terms and headings, by simple rules."
+    return render("suggested.html", questions=suggest_questions(chunks), source=source)
+
+
+# --- what the page's script asks for ---
+
+
+def _make_judge_many(services: Services) -> Any:
+    @answer_script
+    def judge_many(arguments: list) -> dict:
+        """[[[query, chunk id, rank or None, model id or None, part or None], ...], relevance or None to take back]"""
+        rows, relevance = arguments
+        if len(rows) > _MOST_AT_ONCE:
+            raise NotFoundError(f"{len(rows)} verdicts at once are more than {_MOST_AT_ONCE}. Choose fewer.")
+        with open_database(services.settings.database) as db, transaction(db):
+            for query, chunk_id, rank, model_id, part in rows:
+                if not isinstance(query, str) or not query.strip():
+                    raise NotFoundError("There is no question to judge this passage for.")
+                if relevance is None:
+                    judgements.take_back_judgement(db, query, int(chunk_id))
+                else:
+                    judgements.store_judgement(
+                        db,
+                        query,
+                        int(chunk_id),
+                        int(bool(relevance)),
+                        int(rank) if rank else None,
+                        int(model_id) if model_id else None,
+                        str(part) if part else None,
+                    )
+        return {}
+
+    return judge_many
+
+
+def _make_skip(services: Services) -> Any:
+    @answer_script
+    def skip_many(arguments: list) -> dict:
+        with open_database(services.settings.database) as db:
+            proposals.skip_proposals(db, [int(one) for one in arguments])
+        return {}
+
+    return skip_many
+
+
+def _make_look(services: Services) -> Any:
+    @answer_script
+    def look_again(arguments: list) -> dict:
+        """[whether it was asked for, or only is out of date]"""
+        with open_database(services.settings.database) as db:
+            last = jobs.last_job(db, JobKind.PROPOSE)
+            given_up = last is not None and last.state in (JobState.FAILED, JobState.CANCELLED) and not last.dismissed
+            if library.count_searchable(db) and (arguments[0] or not given_up):
+                queue_propose(db, anew=bool(arguments[0]))
+        return {}
+
+    return look_again
