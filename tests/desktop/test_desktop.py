@@ -22,7 +22,7 @@ from tests.papers import make_paper, write
 from tests.ui.conftest import FLAGS, ROOT
 
 pytestmark = pytest.mark.slow
-_SECONDS = 120
+_SECONDS = 300
 
 
 def wait_for(holds: Callable[[], object]) -> None:
