@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Whetstone: `python app.py` serves the page. `python app.py --help` lists what can be set."""
 
 import argparse
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from core.cli import print_json, quieten_libraries
+from core.cli import complete, print_json, quieten_libraries
 from core.errors import LibraryError, SettingsError, WhetstoneError, explain_storage_error
 from core.served import Served, announced, local_url
 from core.settings import VARIABLES, Settings, find_home, load_settings
@@ -67,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="end once no page is open any more and the work that was begun is done, as 'python -m desktop' asks",
     )
+    complete(parser)
     return parser
 
 
@@ -177,6 +179,7 @@ def serve(settings: Settings, *, while_open: bool = False) -> None:
     import torch
     import uvicorn
 
+    from api.services import Services
     from indexer.drawing import Drawer, DrawLimits
     from indexer.ingest import sweep_copies
     from indexer.start import ensure_active_model
@@ -186,7 +189,6 @@ def serve(settings: Settings, *, while_open: bool = False) -> None:
     from storage.database import open_database, prepare_database
     from ui.open_pages import OpenPages
     from ui.server import create_app
-    from ui.services import Services
     from ui.uploads import sweep_uploads
 
     # A query on several threads waits for the slowest of them, which beside a training job is slow indeed.

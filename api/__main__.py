@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`python -m api`: make, list and withdraw the tokens of programs; print the OpenAPI document."""
 
 import argparse

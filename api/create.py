@@ -5,11 +5,12 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
-from api import collections, documents, jobs, judgements, models, program, search, shapes
+from api import collections, documents, jobs, judgements, map, models, program, proposals, search, shapes
 from api.docs import render_docs
 from api.errors import ErrorAnswer, add_error_handlers
 from api.served import Served, make_state
 from api.services import Services
+from storage import watched
 from storage.database import open_database
 from storage.overview import library_facts
 
@@ -49,11 +50,21 @@ def _make_app() -> FastAPI:
     )
     add_error_handlers(app)
     app.include_router(_router)
-    for module in (documents, collections, search, judgements, models, jobs, program):
+    for module in (documents, collections, search, judgements, proposals, models, map, jobs, program):
         app.include_router(module.router, prefix="/api/v1")
     # Else the page, which lies at "/", would answer in its own way.
     app.add_api_route("/api/{path:path}", _nothing, methods=list(_METHODS), include_in_schema=False)
+    _describe_errors(app)
     return app
+
+
+def _describe_errors(app: FastAPI) -> None:
+    """Errors are JSON also where the answer is another kind of file, which FastAPI takes for theirs too."""
+    for methods in app.openapi()["paths"].values():
+        for operation in methods.values():
+            for status in _REFUSED:
+                refused = operation["responses"][status]
+                refused["content"] = {"application/json": next(iter(refused["content"].values()))}
 
 
 @_router.get("/api/health", tags=["library"])
@@ -69,6 +80,13 @@ def docs(request: Request) -> HTMLResponse:
 
 def _nothing(path: str) -> None:
     raise HTTPException(404)
+
+
+@_router.get("/api/v1/watched", tags=["library"])
+def list_watched(services: Served) -> shapes.WatchedFolders:
+    """The folders whose new papers are added by themselves. Only a command names one: `python -m indexer watch`."""
+    with open_database(services.settings.database) as db:
+        return shapes.WatchedFolders.model_validate({"folders": watched.list_folders(db)})
 
 
 @_router.get("/api/v1/library", tags=["library"])

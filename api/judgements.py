@@ -37,7 +37,7 @@ def judge(services: Served, verdict: shapes.Verdict) -> shapes.Stored:
     """Say whether a passage answers a question, in place of an earlier verdict on the two."""
     with open_database(services.settings.database) as db:
         stored = judgements.store_judgement(
-            db, verdict.query, verdict.chunk_id, verdict.relevance, verdict.rank, verdict.model_id
+            db, verdict.query, verdict.chunk_id, verdict.relevance, verdict.rank, verdict.model_id, verdict.part
         )
     return shapes.Stored(stored=stored)
 

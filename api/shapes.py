@@ -15,6 +15,7 @@ _MOST_IDS = 10_000
 _Id = Annotated[int, Field(ge=0, lt=1 << 63)]
 _Ids = Annotated[list[_Id], Field(max_length=_MOST_IDS)]
 RowId = Annotated[int, Path(ge=0, lt=1 << 63)]
+NeededId = Annotated[int, Query(ge=0, lt=1 << 63)]
 QueryId = Annotated[int | None, Query(ge=0, lt=1 << 63)]
 
 
@@ -268,6 +269,9 @@ class Verdict(_Request):
     relevance: int = Field(ge=0, le=1, description="1 answers the question, 0 does not")
     rank: int | None = Field(None, ge=1, le=1000)
     model_id: _Id | None = None
+    part: str | None = Field(
+        None, max_length=10_000, description="the words of the passage it is about; all of it unless given"
+    )
 
 
 class Stored(_Answer):
@@ -393,7 +397,145 @@ class TakenIn(_Answer):
     job: Job
 
 
+class Begun(_Answer):
+    """The job that does it; null where there is nothing to do."""
+
+    job: Job | None
+
+
+# --- what is worth judging ---
+
+
+class Proposal(_Answer):
+    """A passage to judge for a question, and why; `rank` is null where the model was not asked."""
+
+    id: int
+    kind: str
+    query: str
+    chunk: Passage
+    reason: str
+    rank: int | None
+    model_id: int
+
+
+class Proposals(_Answer):
+    proposals: list[Proposal]
+
+
+class Ids(_Request):
+    ids: _Ids
+
+
+class SuggestedQuestion(_Answer):
+    query: str
+    chunk_id: int
+    page: int
+
+
+class SuggestedQuestions(_Answer):
+    """`source` says who made them."""
+
+    questions: list[SuggestedQuestion]
+    source: str
+
+
+# --- the map ---
+
+
+class MapModel(_Answer):
+    id: int
+    name: str
+
+
+class MapGroup(_Answer):
+    group: int
+    name: str
+    papers: int
+
+
+class MapPaper(_Answer):
+    """`new` ones were put among the others after the map was laid out."""
+
+    id: int
+    title: str
+    year: int | None
+    group: int
+    collections: list[str]
+    passages: int
+    judged: int
+    new: bool
+    x: float
+    y: float
+
+
+class MapPassage(_Answer):
+    id: int
+    paper: int
+    judged: int | None
+    x: float
+    y: float
+
+
+class Map(_Answer):
+    """Points around 0 at a mean square distance of 1; what is alike stands near each other."""
+
+    model: MapModel
+    made_at: str
+    up_to_date: bool
+    groups: list[MapGroup]
+    papers: list[MapPaper]
+    passages: list[MapPassage]
+
+
+class MapAsked(_Request):
+    model_id: _Id | None = None
+    anew: bool = False
+
+
+class PassagesAsked(_Request):
+    passages: list[_Id] = Field(max_length=50)
+    model_id: _Id | None = None
+
+
+class Place(_Answer):
+    id: int
+    paper: int
+    x: float
+    y: float
+
+
+class Places(_Answer):
+    """In the order asked for; those that can't be placed are left out."""
+
+    places: list[Place]
+
+
+class MapChange(_Answer):
+    paper: int
+    kept: float
+
+
+class MapChanges(_Answer):
+    papers: list[MapChange]
+
+
+class Nearest(_Answer):
+    papers: list[int]
+
+
 # --- the library ---
+
+
+class WatchedFolder(_Answer):
+    """`problem` is why it could not be looked at the last time, or what in it could not be added."""
+
+    path: str
+    added_at: str
+    problem: str | None
+
+
+class WatchedFolders(_Answer):
+    folders: list[WatchedFolder]
 
 
 class Library(_Answer):

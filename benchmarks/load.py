@@ -1,16 +1,18 @@
 """Many users at once on one app: how long searches take, what fails, and how its memory grows.
 
-    python -m benchmarks.load [--users 50] [--passages 100000] [--seconds 120] [--think 5] [--port 0] [--json]
+    python -m benchmarks.load [--users 50] [--passages 100000] [--seconds 120] [--think 5] [--home DIR] [--json]
 
-The app runs as `python app.py` does, on loopback, over a library that is made up: texts of common words, and vectors
-not of these texts but drawn around 1,000 centres of different sizes, as passages of one topic lie together. Questions
-are embedded by the packaged model. So the work is that of a real search, and the ranking means nothing. Each user asks,
-waits for the answer, thinks (as long on average as told, exponentially), and asks on; meanwhile its window asks once a
-second what has changed, as the page does. The users run on the same machine and take their part of its time.
+The app runs as `python app.py` does, on loopback, over a library that is made up: texts of words that are as frequent
+as those of a language, and vectors not of these texts but drawn around 1,000 centres of different sizes, as passages of
+one topic lie together. Questions are embedded by the packaged model. So the work is that of a real search, and the
+ranking means nothing. Each user asks, waits for the answer, thinks (as long on average as told, exponentially), and
+asks on; meanwhile its window asks once a second what has changed, as the page does. The users run on the same machine
+and take their part of its time.
 """
 
 import argparse
 import http.client
+import itertools
 import json
 import random
 import subprocess
@@ -40,6 +42,7 @@ from storage.readings import store_reading
 _ROOT = Path(__file__).resolve().parents[1]
 _PASSAGES_A_PAPER, _PASSAGES_A_PAGE = 100, 10
 _WORDS_A_PASSAGE = 120
+_WORDS_A_QUESTION = 4
 _CENTRES = 1000
 # Cosine of a passage with its topic's centre, about what MiniLM has for passages of one paper.
 _NEARNESS = 0.6
@@ -69,15 +72,17 @@ def main() -> int:
     parser.add_argument(
         "--think", type=float, default=5, help="seconds a user thinks between two questions, on average"
     )
+    parser.add_argument("--home", help="where the library is kept, to be used again; else it is made anew and removed")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="accepted as elsewhere; it always prints JSON")
     args = parser.parse_args()
     quieten_libraries()
-    with tempfile.TemporaryDirectory() as home:
-        settings = load_settings(home=home, model="packaged-minilm")
-        settings.prepare_home()
-        prepare_database(settings.database)
-        make_library(settings, args.passages)
+    with tempfile.TemporaryDirectory() as passing:
+        settings = load_settings(home=args.home or passing, model="packaged-minilm")
+        if not settings.database.exists():
+            settings.prepare_home()
+            prepare_database(settings.database)
+            make_library(settings, args.passages)
         with run_app(settings, args.port) as (pid, port):
             print_json(vars(args) | put_under_load(pid, port, args.users, args.seconds, args.think))
     return 0
@@ -116,14 +121,21 @@ def _unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-_WORDS = [
-    *sorted(COMMON_WORDS),
-    *(f"{a}{b}{c}" for a in "bdgklm" for b in ("ara", "eno", "iru") for c in ("n", "st", "th")),
-]
+_SYLLABLES = [consonant + vowel for consonant in "bdgklmnprstv" for vowel in "aeiou"]
+_MADE_UP = [f"{a}{b}{c}" for a, b, c in itertools.product(_SYLLABLES[:40], _SYLLABLES[:50], _SYLLABLES[50:])]
+_WORDS = [*sorted(COMMON_WORDS), *_MADE_UP]
+# As in any language, the nth word comes a nth as often as the first (Zipf).
+_WEIGHTS = list(itertools.accumulate(1 / n for n in range(1, len(_WORDS) + 1)))
+_ASKED_WEIGHTS = list(itertools.accumulate(1 / n for n in range(1 + len(COMMON_WORDS), len(_WORDS) + 1)))
 
 
 def make_text(chance: random.Random) -> str:
-    return " ".join(chance.choices(_WORDS, k=_WORDS_A_PASSAGE)).capitalize() + "."
+    return " ".join(chance.choices(_WORDS, cum_weights=_WEIGHTS, k=_WORDS_A_PASSAGE)).capitalize() + "."
+
+
+def make_question(chance: random.Random) -> str:
+    """A question with some words that tell something, common in the library or rare, as they come there."""
+    return f"how does {' '.join(chance.choices(_MADE_UP, cum_weights=_ASKED_WEIGHTS, k=_WORDS_A_QUESTION))}?"
 
 
 def lay_out(texts: list[str]) -> tuple[list[Page], list[Chunk]]:
@@ -205,8 +217,7 @@ def be_user(number: int, port: int, search: int, look: int, end: float, think: f
     session = f"user{number}"
     time.sleep(min(think, 1) * chance.random())
     while time.monotonic() < end:
-        question = f"how does {' '.join(chance.choices(_WORDS, k=6))}?"
-        ask_once(port, search, [question, 10, [], False], session, told, told.searches)
+        ask_once(port, search, [make_question(chance), 10, [], False], session, told, told.searches)
         until = min(end, time.monotonic() + (chance.expovariate(1 / think) if think else 0))
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(1, left))

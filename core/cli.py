@@ -43,6 +43,7 @@ def run_command(
         # A Windows console may know fewer characters than papers have.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    complete(parser)
     args = parser.parse_args(argv)
     quieten_libraries()
     try:
@@ -60,6 +61,15 @@ def run_command(
     except KeyboardInterrupt:
         say("Stopped.")
         return REFUSED
+
+
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Answer the shell where it asks how the command goes on, and end; else do nothing."""
+    if "_ARGCOMPLETE" in os.environ:
+        # Delayed: no command needs it but for this.
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
 
 
 def whole_id(text: str) -> int:

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`python -m indexer`: add, list, correct, cite and remove papers, tell how they were read; keep the library sound."""
 
 import argparse
@@ -16,6 +17,7 @@ from indexer.citations import FORMATS
 from indexer.editing import metadata_texts, parse_metadata
 from indexer.same_work import find_same_works
 from indexer.upkeep import add_upkeep_commands, keep_up
+from indexer.watch_commands import WATCH_COMMANDS, add_watch_commands, run_watch_command
 from storage import library
 from storage.commands import settings_from
 from storage.corrections import FIELDS, correct_document, forget_corrections
@@ -65,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     for command in (add, bib, listing, remove, report, retry, again, edit):
         add_home_argument(command)
         command.add_argument("--json", action="store_true", help="print one JSON document")
+    add_watch_commands(commands)
     add_upkeep_commands(commands)
     return parser
 
@@ -73,6 +76,8 @@ def main(args: argparse.Namespace) -> int:
     if args.command in ("check", "backup", "restore"):
         return keep_up(args, _finish_waiting)
     settings = settings_from(args)
+    if args.command in WATCH_COMMANDS:
+        return run_watch_command(settings, args, _finish_added)
     commands = {
         "add": add,
         "import-bib": import_bib,

@@ -31,7 +31,7 @@ def add_paths(settings: Settings, paths: Sequence[Path]) -> Added:
     added = Added()
     for path in paths:
         if path.is_dir():
-            _add_papers(settings, _papers_of_folder(path, added), path, added)
+            _add_papers(settings, papers_of_folder(path, added), path, added)
         elif is_archive(path):
             added.merge(add_archive(settings, path))
         else:
@@ -106,7 +106,8 @@ def _read_bibliographies(settings: Settings, files: Iterable[Path], added: Added
     return found
 
 
-def _papers_of_folder(folder: Path, added: Added) -> list[Path]:
+def papers_of_folder(folder: Path, added: Added) -> list[Path]:
+    """The files of a folder, and of those in it, that are papers of their own; a remark where there are none."""
     files = _files_of(folder)
     found = [file for file in files if file.suffix.lower() in FOLDER_SUFFIXES]
     pdfs = {file.with_suffix("") for file in found if file.suffix.lower() == ".pdf"}
@@ -152,7 +153,7 @@ def _add_latex(settings: Settings, path: Path, root: Path, added: Added, name: s
             f"'{name}' takes in {count(len(paper.missing), 'file')} that did not come with it, {named}{others}: "
             "what stands there is missing. Add all its sources as one zip."
         )
-    if not paper.parts:
+    if paper.text == decode_text(path.read_bytes(), path.name):
         added.take(*add_file(settings, path, name))
         return paper.parts
     with TemporaryDirectory(dir=settings.uploads, prefix="import-") as folder:

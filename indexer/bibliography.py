@@ -44,7 +44,7 @@ def _read(path: Path) -> Bibliography:
     problem = f"'{path.name}' holds no entry. Export the papers as BibTeX, BibLaTeX, RIS or CSL-JSON, with their files."
     try:
         found = readers.get(path.suffix.lower(), read_bibtex)(text, path.name, path.parent)
-    except (ValueError, RecursionError) as error:  # no JSON, or nested without end
+    except (ValueError, LookupError, RecursionError) as error:  # no JSON, a line of no entry, nested without end
         raise ReadError(problem) from error
     if not found.entries and not found.refused:
         raise ReadError(problem)

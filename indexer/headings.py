@@ -37,7 +37,8 @@ _NAMED = re.compile(
     r"^(?:[\divx]{1,4}[.:)]?\s+)?"
     r"(?:abstract|summary|introduction|background|related works?|(?:materials? and )?methods?|experiments?|"
     r"results?(?: and discussion)?|evaluation|discussion|limitations?|conclusions?(?: and future work)?|future work|"
-    r"acknowledge?ments?|references|bibliography|appendix|appendices|supplementary materials?|ethics statement)"
+    r"acknowledge?ments?|(?:notes (?:and|&) )?references(?: (?:and|&) notes)?|bibliography|"
+    r"appendix|appendices|supplementary materials?|ethics statement)"
     r"\s*[.:]?$",
     re.IGNORECASE,
 )

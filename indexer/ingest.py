@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import queue
+import sqlite3
 import threading
 import unicodedata
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from typing import IO, BinaryIO
 
 from sqlite_utils import Database
 
-from core.errors import Cancelled, PasswordError, ReadError
+from core.errors import Cancelled, PasswordError, ReadError, WhetstoneError
 from core.files import remove_stale
 from core.formats import PDF_HEADER_BYTES, format_of
 from core.settings import Settings
@@ -249,7 +250,9 @@ class _IngestRun:
             except ReadError as error:
                 library.fail_document(db, document.id, str(error), locked=isinstance(error, PasswordError))
                 return False
-            except (OSError, ValueError) as error:  # of this file alone: the others go on
+            except (sqlite3.Error, WhetstoneError):
+                raise
+            except Exception as error:  # a defect that this file alone brings out: the others go on
                 logger.exception("reading document %d", document.id)
                 reason = f"'{document.names[0]}' could not be read ({type(error).__name__}: {error}). Retry it."
                 library.set_document_state(db, document.id, DocumentState.FAILED, reason)

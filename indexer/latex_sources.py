@@ -108,7 +108,8 @@ class _Gatherer:
                     return f"\n{self.expand(found, here)}\n"
         if name:
             self._paper.missing.append(name)
-        return command[0]
+        # Pandoc passes over what it can't take in, but not over the form without braces.
+        return "" if command["bare"] else command[0]
 
     def _find(self, path: Path) -> Path | None:
         try:

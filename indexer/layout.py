@@ -15,7 +15,9 @@ from indexer.running import find_running_lines
 
 _SMALLEST_SECTION = 80
 _REFERENCES = re.compile(
-    r"^(?:[\divx]{1,4}[.:)]?\s+)?(?:references|bibliography|literature(?: cited)?|works cited|literatur|参考文献)\W*$",
+    r"^(?:[\divx]{1,4}[.:)]?\s+)?"
+    r"(?:(?:notes (?:and|&) )?references(?: (?:and|&) notes)?|bibliography|"
+    r"literature(?: cited)?|works cited|literatur|参考文献)\W*$",
     re.IGNORECASE,
 )
 

@@ -13,6 +13,7 @@ from statistics import median
 
 from core.types import Line, Page
 from indexer.headings import is_named_section
+from indexer.text import join_accents
 
 _LONGEST_TITLE = 300
 _SHORTEST_TITLE = 6
@@ -58,19 +59,16 @@ _NAME = re.compile(
     r"\s+[^\W\d_a-z][\w'’-]*\.?$"
 )
 _NO_NAME = re.compile(
-    r"[a-z][A-Z]$|\s[A-Z]{2}$|(?i:\b(?:the|your|names?|anonymous|authors?|project|group|team|draft|version|communicated|edited|"
+    r"[a-z][A-Z]$|\s[A-Z]{2}$|^[A-Z]{3,} [A-Z][a-z]|(?i:\b(?:the|your|names?|anonymous|authors?|project|group|"
+    r"team|draft|version|communicated|edited|"
     r"united|states|kingdom|korea|china|germany|france|japan|canada|australia|italy|spain|india|usa?|u\.s\.a|"
     r"review|article|papers?|notes|lecture|tutorial|survey|invited|talk|study|chapter|volume|number|issue|edition|working|"
     r"machine|learning|networks?|neural|translation|forms|production|society|families|children|user|"
     r"palo alto|new york|san francisco|des moines)\b)|用户"
 )
 _MOST_WORDS_OF_A_NAME = 3
-# TeX's old fonts have accents as signs of their own. Before an "s" the acute one is an apostrophe.
-_ACCENTS = {"\u00b4": "\u0301", "\u00a8": "\u0308", "\u02c6": "\u0302", "\u02dc": "\u0303", "\u02c7": "\u030c"}
-_ACCENT_BEFORE = re.compile("(?P<accent>[\u00b4\u00a8\u02c6\u02dc\u02c7])(?P<letter>[aceinouyzACEINOUYZ\u0131])")
-_ACCENT_BEHIND = re.compile("\u0131(?P<accent>[\u00b4\u00a8\u02c6])")
-_CEDILLA_BEHIND = re.compile("(?P<letter>[csCS])\u00b8")
 _MOST_FRONT_LINES = 60
+_FEWEST_NAMES_OF_A_LIST = 3
 _ABSTRACT = re.compile(r"abstract\b|summary$", re.IGNORECASE)
 _ARXIV_STAMP = re.compile(r"arXiv:(?P<id>(?:[a-z-]+(?:\.[A-Z]{2})?/)?\d{4}\.?\d{3,5})(?:v\d+)?\b", re.IGNORECASE)
 _DOI = re.compile(r"\b(?:doi:?\s*|doi\.org/)(?P<doi>10\.\d{4,9}/[^\s,;]+)", re.IGNORECASE)
@@ -120,7 +118,7 @@ def find_title(declared: str | None, front: Front, file_name: str) -> str | None
     if _SHORTEST_TITLE <= len(title) <= _LONGEST_TITLE and not _NO_TITLE.match(title) and title.lower() != stem:
         return title
     title = _join_lines(front.page, _without_mark(front, _title_lines(front.page)))
-    title = re.sub(r"^[^\w(\"“¿¡]+", "", title).strip(" *∗†‡§:,;")
+    title = re.sub(r"(?<=\w)[*∗†‡§](?=[\s:,])", "", re.sub(r"^[^\w(\"“¿¡]+", "", title)).strip(" *∗†‡§:,;")
     return title if _SHORTEST_TITLE <= len(title) <= _LONGEST_TITLE else None
 
 
@@ -133,7 +131,17 @@ def find_authors(declared: str | None, front: Front) -> tuple[str, ...]:
     separator = r";|\band\b|&|\n" if ";" in text else r",|\band\b|&|\n"
     names = [name.strip(" .,;") for name in re.split(separator, text)]
     found = tuple(name for name in names if len(name) < 80 and not _NO_AUTHOR.match(name) and _may_be_author(name))
-    return found or _authors_below_title(_without_marks(front))
+    if len(found) > 1:
+        return found
+    # A file often names only the one who made it.
+    shown = _authors_below_title(_without_marks(front))
+    return shown if not found or _plain_name(found[0]) in map(_plain_name, shown) else found
+
+
+def _plain_name(name: str) -> str:
+    """Its letters without accents, by which a name is known again."""
+    decomposed = unicodedata.normalize("NFD", name.replace("\u0131", "i").casefold())
+    return "".join(filter(str.isalpha, decomposed))
 
 
 def find_year(first_page: Page) -> int | None:
@@ -162,14 +170,9 @@ def find_identifiers(first_page: Page) -> tuple[str | None, str | None]:
 
 def tidy(text: str) -> str:
     """The text on one line, without what can't be seen, accents on their letters."""
-    text = unicodedata.normalize("NFKC", _join_accents(text).replace("\x02", "-").replace("\ufffe", "-"))
+    text = unicodedata.normalize("NFKC", join_accents(text).replace("\x02", "-").replace("\ufffe", "-"))
     text = text.replace("\ufffd", " ").replace("\u200b", "")
     return " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in text).split())
-
-
-def _join_accents(text: str) -> str:
-    text = _CEDILLA_BEHIND.sub("\\g<letter>\u0327", _ACCENT_BEHIND.sub("\\g<accent>\u0131", text))
-    return _ACCENT_BEFORE.sub(lambda match: match["letter"].replace("\u0131", "i") + _ACCENTS[match["accent"]], text)
 
 
 # --- title -------------------------------------------------------------------------------------
@@ -185,7 +188,7 @@ def _title_lines(page: Page) -> list[Line]:
         largest = max(line.font_size for line in lines)
         body = median(line.font_size for line in page.lines)
         first = next(line for line in lines if line.font_size > largest * 0.95)
-        block = _block_from(page.lines, page.lines.index(first))
+        block = _block_from(page.lines, _first_beside(page.lines, page.lines.index(first)))
         if largest >= body * 1.1 or all(line.bold for line in block):
             return block
     return []
@@ -217,6 +220,19 @@ def _may_be_title(line: Line, page: Page) -> bool:
     return letters >= 4 and wide_enough and near_top and not named
 
 
+def _first_beside(lines: Sequence[Line], first: int) -> int:
+    """Where the title's row begins, whose first word may be set a little smaller."""
+    while first and _is_beside(lines[first - 1], lines[first]):
+        first -= 1
+    return first
+
+
+def _is_beside(before: Line, line: Line) -> bool:
+    same_row = min(before.top, line.top) - max(before.bottom, line.bottom) > 0.5 * line.font_size
+    same_size = abs(before.font_size - line.font_size) <= 0.1 * line.font_size
+    return same_row and same_size and -0.5 * line.font_size < line.left - before.right < line.font_size
+
+
 def _block_from(lines: Sequence[Line], first: int) -> list[Line]:
     """The lines that follow in the same size, beside or close below one another."""
     block = [lines[first]]
@@ -234,7 +250,11 @@ def _join_lines(page: Page, lines: Sequence[Line]) -> str:
     text = ""
     for number, line in enumerate(lines):
         between = "" if number and _no_gap(lines[number - 1], line) else " "
-        text = text.removesuffix("\x02") + ("" if text.endswith("\x02") else between) + page.text_of(line)
+        following = page.text_of(line)
+        if text.endswith("\x02"):
+            # Before a capital the hyphen is the title's own, as in "Time-Sharing".
+            text, between = text[:-1], "-" if following[:1].isupper() else ""
+        text += between + following
     return tidy(text)
 
 
@@ -259,18 +279,43 @@ def _authors_below_title(page: Page) -> tuple[str, ...]:
         return ()
     below = [line for line in page.lines[page.lines.index(title[-1]) + 1 :] if _is_below(line, title, page)]
     rows = _rows(list(takewhile(lambda line: not _ABSTRACT.match(_text(page, line)), below))[:_MOST_FRONT_LINES])
+    listed = _names_in_a_list(page, rows)
     names: list[str] = []
+    before, known = "", 0
     for number, row in enumerate(rows):
         text = _row_text(page, row)
         found = _names_in(text) or (_names_before_institution(text) if number == 0 else [])
         if number == 0 and not found:
             return ()
+        # The last name of the row before may go on in this one.
+        may_go_on = bool(before) and not found and _same_type(row[0], rows[0][0]) and not _DATE.match(text)
+        wrapped = _names_in(f"{before} {text}") if may_go_on else []
+        if len(wrapped) > 2:
+            names[known:], before = wrapped, ""
+            continue
+        before, known = text if found else "", len(names)
         same_type = _same_type(row[0], rows[0][0])
         goes_on = (len(found) > 1 and len(names) > 1) or _ADDRESS.search(text)
         above = number + 1 < len(rows) and _INSTITUTION.search(_row_text(page, rows[number + 1]))
-        if number == 0 or (same_type and (goes_on or above)):
+        if number == 0 or (same_type and (goes_on or above)) or number < listed:
             names += found
     return tuple(dict.fromkeys(names))
+
+
+def _names_in_a_list(page: Page, rows: Sequence[Sequence[Line]]) -> int:
+    """How many rows below the title are one name each, one below the other; 0 where they are too few to be sure."""
+    names = list(
+        takewhile(
+            lambda row: (
+                len(row) == 1
+                and _same_type(row[0], rows[0][0])
+                and abs(row[0].left - rows[0][0].left) < 0.5 * row[0].font_size
+                and len(_names_in(_row_text(page, row))) == 1
+            ),
+            rows,
+        )
+    )
+    return len(names) if len(names) >= _FEWEST_NAMES_OF_A_LIST else 0
 
 
 def _is_below(line: Line, title: Sequence[Line], page: Page) -> bool:
@@ -328,7 +373,7 @@ def _names_before_institution(text: str) -> list[str]:
 def _parts(text: str) -> list[str]:
     """What stands between commas, marks and columns, without titles and addresses."""
     parts = re.split(r"\s*(?:,|;|&|\band\b|[\x1f\t])\s*", _FOOTNOTE_MARKS.sub("\x1f", _ADDRESS.sub("\x1f", text)))
-    names = (re.sub(r"^(?:by|prof\.|dr\.)\s", "", tidy(part), flags=re.IGNORECASE).rstrip("'\"") for part in parts)
+    names = (re.sub(r"^(?:by|prof\.|dr\.)\s", "", tidy(part), flags=re.IGNORECASE).rstrip("'\" -") for part in parts)
     return [_INITIALS.sub(r"\g<0> ", name) for name in names if name]
 
 

@@ -8,6 +8,7 @@ import io
 import logging
 import math
 import threading
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from indexer.boxes import join_on_lines
 from indexer.glyphs import read_text_layer
 from indexer.metadata import Front, find_authors, find_identifiers, find_title, find_year
 from indexer.quality import has_usable_text, page_quality
+from indexer.text import ACCENTS
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ _KERNED_GAP = 0.55
 _FEWEST_GAPS = 3
 # In heights of a line.
 _COLUMN_GAP = 1.0
+_GAP_IN_A_WORD = 0.15
 _SMALL_SIGN = 0.85
 _RAISED = 0.15
 _MOST_FRONT_LINES = 30
@@ -223,6 +226,7 @@ def _read_front(document: pdfium.PdfDocument, page: Page) -> Front:
     for line in page.lines[:_MOST_FRONT_LINES]:
         _mark_gaps(text_page, page, line, characters)
         raised.update(_raised_signs(text_page, page, line))
+        _place_accents(text_page, page, line, characters)
     text_page.close()
     pdf_page.close()
     return Front(replace(page, text="".join(characters)), frozenset(raised))
@@ -244,6 +248,41 @@ def _mark_gaps(text_page: pdfium.PdfTextPage, page: Page, line: Line, characters
             characters[index] = "\u200b"
         elif gap > _COLUMN_GAP * line.font_size:
             characters[index] = "\t"
+
+
+def _place_accents(text_page: pdfium.PdfTextPage, page: Page, line: Line, characters: list[str]) -> None:
+    """Put each accent that is a sign of its own on the letter it stands over, wherever PDFium names it in the line."""
+    accents = [index for index in range(line.start, line.end) if page.text[index] in ACCENTS]
+    if not accents:
+        return
+    letters = {
+        index: text_page.get_charbox(index) for index in range(line.start, line.end) if page.text[index].isalpha()
+    }
+    for accent in accents:
+        left, _, right, _ = text_page.get_charbox(accent)
+        middle = (left + right) / 2
+        under = [index for index, box in letters.items() if box[0] <= middle <= box[2]]
+        if not under:
+            continue
+        letter = page.text[under[0]].replace("\u0131", "i")
+        composed = unicodedata.normalize("NFC", letter + ACCENTS[page.text[accent]])
+        if len(composed) != 1:
+            continue
+        characters[under[0]], characters[accent] = composed, "\u200b"
+        _close_gap(page, line, accent, letters, characters)
+
+
+def _close_gap(
+    page: Page, line: Line, accent: int, letters: dict[int, tuple[float, float, float, float]], characters: list[str]
+) -> None:
+    """Take the spaces around an accent away where the letters beside it are of one word."""
+    before = next((index for index in range(accent - 1, line.start - 1, -1) if not page.text[index].isspace()), None)
+    behind = next((index for index in range(accent + 1, line.end) if not page.text[index].isspace()), None)
+    if before not in letters or behind not in letters:
+        return
+    if letters[behind][0] - letters[before][2] < _GAP_IN_A_WORD * line.font_size:
+        for index in range(before + 1, behind):
+            characters[index] = "\u200b"
 
 
 def _raised_signs(text_page: pdfium.PdfTextPage, page: Page, line: Line) -> list[int]:

@@ -8,6 +8,23 @@ from collections.abc import Iterable
 _LINE_END_HYPHEN = re.compile(r"(?<!\w)(\w{1,80})(?:[\x02\ufffe]\s*|\u00ad\s*|[-\u2010]\s*\n\s*(?=[a-z]))(\w+)")
 _LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
 _WORD = re.compile(r"\w+(?:-\w+)*")
+# TeX's old fonts have accents as signs of their own, before the letter. Before an "s" the acute one is an apostrophe.
+ACCENTS = {
+    "\u00b4": "\u0301",
+    "\u00a8": "\u0308",
+    "\u02c6": "\u0302",
+    "\u02dc": "\u0303",
+    "\u02c7": "\u030c",
+    "\u02d8": "\u0306",
+    "\u00af": "\u0304",
+}
+_LETTERS_WITH_ACCENTS = "acegiknouyzACEGIKNOUYZ\u0131"
+_ACCENT_BEFORE = re.compile(
+    f"(?<=[^\\W\\d_]) (?P<apart>[{''.join(ACCENTS)}]) (?P<behind>[{_LETTERS_WITH_ACCENTS}])"
+    f"|(?P<accent>[{''.join(ACCENTS)}])(?P<letter>[{_LETTERS_WITH_ACCENTS}])"
+)
+_ACCENT_BEHIND = re.compile("\u0131(?P<accent>[\u00b4\u00a8\u02c6])")
+_CEDILLA_BEHIND = re.compile("(?P<letter>[csCS])\u00b8")
 _DROPPED = {"\ufffd", "\ufffe", "\u00ad"}
 
 
@@ -35,12 +52,25 @@ class Vocabulary:
         return first + second
 
 
+def join_accents(text: str) -> str:
+    """The text with accents that stand before their letters, or are set apart from a word's, on them."""
+    text = _CEDILLA_BEHIND.sub("\\g<letter>\u0327", _ACCENT_BEHIND.sub("\\g<accent>\u0131", text))
+    return _ACCENT_BEFORE.sub(_accented, text)
+
+
+def _accented(match: re.Match[str]) -> str:
+    letter = (match["letter"] or match["behind"]).replace("\u0131", "i")
+    composed = unicodedata.normalize("NFC", letter + ACCENTS[match["accent"] or match["apart"]])
+    # Where there is no such letter, it is no accent: a bar or a tilde between two signs.
+    return composed if len(composed) == 1 else match[0]
+
+
 def normalise_text(raw: str, vocabulary: Vocabulary) -> str:
     """The text as one would type it, on one line."""
     joined = _LINE_END_HYPHEN.sub(vocabulary.join, raw)
     # A second time for a word over three lines, whose middle part the first match has used up.
     joined = _LINE_END_HYPHEN.sub(vocabulary.join, joined)
-    composed = unicodedata.normalize("NFC", joined.translate(_LIGATURES))
+    composed = unicodedata.normalize("NFC", join_accents(joined.translate(_LIGATURES)))
     visible = "".join(_visible(character) for character in composed)
     return " ".join(visible.split())
 

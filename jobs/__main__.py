@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`python -m jobs`: do the library's heavy work until the parent process ends. The app starts this by itself.
 
 `python -m jobs list` shows what waits, runs and has ended; `cancel` and `dismiss` do what the page's buttons do.
@@ -73,9 +74,12 @@ def work(args: argparse.Namespace) -> int:
     _end_with_parent()
     _lower_priority()
     # Delayed: PyTorch takes seconds to import, and the parent may be gone by then.
+    from indexer.watching import FolderWatch
     from jobs.worker import Worker
 
-    Worker(settings_from(args), supervised=True).work_until(lambda: False)
+    settings = settings_from(args)
+    FolderWatch(settings).start()
+    Worker(settings, supervised=True).work_until(lambda: False)
     return DONE
 
 

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`python -m search`: ask the library, draw its map, or score the active model on a labelled set."""
 
 import argparse

@@ -12,6 +12,7 @@ from core.types import ChunkIds, EmbeddingMatrix, ModelVersion, ScoredChunks, Se
 from indexer.encoder import Encoder, load_version
 from search.floor import FEWEST_PASSAGES, embed_general_questions, find_floor
 from search.fusion import DEPTH, fuse
+from search.questions import QuestionEmbedder
 from search.vector_index import VectorIndex
 from search.words import WordQuery
 from storage.vectors import ChangeMark, change_mark, changes_since
@@ -42,6 +43,10 @@ class LiveModel:
     _floor: float | None = None
     _general: EmbeddingMatrix | None = None
     _passages_at_floor: int = 0
+    _questions: QuestionEmbedder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._questions = QuestionEmbedder(self.encoder.encode_queries)
 
     def serves(self, version: ModelVersion) -> bool:
         """Whether this is the version, with the files it has now."""
@@ -76,7 +81,7 @@ class LiveModel:
         Words are looked up in the rows, so a passage without a vector yet is left out.
         """
         self.catch_up(db)
-        vector = self.encoder.encode_query(words.question)
+        vector = self._questions.vector(words.question)
         dense: list[int] = []
         lexical: list[int] = []
         if mode is not SearchMode.WORDS:
@@ -91,7 +96,7 @@ class LiveModel:
     def nearest(self, db: Database, query: str, k: int, among: ChunkIds | None = None) -> ScoredChunks:
         """The k passages of the highest cosine, best first, of all or of those `among` the ids."""
         self.catch_up(db)
-        return self.index.search(self.encoder.encode_query(query), k, among)
+        return self.index.search(self._questions.vector(query), k, among)
 
 
 def _ranks(ids: Sequence[int]) -> dict[int, int]:

@@ -69,11 +69,16 @@ def view_page(settings: Settings, drawer: Drawer, db: Database, chunk_id: int, p
         blocks=blocks,
         note=_page_note(chunk, number, marked=bool(boxes or blocks)),
         citation=cite_passage(document, chunk),
-        bibtex=to_bibtex([document]),
+        bibtex=to_bibtex([document]) if _is_citable(document) else "",
         passages=tuple(
             c for c in library.chunks_of_document(db, document.id) if any(s.page == number for s in c.spans)
         ),
     )
+
+
+def _is_citable(document: Document) -> bool:
+    """Whether more is known of the paper than a title, which may be but its file's name."""
+    return bool(document.authors or document.year or document.doi or document.arxiv_id)
 
 
 def _boxes_on_page(

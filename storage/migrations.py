@@ -349,6 +349,28 @@ def m017_proposals(db: Database) -> None:
     db.conn.execute("ALTER TABLE judgements ADD COLUMN part TEXT")
 
 
+@migrations()
+def m018_watched_folders(db: Database) -> None:
+    _execute_all(
+        db,
+        """
+        CREATE TABLE watched_folders (
+            path TEXT PRIMARY KEY,
+            added_at TEXT NOT NULL,
+            problem TEXT
+        ) WITHOUT ROWID;
+        -- What has been looked at, by the hash of its path, so that no name of a removed paper stays; a file with
+        -- another state (size and time) is another paper.
+        CREATE TABLE watched_files (
+            folder TEXT NOT NULL REFERENCES watched_folders(path) ON DELETE CASCADE,
+            file TEXT NOT NULL,
+            state TEXT NOT NULL,
+            PRIMARY KEY (folder, file)
+        ) WITHOUT ROWID;
+        """,
+    )
+
+
 def _execute_all(db: Database, script: str) -> None:
     """Run the statements inside the migration's transaction, which `executescript` would commit."""
     statement = ""

@@ -47,11 +47,21 @@ ACTIONS = {
     "store_value": ("PUT /api/v1/settings/{name}", "app --set"),
     "forget_value": ("DELETE /api/v1/settings/{name}", "app --unset"),
     "show_diagnostics": ("GET /api/v1/diagnostics", "app --diagnostics"),
+    "judge_many": ("POST /api/v1/judgements", "training judge"),
+    "skip_many": ("POST /api/v1/proposals/skip", "training skip"),
+    "look_again": ("POST /api/v1/proposals/look", "training propose"),
+    "show": ("GET /api/v1/documents/{document_id}/questions", "training questions"),
+    "load_map": ("GET /api/v1/map", "search map"),
+    "redraw_map": ("POST /api/v1/map/draw", "search map"),
+    "place_hits": ("POST /api/v1/map/places", "search map"),
+    "show_point": ("GET /api/v1/documents/{document_id}/nearest", "search map"),
     "show_pairs": ("GET /api/v1/judgements", "training judgements"),
 }
 # What the page does besides, such as what a button does that has no handler of its own.
 BESIDES = {
     "taking a verdict back": ("DELETE /api/v1/judgements", "training withdraw"),
+    "the queue": ("GET /api/v1/proposals", "training propose"),
+    "two maps beside each other": ("GET /api/v1/map/changes", "search map"),
     "undo": ("POST /api/v1/models/undo", "training undo"),
     "the list of papers": ("GET /api/v1/documents", "indexer list"),
     "the list of models": ("GET /api/v1/models", "training models"),
@@ -70,14 +80,14 @@ def handlers(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     page = build_page(make_services(tmp_path_factory.mktemp("actions") / "library"))
     events = {function.fn.__name__ for function in page.fns.values() if function.fn is not None}
     called = {
-        function.__name__ for part in page.blocks.values() for function in getattr(part, "server_functions", None) or ()
+        function.__name__ for part in page.blocks.values() for function in getattr(part, "server_fns", None) or ()
     }
     return events | called
 
 
 def commands() -> set[str]:
     packages = {"indexer": indexer.__main__, "training": training.__main__, "jobs": jobs.__main__, "api": api.__main__}
-    found = {"search QUESTION", "search passage", "search eval"}
+    found = {"search QUESTION", "search passage", "search map", "search eval"}
     assert search.__main__.build_passage_parser().prog == "python -m search passage"
     found |= {f"app {option}" for action in app.build_parser()._actions for option in action.option_strings}
     for package, module in packages.items():

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`python -m training`: judge passages, retrain the model from judgements, switch between versions."""
 
 import argparse
@@ -12,7 +13,7 @@ from core.errors import NotFoundError, TrainingError
 from core.files import written_whole
 from core.settings import Settings
 from core.types import Job, JobState, ModelVersion
-from storage import judgements, models
+from storage import judgements, models, proposals
 from storage.commands import settings_from
 from storage.database import open_database
 from storage.jobs import request_cancel
@@ -37,12 +38,20 @@ def build_parser() -> argparse.ArgumentParser:
     judge.add_argument(
         "--chunk", required=True, type=whole_id, metavar="ID", help="as 'python -m search --json' gives it"
     )
+    judge.add_argument("--part", type=unicode_text, metavar="TEXT", help="the words of the passage it is about (all)")
     verdict = judge.add_mutually_exclusive_group(required=True)
     verdict.add_argument("--relevant", dest="relevance", action="store_const", const=1)
     verdict.add_argument("--not-relevant", dest="relevance", action="store_const", const=0)
 
     judged = commands.add_parser("judgements", help="show what was judged")
     judged.add_argument("--query", type=unicode_text, help="only on this question")
+    proposing = commands.add_parser("propose", help="look for passages that are worth a verdict, and show them")
+    skipping = commands.add_parser("skip", help="ask for proposed passages no more, until they are found again")
+    skipping.add_argument(
+        "ids", nargs="+", type=whole_id, metavar="ID", help="as 'python -m training propose' shows them"
+    )
+    suggesting = commands.add_parser("questions", help="show questions that a paper may answer")
+    suggesting.add_argument("id", type=whole_id, metavar="ID", help="as 'python -m indexer list' shows it")
     withdrawing = commands.add_parser("withdraw", help="forget judgements")
     withdrawing.add_argument(
         "ids", nargs="+", type=whole_id, metavar="ID", help="as 'python -m training judgements' shows them"
@@ -81,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     using = commands.add_parser("use", help="load another model and make it the active one")
     using.add_argument("source", type=unicode_text, metavar="MODEL", help="packaged-minilm, a hub id, or a folder")
     undo = commands.add_parser("undo", help="go back to the version that was active before")
-    judging = (judge, judged, withdrawing, importing)
+    judging = (judge, judged, withdrawing, importing, proposing, skipping, suggesting)
     every = (*judging, retrain, compare, exporting_model, importing_model, pushing, listing, promote, using, undo)
     for command in (*every, exporting):
         add_home_argument(command)
@@ -94,6 +103,9 @@ def main(args: argparse.Namespace) -> int:
     commands = {
         "judge": judge,
         "judgements": list_judged,
+        "propose": propose,
+        "skip": skip,
+        "questions": show_questions,
         "withdraw": withdraw,
         "import": import_file,
         "export": export_file,
@@ -114,7 +126,7 @@ def judge(settings: Settings, args: argparse.Namespace) -> int:
     with open_database(settings.database) as db:
         active = models.active_model(db)
         new = judgements.store_judgement(
-            db, args.query, args.chunk, args.relevance, model_id=active.id if active else None
+            db, args.query, args.chunk, args.relevance, model_id=active.id if active else None, part=args.part
         )
     _answer(args, {"stored": new}, "Stored." if new else "This judgement was there already.")
     return DONE
@@ -133,6 +145,48 @@ def list_judged(settings: Settings, args: argparse.Namespace) -> int:
         print(f"{one.id:>5}  {verdict}  {one.query}\n{'':>7}{one.document}, page {one.page}: {one.text[:_SHOWN]}")
     if not given:
         print("Nothing is judged. Judge passages on the page, or with 'python -m training judge'.")
+    return DONE
+
+
+def propose(settings: Settings, args: argparse.Namespace) -> int:
+    # Delayed, as below: it imports PyTorch, which takes seconds.
+    from indexer.start import ensure_active_model
+    from training.propose import queue_propose
+
+    ensure_active_model(settings)
+    with open_database(settings.database) as db:
+        job = queue_propose(db)
+    if job is not None:
+        _work(settings, job)
+    with open_database(settings.database) as db:
+        waiting = proposals.list_proposals(db)
+    if args.json:
+        print_json({"proposals": [asdict(one) for one in waiting]})
+        return DONE
+    for one in waiting:
+        print(f"{one.id:>5}  {one.query}  ({one.reason})\n{'':>7}passage {one.chunk.id}: {one.chunk.text[:_SHOWN]}")
+    if not waiting:
+        print("Nothing waits for a verdict. Ask more questions, or look again after the next retrain.")
+    return DONE
+
+
+def skip(settings: Settings, args: argparse.Namespace) -> int:
+    with open_database(settings.database) as db:
+        proposals.skip_proposals(db, args.ids)
+    _answer(args, {"skipped": args.ids}, "Skipped.")
+    return DONE
+
+
+def show_questions(settings: Settings, args: argparse.Namespace) -> int:
+    from training.questions import questions_of
+
+    suggested = questions_of(settings, args.id)
+    if args.json:
+        print_json(asdict(suggested))
+        return DONE
+    for one in suggested.questions:
+        print(one.query)
+    say(suggested.source if suggested.questions else "Nothing was found to ask about this paper.")
     return DONE
 
 

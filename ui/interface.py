@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from api.services import Services
 from storage import library
 from storage.database import open_database
 from storage.overview import library_facts
@@ -16,7 +17,6 @@ from ui.messages import tell, warn_user
 from ui.parts import SILENT, PlainHTML, build_news
 from ui.render import render
 from ui.search_tab import SearchTab, build_search_tab, paper_choices, render_hint
-from ui.services import Services
 from ui.settings_tab import build_settings_tab
 from ui.training_tab import base_choices, build_training_tab, default_dimensions
 from ui.training_view import render_models, render_pairs, render_training

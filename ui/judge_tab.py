@@ -6,19 +6,18 @@ from typing import Any
 import gradio as gr
 from sqlite_utils import Database
 
+from api.services import Services
 from core.errors import NotFoundError
 from core.types import JobKind, JobState
 from storage import jobs, judgements, library, proposals
 from storage.database import open_database, transaction
-from training.data.suggestions import suggest_questions
 from training.data.worth_judging import ProposalKind
-from training.llm_questions import ask_for_questions
 from training.propose import propose_mark, queue_propose
+from training.questions import questions_of
 from ui.library_tab import current_job, make_cancel, make_dismiss, render_job
 from ui.messages import answer_script, warn_user
 from ui.parts import SILENT, PlainHTML
 from ui.render import read_asset, render
-from ui.services import Services
 
 _KINDS = {
     ProposalKind.DISAGREEMENT: "models disagree",
@@ -90,17 +89,11 @@ def _hint(db: Database) -> tuple[str, str]:
 
 
 def render_suggestions(services: Services, document_id: int | None) -> str:
-    """Questions to ask of the paper; by a language model where one is configured, else from its own words."""
+    """Questions to ask of the paper."""
     if document_id is None:
         return ""
-    with open_database(services.settings.database) as db:
-        document = library.get_document(db, int(document_id))
-        chunks = library.chunks_of_document(db, document.id)
-    if services.settings.llm_url:
-        questions = ask_for_questions(services.settings, document, chunks)
-        return render("suggested.html", questions=questions, source="Made by the language model you have configured.")
-    source = "Made from the paper's own terms and headings, by simple rules."
-    return render("suggested.html", questions=suggest_questions(chunks), source=source)
+    suggested = questions_of(services.settings, int(document_id))
+    return render("suggested.html", questions=suggested.questions, source=suggested.source)
 
 
 # --- what the page's script asks for ---

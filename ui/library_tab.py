@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 from sqlite_utils import Database
 
+from api.services import Services
 from core.types import UNFINISHED, DocumentState, Job, JobKind, PageSource
 from indexer.additions import UPLOAD_SUFFIXES
 from indexer.ingest import remove_documents
@@ -20,7 +21,6 @@ from ui.messages import answer_script, tell, warn_user
 from ui.paper_editor import make_forget_form, make_save_form, make_show_form
 from ui.parts import SILENT, PlainHTML
 from ui.render import read_asset, render
-from ui.services import Services
 from ui.uploads import add_uploads
 
 _TITLES = {

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 from sqlite_utils import Database
 
+from api.services import Services
 from core.errors import NotFoundError
 from core.types import DocumentState, JobKind, JobState, ModelVersion
 from search.map.queue import queue_map
@@ -17,7 +18,6 @@ from ui.library_tab import current_job, make_cancel, make_dismiss, render_job
 from ui.messages import answer_script
 from ui.parts import PlainHTML
 from ui.render import read_asset, render
-from ui.services import Services
 
 _CHANGED_SHOWN = 12
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from api.services import Services
 from indexer.editing import metadata_texts, parse_metadata
 from storage import library
 from storage.corrections import FIELDS, correct_document, forget_corrections
 from storage.database import open_database
 from ui.messages import answer_script
 from ui.render import render
-from ui.services import Services
 
 _LABELS = {
     "title": "Title",

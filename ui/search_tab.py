@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from api.services import Services
 from core.errors import NotFoundError
 from core.types import Document, DocumentState, Filter, SearchResult
 from search.page_view import view_page
@@ -16,7 +17,6 @@ from storage.database import open_database
 from ui.messages import answer_script, tell, warn_user
 from ui.parts import DIRECT, PlainHTML
 from ui.render import plain_direction, read_asset, render
-from ui.services import Services
 
 _K_DEFAULT = 10
 # Far more than a model's window; the question is kept in the address.

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api.create import create_api
+from api.services import Services
 from api.tokens import TokenFile
 from ui.guard import Guard, HostNames, is_loopback
 from ui.interface import build_page
@@ -12,7 +13,6 @@ from ui.login import Login
 from ui.open_files import HEAD, OpenFiles
 from ui.password import PasswordFile
 from ui.render import ASSETS, read_asset
-from ui.services import Services
 from ui.theme import make_theme
 from ui.upload_gate import UploadGate
 

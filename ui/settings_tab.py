@@ -7,11 +7,11 @@ import gradio as gr
 
 from api.diagnostics import as_text, diagnose
 from api.program import running
+from api.services import Services
 from core.stored_settings import forget_setting, list_knobs, store_setting
 from ui.messages import answer_script
 from ui.parts import SILENT, PlainHTML
 from ui.render import read_asset, render
-from ui.services import Services
 
 
 @dataclass(frozen=True, slots=True)

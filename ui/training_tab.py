@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from api.services import Services
 from core.errors import TrainingError
 from core.settings import PACKAGED_MODEL, SEED_BASE_MODEL, SEED_MODEL
 from core.types import ModelState
@@ -20,7 +21,6 @@ from ui.library_tab import make_cancel, make_dismiss
 from ui.messages import answer_script, tell, warn_user
 from ui.parts import DIRECT, SILENT, PlainHTML
 from ui.render import read_asset
-from ui.services import Services
 from ui.training_view import SORTS, render_models, render_pairs, render_training
 from ui.uploads import discard_upload, require_upload
 

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 from sqlite_utils import Database
 
+from api.services import Services
 from core.settings import MODELS_FOLDER
 from core.types import Job, JobKind, JobState, Judgement, ModelState, ModelVersion, StoredChunk
 from storage import jobs, judgements, library, models
@@ -20,7 +21,6 @@ from ui.coverage_chart import draw_coverage
 from ui.library_tab import current_job, render_job
 from ui.paired_dots import draw_interval, draw_pair, draw_still
 from ui.render import render
-from ui.services import Services
 
 MEASURES = {
     "ndcg@10": "nDCG@10",

@@ -9,8 +9,11 @@ import pytest
 pytest.importorskip("rispy", reason="rispy is not installed; requirements.txt names it")
 
 from core.settings import Settings
+from core.types import PaperFile
 from indexer.added import Added
 from indexer.additions import add_archive, add_bibliography, add_chosen, add_paths
+from indexer.child import ReadLimits
+from indexer.reader import read_paper_isolated
 from storage import library
 from storage.database import open_database
 from tests.papers import make_paper, write, zipped
@@ -156,6 +159,13 @@ def test_a_latex_paper_of_several_files_is_one_text(settings: Settings, tmp_path
         said in text for said in ("Waves are long.", "Deeper waves are slow.", "Soldner", "a/%7Eada}.", "100\\%")
     )
     assert "swordfish" not in text
+    (document,) = added.documents.values()
+    original = settings.original(document.sha256, document.format)
+    paper = read_paper_isolated(PaperFile(original, "a.tex", document.format), ReadLimits())
+    assert paper.metadata.title == "Of Many Files"
+    shown = "\n".join(page.text for page in paper.pages)
+    assert "Waves are long. Deeper waves are slow." in shown
+    assert "Soldner, J. On deflection, 1801." in shown
     assert added.remarks == [
         "'1901.00001.tex' takes in 3 files that did not come with it, 'parts/waves', 'ghost', '../secret': "
         "what stands there is missing. Add all its sources as one zip."

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from core.types import Line, OutlineEntry, Page
+from core.types import ChunkKind, Line, OutlineEntry, Page
+from indexer.chunking import ChunkingSettings, chunk_pages
 from indexer.headings import find_headings
 from indexer.lines import PlacedLine, body_size
 from indexer.pdf import read_paper
@@ -135,3 +136,15 @@ def test_the_body_size_is_that_of_most_characters_though_pages_differ_a_little()
 
     assert body_size([line(40, 10.7), line(30, 10.8), line(50, 9.1)]) == 10.7
     assert body_size([]) == 0.0
+
+
+CITED = [f"[{n}] A. Lovelace. Notes on the analytical engine, volume {n}. 1843." for n in range(1, 4)]
+
+
+@pytest.mark.parametrize("name", ["References", "Notes & References", "Notes and References", "References and Notes"])
+def test_the_reference_list_is_known_by_each_of_its_names(tmp_path: Path, name: str) -> None:
+    page = [*lines_down([*BODY, name]), *lines_down(CITED, y=660)]
+    assert name in headings_of(tmp_path, [page])
+    paper = read_paper(write(tmp_path, "a.pdf", make_pdf([page])))
+    chunks = chunk_pages(paper.pages, (), lambda texts: [len(text.split()) for text in texts], ChunkingSettings(60))
+    assert chunks[-1].kind is ChunkKind.REFERENCE

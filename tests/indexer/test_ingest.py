@@ -5,16 +5,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlite_utils import Database
 
+import indexer.ingest
 from core.errors import ReadError
 from core.formats import DocumentFormat
 from core.settings import Settings
 from core.stored_settings import store_setting
-from core.types import DocumentState, JobKind
+from core.types import Chunk, DocumentState, JobKind, Page
+from indexer.chunking import chunk_pages
 from indexer.ingest import add_file, clean_name, paper_file, remove_documents, sweep_copies
 from indexer.pdf import render_page
 from indexer.start import ensure_active_model
@@ -151,6 +155,24 @@ def test_a_file_that_is_not_there_is_one_sentence(ready: Settings, tmp_path: Pat
     with pytest.raises(ReadError, match="'nowhere.pdf' can't be opened"):
         add_file(ready, tmp_path / "nowhere.pdf")
     assert list(ready.originals.iterdir()) == []
+
+
+def test_a_defect_that_one_paper_brings_out_fails_it_alone(
+    ready: Settings, db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_with_a_defect(pages: Sequence[Page], *rest: Any) -> list[Chunk]:
+        if "whales" in pages[0].text:
+            raise IndexError("list index out of range")
+        return chunk_pages(pages, *rest)
+
+    monkeypatch.setattr(indexer.ingest, "chunk_pages", cut_with_a_defect)
+    for number in (1, 2, 3):
+        add_file(ready, write(tmp_path, f"{number}.pdf", paper(number)))
+    work(ready)
+    states = {document.names[0]: (document.state, document.reason) for document in library.list_documents(db)}
+    reason = "'2.pdf' could not be read (IndexError: list index out of range). Retry it."
+    assert states.pop("2.pdf") == (DocumentState.FAILED, reason)
+    assert set(states.values()) == {(DocumentState.READY, None)}
 
 
 @pytest.mark.parametrize(

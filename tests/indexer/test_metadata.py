@@ -10,6 +10,8 @@ from tests.papers import Text, lines_down, make_pdf, write
 
 SENTENCES = [f"Sentence {word} of this text is as wide as all of the others are." for word in "abcdefghijklmnop"]
 TITLE = Text("The Bending of Light", size=18)
+WRAPPED = ("Ada Lovelace", "Charles Babbage", "Mary Ann Somerville", "John Herschel")
+THREE = ("Ada Lovelace", "Charles Babbage", "Mary Somerville")
 
 
 def metadata_of(tmp_path: Path, front: Sequence[Text], info: dict[str, str] | None = None) -> Metadata:
@@ -57,7 +59,28 @@ def test_real_titles_come_without_gaps_in_their_words(shared_data: Path, name: s
     assert read_paper(shared_data / "pdfs" / "papers" / name).metadata.title == title
 
 
+def test_a_hyphen_before_a_capital_is_the_title_s_own(tmp_path: Path) -> None:
+    front = [Text("The UNIX Time-", size=18), Text("Sharing System", y=700, size=18)]
+    assert metadata_of(tmp_path, front).title == "The UNIX Time-Sharing System"
+
+
+def test_a_first_word_set_a_little_smaller_belongs_to_the_title(tmp_path: Path) -> None:
+    front = [Text("Kelips", size=16.8), Text(": A Stable Table", x=118, size=18)]
+    assert metadata_of(tmp_path, front).title == "Kelips: A Stable Table"
+
+
 # --- authors ---
+
+
+def test_an_accent_drawn_by_itself_stands_on_the_letter_below_it(tmp_path: Path) -> None:
+    names = [Text("Emin Gun Sirer", y=690, size=12), Text("\u00a8", x=113.3, y=690, size=12)]
+    assert metadata_of(tmp_path, [TITLE, *names]).authors == ("Emin Gün Sirer",)
+
+
+def test_the_names_on_the_page_count_where_the_file_declares_one_of_them(tmp_path: Path) -> None:
+    rows = below_title(["Ada Lovelace, Charles van Babbage"])
+    for declared, count in (("Charles VanBabbage", 2), ("Mary Somerville", 1)):
+        assert len(metadata_of(tmp_path, [TITLE, *rows], {"Author": declared}).authors) == count
 
 
 @pytest.mark.parametrize(
@@ -74,6 +97,10 @@ def test_real_titles_come_without_gaps_in_their_words(shared_data: Path, name: s
         ([["A.K.Lovelace, and C.Babbage"]], ("A.K. Lovelace", "C. Babbage")),
         ([["Ada Lovelace <ada@example.org>"], ["Charles Babbage <c@example.org>"], ["The Engine Project"]], None),
         ([["Gr\u00b4egory Franc\u00b8ois and Ada Lovelace''"]], ("Grégory François", "Ada Lovelace")),
+        ([["Ada Lovelace"], ["Charles Babbage"], ["Mary Somerville"], ["Report 94-29 November 1994"]], THREE),
+        ([["Ada Lovelace, Charles Babbage, Mary Ann"], ["Somerville, John Herschel"]], WRAPPED),
+        ([["Ada Lovelace, Charles Babbage, Mary Somerville"], ["August 16, 1983"]], THREE),
+        ([["FAST Search & Transfer ASA"]], ()),
         ([["Notes on Engines, University of Tests"]], ()),
         ([["Ada Lovelace Charles Babbage"]], ()),
         ([["University of Tests"], ["Ada Lovelace"]], ()),

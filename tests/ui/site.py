@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import uvicorn
 
+from api.services import Services
 from app import SERVER
 from core.settings import Settings, load_settings
 from indexer.start import ensure_active_model
@@ -23,7 +24,6 @@ from search.vector_index import find_device
 from storage.database import prepare_database
 from ui.password import store_password
 from ui.server import create_app
-from ui.services import Services
 
 PASSWORD = "long enough"
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -55,7 +56,7 @@ def drop(site: Site, files: dict[str, bytes]) -> str:
     sent = [{"path": path, "meta": {"_type": "gradio.FileData"}, "orig_name": "a.pdf"} for path in paths]
     answer = site.post("/gradio_api/run/predict", {"data": [sent], "fn_index": event, "session_hash": "a"})
     assert answer.status == 200
-    return answer.text
+    return unescape(answer.text)
 
 
 # --- another name, another site ---

@@ -88,6 +88,49 @@ def test_a_paper_is_corrected_in_a_form_that_says_what_is_wrong(page: Page, app:
     expect(row.locator(".title")).to_have_text("Read Wrongly")
 
 
+def test_a_turned_and_cropped_paper_is_leafed_through_and_looked_at_closely(
+    page: Page, app: App, tmp_path: Path
+) -> None:
+    pages = [
+        lines_down([f"Newts of pond {number} hibernate under stones and logs."], y=640)
+        for number in ("one", "two", "three")
+    ]
+    pdf = make_pdf(pages, {"Title": "Newts in Winter"}, page_attributes="/Rotate 90 /CropBox [50 500 560 760]")
+    add_papers(app, [write(tmp_path, "newts.pdf", pdf)])
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    open_page(page, app)
+    search(page, "where do newts of pond two hibernate?")
+    page.locator(".hit", has_text="pond two").click()
+    bar, figure = page.locator(".pagebar"), page.locator(".pageview figure")
+    expect(bar).to_contain_text("page 1 of 3")
+    # A passage over several pages is marked on each.
+    expect(page.locator(".pagenote")).to_have_text("The passage runs over pages 1 and 2 and 3.")
+    mark, picture = figure.locator("mark").bounding_box(), figure.locator("img").bounding_box()
+    assert mark
+    assert picture
+    # The page is shown on its side, so the line runs down, within the picture.
+    assert mark["height"] > 3 * mark["width"]
+    assert picture["x"] <= mark["x"]
+    assert mark["y"] + mark["height"] <= picture["y"] + picture["height"] + 1
+    expect(bar.get_by_role("link", name="Open PDF")).to_have_attribute("href", re.compile(r"original\.pdf#page=1$"))
+    # Nothing but a title is known of it.
+    expect(bar.get_by_role("button", name="BibTeX")).to_have_count(0)
+    wait_for(lambda: any("/pages/2.jpg" in url for url in asked))
+    bar.get_by_role("button", name="Larger").click()
+    expect(figure).to_have_attribute("style", re.compile("width: 120%"))
+    bar.get_by_role("button", name="Fit").click()
+    expect(figure).to_have_attribute("style", re.compile("width: 100%"))
+    bar.get_by_role("button", name="Next page").click()
+    expect(bar).to_contain_text("page 2 of 3")
+    expect(figure.locator("mark")).to_have_count(1)
+    bar.get_by_role("button", name="Next page").click()
+    expect(bar).to_contain_text("page 3 of 3")
+    expect(bar.get_by_role("button", name="Next page")).to_be_disabled()
+    bar.get_by_role("button", name="Previous page").click()
+    expect(bar).to_contain_text("page 2 of 3")
+
+
 def test_an_exported_bibliography_is_dropped_with_its_papers(page: Page, app: App, tmp_path: Path) -> None:
     pytest.importorskip("rispy", reason="rispy is not installed; requirements.txt names it")
     ris = "TY  - JOUR\nTI  - Homing of Swifts\nAU  - Lark, Alan\nPY  - 1998\nL1  - files/7/swifts.pdf\nER  -\n"
@@ -101,6 +144,12 @@ def test_an_exported_bibliography_is_dropped_with_its_papers(page: Page, app: Ap
     expect(row).to_contain_text("Alan Lark")
     expect(row).to_contain_text("1998")
     expect(row.locator(".pill")).to_have_text("ready")
+    open_tab(page, "Search")
+    search(page, "how do swifts sleep?")
+    expect(page.locator(".pagetitle")).to_have_text("Homing of Swifts")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="BibTeX").click()
+    wait_for(lambda: "author = {Lark, Alan}" in page.evaluate("navigator.clipboard.readText()"))
 
 
 def test_a_scan_is_searched_marked_and_reported(page: Page, app: App, tmp_path: Path) -> None:
@@ -116,8 +165,6 @@ def test_a_scan_is_searched_marked_and_reported(page: Page, app: App, tmp_path: 
     page.get_by_role("button", name="Cite").click()
     expect(page.locator("#said")).to_contain_text("Copied.")
     assert page.evaluate("navigator.clipboard.readText()").endswith("(On the Migration of Eels, p. 1)")
-    page.get_by_role("button", name="BibTeX").click()
-    wait_for(lambda: "@misc{" in page.evaluate("navigator.clipboard.readText()"))
     open_tab(page, "Library")
     row = page.locator("#library tbody tr", has_text="On the Migration of Eels")
     expect(row).to_contain_text("1 page recognised on its picture · 1 page without text")

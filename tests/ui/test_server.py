@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlite_utils import Database
 
+from api.services import Services
 from core.errors import ReadError
 from core.formats import DocumentFormat
 from core.settings import Settings
@@ -22,7 +23,6 @@ from storage.database import open_database
 from storage.readings import store_reading
 from tests.papers import make_paper, write
 from ui.server import create_app
-from ui.services import Services
 from ui.uploads import discard_upload, require_upload, sweep_uploads
 
 

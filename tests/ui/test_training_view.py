@@ -1,6 +1,7 @@
 import pytest
 from sqlite_utils import Database
 
+from api.services import Services
 from core.settings import Settings
 from indexer.start import ensure_active_model
 from search.searcher import Searcher
@@ -8,7 +9,6 @@ from search.vector_index import Device
 from storage import library, models
 from storage.judgements import store_judgement
 from tests.makers import store_paper
-from ui.services import Services
 from ui.training_view import render_models, render_pairs, render_training
 
 SPLIT = {
