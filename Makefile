@@ -1,12 +1,15 @@
-# run, test, lint, bench: what a newcomer, CI and a contributor need, the same for all three.
+# run, desktop, test, lint, bench: what a newcomer, CI and a contributor need, the same for all three.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint bench chromium clean
+.PHONY: run desktop test lint bench chromium clean
 
 run: $(VENV)/.installed
 	$(BIN)/python app.py
+
+desktop: $(VENV)/.installed
+	$(BIN)/python -m desktop
 
 test: $(VENV)/.installed-dev chromium
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q $(TESTS)

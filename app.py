@@ -10,15 +10,27 @@ import socket
 import sqlite3
 import sys
 import threading
-from typing import Any
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from core.cli import complete, quieten_libraries
+from core.cli import complete, print_json, quieten_libraries
 from core.errors import LibraryError, SettingsError, WhetstoneError, explain_storage_error
-from core.settings import VARIABLES, Settings, load_settings
+from core.served import Served, announced, local_url
+from core.settings import VARIABLES, Settings, find_home, load_settings
+from core.stored_settings import forget_setting, list_knobs, store_setting
 from ui.guard import is_loopback
 from ui.password import PasswordFile, store_password
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from ui.open_pages import OpenPages
+
+_SECONDS_BETWEEN_LOOKS = 0.5
 
 # Whose address a request comes from is not for the request to tell: tries of the password are counted by it.
 SERVER: dict[str, Any] = {
@@ -26,7 +38,7 @@ SERVER: dict[str, Any] = {
 }  # fmt: skip
 
 
-def parse_arguments() -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
     listed = "\n".join(f"  {v.name:<28} {v.meaning} (default: {v.default})" for v in VARIABLES)
     parser = argparse.ArgumentParser(
         prog="python app.py",
@@ -44,23 +56,45 @@ def parse_arguments() -> argparse.Namespace:
         help="ask for a new password (without a terminal, read a line), keep its hash in the library, and end; "
         "to ask visitors for none again, delete the file password.json there",
     )
+    parser.add_argument("--settings", action="store_true", help="list the settings and where each comes from, and end")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="keep a setting in the library, and end"
+    )
+    parser.add_argument("--unset", action="append", default=[], metavar="NAME", help="let it be the default again")
+    parser.add_argument("--diagnostics", action="store_true", help="print what a report of a fault needs, and end")
+    parser.add_argument("--json", action="store_true", help="print settings or diagnostics as one JSON document")
+    parser.add_argument(
+        "--while-open",
+        action="store_true",
+        help="end once no page is open any more and the work that was begun is done, as 'python -m desktop' asks",
+    )
     complete(parser)
-    return parser.parse_args()
+    return parser
 
 
 def main() -> int:
-    args = parse_arguments()
+    args = build_parser().parse_args()
     quieten_libraries()
     logging.getLogger("jobs").setLevel(logging.INFO)
     try:
+        if args.set or args.unset:
+            change_settings(find_home(args.home), args.set, args.unset)
+            return 0
         settings = load_settings(home=args.home, model=args.model, host=args.host, port=args.port)
         if args.set_password:
             set_password(settings)
+        elif args.settings:
+            show_settings(settings, as_json=args.json)
+        elif args.diagnostics:
+            show_diagnostics(settings, as_json=args.json)
         else:
-            serve(settings)
+            serve(settings, while_open=args.while_open)
     except WhetstoneError as error:
         print(error, file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # The reader of a list has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (sqlite3.Error, OSError) as error:
         print(explain_storage_error(error), file=sys.stderr)
         return 1
@@ -80,8 +114,57 @@ def set_password(settings: Settings) -> None:
     print(f"The password is set. Its hash is in {settings.password}; whoever was logged in must log in again.")
 
 
-def serve(settings: Settings) -> None:
-    """Serve the page until interrupted. Raises WhetstoneError where that can't begin."""
+def change_settings(home: Path, assignments: Sequence[str], forgotten: Sequence[str]) -> None:
+    """Keep these values in the library, and forget those. Raises SettingsError at the first that can't be."""
+    for assignment in assignments:
+        name, sign, value = assignment.partition("=")
+        if not sign:
+            raise SettingsError(f"'{assignment}' has no value. Write it so: --set {name}=VALUE")
+        variable = store_setting(home, name, value)
+        print(f"{variable.name} is {value.strip()}, {variable.effect}.")
+    for name in forgotten:
+        variable = forget_setting(home, name)
+        print(f"{variable.name} is {variable.default or 'empty'} again, {variable.effect}.")
+
+
+def show_settings(settings: Settings, *, as_json: bool) -> None:
+    knobs = list_knobs(settings)
+    if as_json:
+        listed = {
+            knob.variable.key: {
+                "value": knob.value,
+                "source": knob.source,
+                "default": knob.variable.default,
+                "meaning": knob.variable.meaning,
+                "stored": bool(knob.variable.effect),
+                "takes_effect": knob.variable.effect or None,
+            }
+            for knob in knobs
+        }
+        print_json({"settings": listed})
+        return
+    for knob in knobs:
+        print(f"{knob.variable.name:<28} {knob.value}  ({knob.source})")
+        print(f"{'':<28} {knob.variable.meaning}")
+
+
+def show_diagnostics(settings: Settings, *, as_json: bool) -> None:
+    # Delayed: FAISS and PyTorch take seconds to import.
+    from api.diagnostics import as_text, diagnose
+    from search.vector_index import find_device
+    from storage.database import prepare_database
+
+    settings.prepare_home()
+    prepare_database(settings.database)
+    facts = diagnose(settings, find_device())
+    if as_json:
+        print_json(facts)
+    else:
+        print(as_text(facts))
+
+
+def serve(settings: Settings, *, while_open: bool = False) -> None:
+    """Serve the page until interrupted, or only `while_open`. Raises WhetstoneError where that can't begin."""
     protected = PasswordFile(settings.password).read() is not None
     if not protected:
         require_loopback(settings)
@@ -104,6 +187,7 @@ def serve(settings: Settings) -> None:
     from search.searcher import Searcher
     from search.vector_index import find_device
     from storage.database import open_database, prepare_database
+    from ui.open_pages import OpenPages
     from ui.server import create_app
     from ui.uploads import sweep_uploads
 
@@ -118,7 +202,9 @@ def serve(settings: Settings) -> None:
     device = find_device()
     drawer = Drawer(DrawLimits(megabytes=settings.read_megabytes))
     drawer.warm()
-    app = create_app(Services(settings, searcher, device, f"{start.version.name}, as {start.why}", drawer))
+    services = Services(settings, searcher, device, f"{start.version.name}, as {start.why}", drawer)
+    logging.getLogger().addHandler(services.warnings)
+    pages = OpenPages(create_app(services))
 
     def load_model() -> None:
         with open_database(settings.database) as db:
@@ -129,6 +215,7 @@ def serve(settings: Settings) -> None:
     supervisor.start()
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
+    served = Served(local_url(host, port), services.run)
     print(f"Whetstone   http://{shown}:{port}", flush=True)
     print(f"Library     {settings.home}", flush=True)
     if protected:
@@ -136,11 +223,33 @@ def serve(settings: Settings) -> None:
     print(f"Model       {start.version.name} ({start.version.source}): {start.why}", flush=True)
     print(f"Index       on {device.name}: {device.why}", flush=True)
     try:
-        server = uvicorn.Server(uvicorn.Config(app, **SERVER))
-        server.run(sockets=[listener])
+        server = uvicorn.Server(uvicorn.Config(pages, **SERVER))
+        if while_open:
+            threading.Thread(target=end_when_unused, args=(server, pages, settings), daemon=True).start()
+        with announced(settings, served):
+            server.run(sockets=[listener])
     finally:
         supervisor.stop()
         held.release()
+
+
+def end_when_unused(server: "uvicorn.Server", pages: "OpenPages", settings: Settings) -> None:
+    """End the server once no page is open and no work is left: what was begun is done even with its window closed."""
+    from storage.database import open_database
+    from storage.jobs import open_jobs
+    from storage.library import has_unfinished_documents
+
+    told = False
+    while not server.should_exit:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        if not pages.unused():
+            told = False
+            continue
+        with open_database(settings.database) as db:
+            server.should_exit = not open_jobs(db) and not has_unfinished_documents(db)
+        if not server.should_exit and not told:
+            told = True
+            print("No page is open. Work goes on to its end, then Whetstone ends; Ctrl-C ends it now.", flush=True)
 
 
 def take_library(settings: Settings) -> FileLock:
@@ -149,7 +258,8 @@ def take_library(settings: Settings) -> FileLock:
     """
     lock = FileLock(settings.app_lock)
     try:
-        lock.acquire(timeout=0)
+        # Whoever just looks whether it is held lets go at once.
+        lock.acquire(timeout=1)
     except Timeout as error:
         raise LibraryError(
             f"The library '{settings.home}' is served by another Whetstone already. Use that one, or give another "

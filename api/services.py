@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from api.recent_warnings import RecentWarnings
+from core.served import new_run
 from core.settings import Settings
 from indexer.drawing import Drawer
 from search.searcher import Searcher
@@ -10,10 +12,12 @@ from search.vector_index import Device
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`start_note` says why the model the app started with is in use."""
+    """`start_note` says why the model the app started with is in use; `run` is another one at each start."""
 
     settings: Settings
     searcher: Searcher
     device: Device
     start_note: str
     drawer: Drawer = field(default_factory=Drawer)
+    run: str = field(default_factory=new_run)
+    warnings: RecentWarnings = field(default_factory=RecentWarnings)

@@ -6,6 +6,7 @@ from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.formats import DocumentFormat
+from core.settings import Source as SettingSource
 from core.types import BlockKind, ChunkKind, DocumentState, JobKind, JobState, ModelState, PageSource, SearchMode
 from search.arguments import YEARS
 
@@ -550,3 +551,26 @@ class Library(_Answer):
     busy: bool
     device: str
     start: str
+
+
+# --- the program ---
+
+
+class NewSetting(_Request):
+    value: Annotated[str, Field(max_length=1000)]
+
+
+class Setting(_Answer):
+    """`takes_effect` is null where no value is kept in the library; `waiting` is the value of the next start."""
+
+    name: str
+    value: str
+    source: SettingSource
+    default: str
+    meaning: str
+    takes_effect: str | None
+    waiting: str | None
+
+
+class Settings(_Answer):
+    settings: list[Setting]

@@ -1,7 +1,10 @@
-"""Where the library lies and every knob, read from the environment and overridden by arguments."""
+"""Where the library lies and every knob: an argument goes before the environment, both before what is stored."""
 
+import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from core.errors import LibraryError, SettingsError
@@ -16,41 +19,124 @@ MODELS_FOLDER = "models"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One environment variable: what it sets, in words, and its value where none is given."""
+    """One environment variable: what it sets, in words, and its value where none is given.
+
+    `effect` tells when a value takes effect that is stored in the library, as the page does; without one, none can be,
+    and `instead` tells what to do. `label` is what it is called on the page.
+    """
 
     name: str
     default: str
     meaning: str
+    label: str = ""
+    effect: str = ""
+    instead: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its name as an argument, and as a field of the settings."""
+        return self.name.removeprefix("WHETSTONE_").lower()
+
+
+class Source(StrEnum):
+    """Where a value comes from."""
+
+    ARGUMENT = "argument"
+    ENVIRONMENT = "environment"
+    STORED = "stored"
+    DEFAULT = "default"
+
+
+AT_ONCE = "at once"
+FROM_NOW_ON = "for papers read from now on"
+NEXT_START = "at the next start"
+_BY_THE_START = "Give it when the program is started, as an argument or in the environment."
 
 
 VARIABLES = (
-    Variable("WHETSTONE_HOME", "~/.whetstone", "the library folder: papers, judgements, models"),
+    Variable(
+        "WHETSTONE_HOME",
+        "~/.whetstone",
+        "the library folder: papers, judgements, models",
+        label="Library folder",
+        instead=_BY_THE_START,
+    ),
     Variable(
         "WHETSTONE_MODEL",
         "auto",
         f"auto, {PACKAGED_MODEL}, a Hugging Face model id, or a model folder; auto is {SEED_MODEL} "
         "on a machine with an NVIDIA GPU and the packaged MiniLM elsewhere",
+        label="Model",
+        instead="Choose another model on the Training tab, which changes at once and can be undone.",
     ),
-    Variable("WHETSTONE_HOST", "127.0.0.1", "the address the page is served on"),
     Variable(
-        "WHETSTONE_NAMES", "", "more names the page is reached by, with spaces between; with any, a password is needed"
+        "WHETSTONE_HOST",
+        "127.0.0.1",
+        "the address the page is served on",
+        label="Address",
+        instead=_BY_THE_START,
     ),
-    Variable("WHETSTONE_PORT", "7860", "the port the page is served on"),
     Variable(
-        "WHETSTONE_CHUNK_TOKENS", "200", "the longest passage, in tokens of the model; for papers added from now on"
+        "WHETSTONE_NAMES",
+        "",
+        "more names the page is reached by, with spaces between; with any, a password is needed",
+        label="More names",
+        instead=_BY_THE_START,
     ),
-    Variable("WHETSTONE_READ_SECONDS", "60", "the longest time one PDF may take to be read"),
-    Variable("WHETSTONE_READ_MEGABYTES", "1500", "the most memory the reading of one PDF may take"),
-    Variable("WHETSTONE_OCR", "on", "whether the text of pages that are pictures is recognised: on or off"),
-    Variable("WHETSTONE_UPLOAD_MEGABYTES", "500", "the largest file the page takes"),
-    Variable("WHETSTONE_UPLOAD_FILES", "2000", "the most files the page takes at once"),
+    Variable("WHETSTONE_PORT", "7860", "the port the page is served on", label="Port", effect=NEXT_START),
+    Variable(
+        "WHETSTONE_CHUNK_TOKENS",
+        "200",
+        "the longest passage, in tokens of the model",
+        label="Longest passage",
+        effect=FROM_NOW_ON,
+    ),
+    Variable(
+        "WHETSTONE_READ_SECONDS",
+        "60",
+        "the longest time one PDF may take to be read",
+        label="Seconds a PDF",
+        effect=FROM_NOW_ON,
+    ),
+    Variable(
+        "WHETSTONE_READ_MEGABYTES",
+        "1500",
+        "the most memory the reading of one PDF may take",
+        label="Megabytes a PDF",
+        effect=FROM_NOW_ON,
+    ),
+    Variable(
+        "WHETSTONE_OCR",
+        "on",
+        "whether the text of pages that are pictures is recognised: on or off",
+        label="Recognise scans",
+        effect=FROM_NOW_ON,
+    ),
+    Variable(
+        "WHETSTONE_UPLOAD_MEGABYTES",
+        "500",
+        "the largest file the page takes",
+        label="Megabytes an upload",
+        effect=NEXT_START,
+    ),
+    Variable(
+        "WHETSTONE_UPLOAD_FILES", "2000", "the most files the page takes at once", label="Files at once", effect=AT_ONCE
+    ),
     Variable(
         "WHETSTONE_LLM_URL",
         "",
         "the address of a language model with an OpenAI-compatible API, such as http://127.0.0.1:11434/v1, that makes "
         "questions to ask of a paper; none, and nothing is sent anywhere, unless it is set",
+        label="Language model",
+        instead=_BY_THE_START,
     ),
-    Variable("WHETSTONE_LLM_MODEL", "", "the name of the model at that address; its first one unless it is set"),
+    Variable(
+        "WHETSTONE_LLM_MODEL",
+        "",
+        "the name of the model at that address; its first one unless it is set",
+        label="Its name",
+        instead=_BY_THE_START,
+    ),
 )
 
 
@@ -69,6 +155,7 @@ class Settings:
     ocr: bool = True
     llm_url: str = ""
     llm_model: str = ""
+    sources: Mapping[str, Source] = field(default_factory=dict, compare=False)
 
     @property
     def database(self) -> Path:
@@ -106,6 +193,11 @@ class Settings:
         """Held by the app that serves the library."""
         return self.home / "app.lock"
 
+    @property
+    def app_address(self) -> Path:
+        """Tells where the page of that app is, while it is served."""
+        return self.home / "app.json"
+
     def original(self, sha256: str, format: DocumentFormat) -> Path:
         return self.originals / f"{sha256}.{format}"
 
@@ -126,20 +218,71 @@ class Settings:
             ) from error
 
 
+def find_home(home: str | Path | None = None) -> Path:
+    """The library folder that is meant, whatever else is set."""
+    default = next(variable.default for variable in VARIABLES if variable.key == "home")
+    return _folder("WHETSTONE_HOME", str(home or os.environ.get("WHETSTONE_HOME", "") or default))
+
+
 def load_settings(**overrides: str | int | Path | None) -> Settings:
-    """The settings from the environment; an override that is not None goes before it.
+    """The settings: an override that is not None goes before the environment, that before what the library stores.
 
     Overrides are named like the variables, without the prefix: `home`, `model`, `port`, ...
     """
+    home = overrides.get("home")
+    folder = find_home(None if home is None else str(home))
+    stored = read_stored(folder)
     values: dict[str, str] = {}
+    sources: dict[str, Source] = {}
     for variable in VARIABLES:
-        key = variable.name.removeprefix("WHETSTONE_").lower()
+        key = variable.key
         override = overrides.pop(key, None)
-        values[key] = str(override) if override is not None else os.environ.get(variable.name, "") or variable.default
+        if override is not None:
+            values[key], sources[key] = str(override), Source.ARGUMENT
+        elif given := os.environ.get(variable.name, ""):
+            values[key], sources[key] = given, Source.ENVIRONMENT
+        elif key in stored:
+            values[key], sources[key] = stored[key], Source.STORED
+        else:
+            values[key], sources[key] = variable.default, Source.DEFAULT
     if overrides:
         raise SettingsError(f"There is no setting '{next(iter(overrides))}'.")
+    try:
+        return _parse(folder, values, sources)
+    except SettingsError as error:
+        name = str(error).split()[0]
+        if sources.get(name.removeprefix("WHETSTONE_").lower()) is not Source.STORED:
+            raise
+        cure = f"python app.py --unset {name.removeprefix('WHETSTONE_').lower()}"
+        raise SettingsError(f"{error} It is stored in '{stored_path(folder)}'; to forget it: {cure}") from error
+
+
+def stored_path(home: Path) -> Path:
+    return home / "settings.json"
+
+
+def read_stored(home: Path) -> dict[str, str]:
+    """What the library stores, by the variables' keys; of others, such as a newer version's, nothing.
+
+    Raises SettingsError where the file is none of ours.
+    """
+    path = stored_path(home)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        known = {variable.key for variable in VARIABLES if variable.effect}
+        return {key: str(value) for key, value in values.items() if key in known}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, AttributeError) as error:
+        raise SettingsError(
+            f"The settings in '{path}' can't be read ({type(error).__name__}). Mend the file, or remove it to have the "
+            "defaults again."
+        ) from error
+
+
+def _parse(home: Path, values: Mapping[str, str], sources: Mapping[str, Source]) -> Settings:
     return Settings(
-        home=_folder("WHETSTONE_HOME", values["home"]),
+        home=home,
         model=values["model"].strip() or "auto",
         host=values["host"],
         port=_whole_number("WHETSTONE_PORT", values["port"], 0, 65535),
@@ -152,6 +295,7 @@ def load_settings(**overrides: str | int | Path | None) -> Settings:
         ocr=_switch("WHETSTONE_OCR", values["ocr"]),
         llm_url=_address("WHETSTONE_LLM_URL", values["llm_url"].strip()),
         llm_model=values["llm_model"].strip(),
+        sources=sources,
     )
 
 

@@ -19,6 +19,7 @@ from core.errors import Cancelled, PasswordError, ReadError, WhetstoneError
 from core.files import remove_stale
 from core.formats import PDF_HEADER_BYTES, format_of
 from core.settings import Settings
+from core.stored_settings import current
 from core.types import Document, DocumentState, ModelVersion, Page, PaperFile, PaperText
 from indexer.chunking import ChunkingSettings, chunk_pages
 from indexer.encoder import Encoder
@@ -233,6 +234,8 @@ class _IngestRun:
         return None
 
     def _read_document(self, document: Document) -> bool:
+        # What the page has changed since counts for the next paper.
+        self._settings = current(self._settings)
         limits = ReadLimits(seconds=self._settings.read_seconds, megabytes=self._settings.read_megabytes)
         database = self._settings.database
         with in_hand(database, document.id), open_database(database) as db:

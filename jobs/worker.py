@@ -120,13 +120,22 @@ class Worker:
             version = models.active_model(db)
         if version is None:
             raise LibraryError("This library has no model yet. Start the app or 'python -m indexer add' once.")
-        run_ingest(settings, self._encoder_of(version), version, progress)
-        return {}
+        encoder = self._encoder_of(version)
+        began, before = time.monotonic(), _vectors_ever(settings)
+        run_ingest(settings, encoder, version, progress)
+        return {"passages": _vectors_ever(settings) - before, "seconds": time.monotonic() - began}
 
     def _encoder_of(self, version: ModelVersion) -> Encoder:
         if self._encoder is None or self._encoder.fingerprint != version.fingerprint:
             self._encoder = load_version(version, self._settings.home)
         return self._encoder
+
+
+def _vectors_ever(settings: Settings) -> int:
+    """How many vectors this library has had, those removed since too."""
+    with open_database(settings.database) as db:
+        sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'embeddings'"
+        return db.conn.execute(sql).fetchone()[0]
 
 
 def settle_interrupted(settings: Settings) -> None:

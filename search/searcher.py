@@ -4,6 +4,7 @@ import logging
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 K_LEAST, K_MOST = 1, 50
 # How many passages of reference lists may come before the k that are shown.
 _REFERENCES_PASSED = 20
+# How long these took is told; what was asked is not kept.
+_SEARCHES_REMEMBERED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Searcher:
         self._live: LiveModel | None = None
         self._rival: LiveModel | None = None
         self._switch = threading.Lock()
+        self.recent_seconds: deque[float] = deque(maxlen=_SEARCHES_REMEMBERED)
 
     def search(self, request: SearchRequest) -> SearchResult:
         """Ranked passages, best first; none for an empty question or an empty library.
@@ -61,7 +65,9 @@ class Searcher:
             floor = live.floor()
             hits = _put_references_last(_load_hits(db, ranked, asked.k + _REFERENCES_PASSED), words)[: asked.k]
             answered = _is_answered(hits, floor, named=words.exact and bool(ranked.lexical))
-            return SearchResult(request.query, live.version, time.perf_counter() - started, hits, floor, answered)
+            seconds = time.perf_counter() - started
+            self.recent_seconds.append(seconds)
+            return SearchResult(request.query, live.version, seconds, hits, floor, answered)
 
     def search_blind(self, request: SearchRequest) -> SearchResult:
         """The `k` best passages of the active model and of its rival, taken from both in turn, shuffled.

@@ -12,6 +12,7 @@ from storage.database import now, transaction
 from storage.deaths import settle_deaths
 
 _OPEN = (JobState.QUEUED, JobState.RUNNING)
+_TOLD = 10
 
 
 def add_job(db: Database, kind: JobKind, params: Mapping[str, Any] | None = None) -> Job:
@@ -48,6 +49,18 @@ def last_job(db: Database, kind: JobKind) -> Job | None:
 def last_jobs(db: Database, most: int) -> list[Job]:
     """The newest jobs, newest first."""
     return [_job(row) for row in db.query("SELECT * FROM jobs ORDER BY id DESC LIMIT ?", [most])]
+
+
+def last_done(db: Database, kind: JobKind) -> list[Job]:
+    """The last jobs of a kind that ended well, the newest first."""
+    sql = "SELECT * FROM jobs WHERE kind = ? AND state = ? ORDER BY id DESC LIMIT ?"
+    return [_job(row) for row in db.query(sql, [kind, JobState.DONE, _TOLD])]
+
+
+def last_failed(db: Database) -> list[Job]:
+    """The last jobs that failed, the newest first."""
+    sql = "SELECT * FROM jobs WHERE state = ? ORDER BY id DESC LIMIT ?"
+    return [_job(row) for row in db.query(sql, [JobState.FAILED, _TOLD])]
 
 
 def start_job(db: Database, job_id: int, *, supervised: bool = False) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import api.__main__
+import app
 import indexer.__main__
 import jobs.__main__
 import search.__main__
@@ -43,6 +44,10 @@ ACTIONS = {
     "switch_model": ("POST /api/v1/models/{model_id}/promote", "training promote"),
     "compare_version": ("POST /api/v1/models/{model_id}/compare", "training compare"),
     "delete_pairs": ("DELETE /api/v1/judgements/{judgement_id}", "training withdraw"),
+    "show_settings": ("GET /api/v1/settings", "app --settings"),
+    "store_value": ("PUT /api/v1/settings/{name}", "app --set"),
+    "forget_value": ("DELETE /api/v1/settings/{name}", "app --unset"),
+    "show_diagnostics": ("GET /api/v1/diagnostics", "app --diagnostics"),
     "judge_many": ("POST /api/v1/judgements", "training judge"),
     "skip_many": ("POST /api/v1/proposals/skip", "training skip"),
     "look_again": ("POST /api/v1/proposals/look", "training propose"),
@@ -86,6 +91,7 @@ def commands() -> set[str]:
     packages = {"indexer": indexer.__main__, "training": training.__main__, "jobs": jobs.__main__, "api": api.__main__}
     found = {"search QUESTION", "search passage", "search map", "search eval"}
     assert search.__main__.build_passage_parser().prog == "python -m search passage"
+    found |= {f"app {option}" for action in app.build_parser()._actions for option in action.option_strings}
     for package, module in packages.items():
         parser = module.build_parser()
         for action in parser._actions:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.bodies import FILE_PATHS
 from api.errors import Refusal, answer_error
+from core.served import RUN_PATH
 
 # gr.HTML makes functions of its templates, which needs unsafe-eval; nothing can be sent to, or come from, elsewhere.
 _POLICY = (
@@ -31,10 +32,11 @@ UPLOAD_PATH = "/gradio_api/upload"
 # What the page asks for. All else that Gradio has (files by path, a proxy, histories, recordings) is closed.
 _OPEN = frozenset(
     {"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt", "/login", "/logout", UPLOAD_PATH}
+    | {RUN_PATH}
     | {f"/gradio_api/{name}" for name in ("info", "startup-events", "upload_progress", "component_server/", "app_id")}
     | {f"/gradio_api/{name}" for name in ("queue/join", "queue/data", "reset", "cancel", "theme.css")}
 )
-_OPEN_BELOW = ("/api/", "/assets/", "/static/", "/svelte/", "/gradio_api/run/", "/gradio_api/heartbeat/")
+_OPEN_BELOW = ("/api/", "/assets/", "/icons/", "/static/", "/svelte/", "/gradio_api/run/", "/gradio_api/heartbeat/")
 _NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f\\%]|//|/\.{1,2}(?:/|$)")
 _LONGEST_PATH = 300
 

@@ -1,4 +1,4 @@
-"""The page: a header and three tabs, brought up to date while heavy work goes on elsewhere."""
+"""The page: a header and four tabs, brought up to date while heavy work goes on elsewhere."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,10 +17,11 @@ from ui.messages import tell, warn_user
 from ui.parts import SILENT, PlainHTML, build_news
 from ui.render import render
 from ui.search_tab import SearchTab, build_search_tab, paper_choices, render_hint
+from ui.settings_tab import build_settings_tab
 from ui.training_tab import base_choices, build_training_tab, default_dimensions
 from ui.training_view import render_models, render_pairs, render_training
 
-TABS = ("search", "judge", "map", "library", "training")
+TABS = ("search", "judge", "map", "library", "training", "settings")
 _SECONDS_BETWEEN_LOOKS = 1.0
 _ONE_DAY = 86400
 
@@ -44,6 +45,8 @@ def build_page(services: Services) -> gr.Blocks:
                 papers = build_library_tab(services, news)
             with gr.Tab("Training", id="training"):
                 training = build_training_tab(services, news)
+            with gr.Tab("Settings", id="settings") as settings:
+                build_settings_tab(services, settings)
         _remember_tab(page, tabs)
         _restore_search(search, news)
 

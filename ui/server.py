@@ -10,6 +10,7 @@ from api.tokens import TokenFile
 from ui.guard import Guard, HostNames, is_loopback
 from ui.interface import build_page
 from ui.login import Login
+from ui.open_files import HEAD, OpenFiles
 from ui.password import PasswordFile
 from ui.render import ASSETS, read_asset
 from ui.theme import make_theme
@@ -22,7 +23,8 @@ def create_app(services: Services) -> ASGIApp:
     app = UploadGate(_create_page(services), settings)
     names = HostNames(settings.host, settings.names)
     exposed = not is_loopback(settings.host) or bool(settings.names)
-    return Guard(Login(app, PasswordFile(settings.password), TokenFile(settings.tokens), required=exposed), names)
+    login = Login(app, PasswordFile(settings.password), TokenFile(settings.tokens), required=exposed)
+    return Guard(OpenFiles(login, services.run), names)
 
 
 def _create_page(services: Services) -> FastAPI:
@@ -36,7 +38,7 @@ def _create_page(services: Services) -> FastAPI:
         path="/",
         theme=make_theme(),
         css_paths=ASSETS / "style.css",
-        head=f'<meta name="color-scheme" content="light dark"><script>{read_asset("address.js")}</script>',
+        head=f'<meta name="color-scheme" content="light dark">{HEAD}<script>{read_asset("address.js")}</script>',
         footer_links=[],
         run_history=False,
         show_error=False,

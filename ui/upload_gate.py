@@ -12,6 +12,7 @@ from api.bodies import FILE_PATHS
 from api.errors import Refusal, answer_error
 from core.cli import count
 from core.settings import Settings
+from core.stored_settings import current
 from ui.guard import UPLOAD_PATH
 
 # Left free on the disk, for the database and its vectors; and what the fields around the files may take.
@@ -52,7 +53,7 @@ class UploadGate:
 
     def _problem(self, size: int, *, of_api: bool) -> str:
         """Why an upload of so many bytes is refused before it begins; empty where it is not."""
-        settings = self._settings
+        settings = current(self._settings)
         if of_api and size > settings.upload_megabytes << 20:
             return self._too_large()
         if size > settings.upload_files * (settings.upload_megabytes << 20) + _FIELDS_BYTES:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from core.errors import ReadError
 from core.files import remove_stale
 from core.settings import Settings
+from core.stored_settings import current
 from indexer.added import Added
 from indexer.additions import add_chosen, add_paths, belongs_to_others
 
@@ -21,6 +22,7 @@ def add_uploads(settings: Settings, files: Sequence[Path]) -> Added:
 
     What a bibliography or a LaTeX paper names is looked for among the files that came with it.
     """
+    settings = current(settings)
     for file in files:
         require_upload(settings, file)
     try:

@@ -16,6 +16,7 @@ import indexer.ingest
 from core.errors import ReadError
 from core.formats import DocumentFormat
 from core.settings import Settings
+from core.stored_settings import store_setting
 from core.types import Chunk, DocumentState, JobKind, Page
 from indexer.chunking import chunk_pages
 from indexer.ingest import add_file, clean_name, paper_file, remove_documents, sweep_copies
@@ -69,6 +70,24 @@ def test_a_file_is_kept_read_embedded_and_found(ready: Settings, db: Database, t
     assert {hit.chunk.document_id for hit in hits} == {document.id}
     page = db.conn.execute("SELECT text FROM pages").fetchone()[0]
     assert page[hits[0].chunk.start : hits[0].chunk.end].split()[:3] == hits[0].chunk.text.split()[:3]
+
+
+def test_what_is_set_while_the_worker_runs_counts_for_the_next_paper(
+    ready: Settings, db: Database, tmp_path: Path
+) -> None:
+    worker = Worker(ready)
+    chunks, measured = [], []
+    for number, tokens in ((1, None), (2, "32")):
+        if tokens:
+            store_setting(ready.home, "chunk_tokens", tokens)
+        document, _ = add_file(ready, write(tmp_path, f"{number}.pdf", paper(number)))
+        worker.work_until(lambda: not library.has_unfinished_documents(db) and not jobs.open_jobs(db))
+        chunks.append(library.get_document(db, document.id).chunks)
+        measured.append(jobs.last_done(db, JobKind.INGEST)[0].result)
+    assert chunks[0] < chunks[1]
+    # How fast it was is told by the job.
+    assert [result["passages"] for result in measured] == chunks
+    assert all(result["seconds"] > 0 for result in measured)
 
 
 def test_the_same_bytes_under_another_name_are_read_once(ready: Settings, db: Database, tmp_path: Path) -> None:

@@ -60,6 +60,16 @@ def test_nothing_is_served_before_the_login(site: Site, path: str) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize("path", ["/manifest.json", "/icons/whetstone.svg", "/favicon.ico", "/whetstone.id"])
+def test_what_makes_the_page_an_app_is_the_same_for_everybody(site: Site, path: str) -> None:
+    before = site.get(path)
+    site.log_in()
+    assert before.status == site.get(path).status == 200
+    assert before.body == site.get(path).body
+    assert str(site.settings.home) not in before.text
+    assert site.ask("POST", path).status != 200
+
+
 @pytest.mark.parametrize("path", WRITES)
 def test_nothing_is_done_before_the_login(site: Site, path: str) -> None:
     assert site.post(path, {"data": [], "fn_index": 0, "session_hash": "a"}).status == 401
