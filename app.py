@@ -101,8 +101,8 @@ def serve(settings: Settings) -> None:
     from indexer.ingest import sweep_copies
     from indexer.start import ensure_active_model
     from jobs.supervisor import Supervisor
+    from search.gpu import find_device
     from search.searcher import Searcher
-    from search.vector_index import find_device
     from storage.database import open_database, prepare_database
     from ui.server import create_app
     from ui.uploads import sweep_uploads

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from core.settings import Settings
 from indexer.drawing import Drawer
+from search.gpu import Device
 from search.searcher import Searcher
-from search.vector_index import Device
 
 
 @dataclass(frozen=True, slots=True)

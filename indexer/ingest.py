@@ -28,6 +28,7 @@ from indexer.reader import ReadLimits, read_paper_isolated
 from storage import library, models, pages, vectors
 from storage.database import empty_log, open_database, transaction
 from storage.deaths import in_hand, suspects
+from storage.index_files import drop_index_files
 from storage.jobs import open_jobs
 from storage.progress import Progress
 from storage.readings import store_reading
@@ -114,6 +115,7 @@ def remove_documents(settings: Settings, document_ids: Sequence[int]) -> None:
                 # Added once more in the meantime: then the file is needed.
                 if not db["documents"].count_where("sha256 = ?", [document.sha256]):
                     settings.original(document.sha256, document.format).unlink(missing_ok=True)
+        drop_index_files(settings.home)
         forget_removed_words(db)
         empty_log(db)
 
