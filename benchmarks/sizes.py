@@ -110,18 +110,23 @@ def fill(db: Database, version: ModelVersion, made: MadeVectors, size: int) -> N
 
 
 def add_papers(db: Database, version: ModelVersion, rows: EmbeddingMatrix, first: int) -> None:
-    """Papers of 100 passages, with these vectors."""
+    """Papers of passages of a few words, with these vectors."""
+    store_papers(db, version, [f"passage {first + n}" for n in range(len(rows))], rows, first)
+
+
+def store_papers(db: Database, version: ModelVersion, texts: list[str], rows: EmbeddingMatrix, first: int) -> None:
+    """Papers of 100 passages each, with these texts and vectors, as an ingest leaves them."""
     with transaction(db):
         for start in range(0, len(rows), _PASSAGES_A_PAPER):
             block = rows[start : start + _PASSAGES_A_PAPER]
             number = (first + start) // _PASSAGES_A_PAPER
             document, _ = library.add_document(db, f"{number:064x}", f"{number}.pdf")
-            texts = [f"passage {first + start + n}" for n in range(len(block))]
+            passages = texts[start : start + _PASSAGES_A_PAPER]
             db.conn.executemany(
                 "INSERT INTO chunks (document_id, text, spans, content_hash) VALUES (?, ?, '[[1, 0, 9]]', ?)",
-                [(document.id, text, content_hash(text)) for text in texts],
+                [(document.id, text, content_hash(text)) for text in passages],
             )
-            vectors.store_vectors(db, version.id, [content_hash(text) for text in texts], block)
+            vectors.store_vectors(db, version.id, [content_hash(text) for text in passages], block)
             db.conn.execute("UPDATE documents SET state = 'ready' WHERE id = ?", [document.id])
 
 
