@@ -184,8 +184,8 @@ def serve(settings: Settings, *, while_open: bool = False) -> None:
     from indexer.ingest import sweep_copies
     from indexer.start import ensure_active_model
     from jobs.supervisor import Supervisor
+    from search.gpu import find_device
     from search.searcher import Searcher
-    from search.vector_index import find_device
     from storage.database import open_database, prepare_database
     from ui.open_pages import OpenPages
     from ui.server import create_app

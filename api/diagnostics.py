@@ -20,7 +20,7 @@ from core.names import without_names
 from core.settings import MODELS_FOLDER, PACKAGED_MODEL, Settings, Source, find_home
 from core.stored_settings import list_knobs
 from core.types import JobKind, ModelVersion
-from search.vector_index import Device
+from search.gpu import Device
 from storage import jobs, judgements, library, models
 from storage.database import open_database
 from storage.migrations import migrations

@@ -6,8 +6,8 @@ from api.recent_warnings import RecentWarnings
 from core.served import new_run
 from core.settings import Settings
 from indexer.drawing import Drawer
+from search.gpu import Device
 from search.searcher import Searcher
-from search.vector_index import Device
 
 
 @dataclass(frozen=True, slots=True)

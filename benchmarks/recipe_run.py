@@ -19,7 +19,8 @@ from core.types import EmbeddingMatrix
 from indexer.encoder import load_encoder
 from search.beir import LabelledSet, load_labelled_set, rank_vectors
 from search.evaluation import score_run
-from search.vector_index import Device, VectorIndex, cut_vectors
+from search.gpu import Device
+from search.vector_index import VectorIndex, cut_vectors
 from training.data.connected import Learnt
 from training.data.pairs import JudgedQuery, TrainingPair, make_pairs
 from training.data.split import split_for_choosing, untouched_queries

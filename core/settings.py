@@ -15,6 +15,8 @@ SEED_BASE_MODEL = "Snowflake/snowflake-arctic-embed-l"
 PACKAGED_MODEL = "packaged-minilm"
 # In the library folder; the source of a version kept there begins with it.
 MODELS_FOLDER = "models"
+# In the library folder; holds the start-up copy of a large library's index.
+INDEX_FOLDER = "index"
 
 
 @dataclass(frozen=True, slots=True)

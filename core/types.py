@@ -309,6 +309,14 @@ class ScoredChunks:
     scores: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class FoundVectors:
+    """Chunk ids and their vectors; both of the same length."""
+
+    ids: ChunkIds
+    vectors: EmbeddingMatrix
+
+
 class SearchMode(StrEnum):
     """What passages are ranked by: by meaning, with the model's vectors; by words, with BM25; or by both, fused."""
 

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 # Small, length-sorted batches stay in a CPU's cache (measured: 35 passages/s at 8, 28 at 32); a GPU wants large ones.
 _CPU_BATCH = 8
 _GPU_BATCH = 64
+# Of passages, with what is padded, at once.
+_CPU_TOKENS, _GPU_TOKENS = 1024, 16_384
 
 # What a model folder consists of; the rest of a hub repository (other runtimes, pickles) is neither fetched nor loaded.
 _MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
@@ -81,21 +83,33 @@ class Encoder:
 
     def encode_passages(self, texts: Sequence[str]) -> EmbeddingMatrix:
         """Unit vectors, one row a text. Raises ModelError rather than leave out tokens past the window."""
-        longest = max(self.count_tokens(texts), default=0)
+        lengths = self.count_tokens(texts)
+        longest = max(lengths, default=0)
         if longest > self.passage_tokens:
             raise ModelError(
                 f"This model reads at most {self.passage_tokens} tokens of a passage, but one has {longest}. "
                 "Choose a model with a larger window, or start a library with a smaller WHETSTONE_CHUNK_TOKENS."
             )
-        return self.encode_truncated_passages(texts)
+        return self._encode_by_length(texts, lengths)
 
     def encode_truncated_passages(self, texts: Sequence[str]) -> EmbeddingMatrix:
         """As `encode_passages`, but tokens past the window are left out: for labelled sets, which come as they are."""
-        with self._lock:
-            vectors = self.model.encode_document(
-                list(texts), batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False
-            )
-        return self._matrix(vectors)
+        return self._encode_by_length(texts, self.count_tokens(texts))
+
+    def _encode_by_length(self, texts: Sequence[str], lengths: Sequence[int]) -> EmbeddingMatrix:
+        """Texts of about one length together, so that little is padded, and of short ones more at once."""
+        matrix = np.zeros((len(texts), self.dimension), np.float32)
+        tokens = _CPU_TOKENS if self.model.device.type == "cpu" else _GPU_TOKENS
+        for rows in batches_by_length([min(length, self.window) for length in lengths], tokens):
+            with self._lock:
+                vectors = self.model.encode_document(
+                    [texts[row] for row in rows],
+                    batch_size=len(rows),
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                )
+            matrix[rows] = vectors
+        return matrix
 
     @property
     def _batch_size(self) -> int:
@@ -108,6 +122,22 @@ class Encoder:
         """Tokens that the special ones and the prompt take of every text's window."""
         prompt = self.model.prompts.get(prompt_name) or ""
         return len(self.model.tokenizer(prompt)["input_ids"])
+
+
+def batches_by_length(lengths: Sequence[int], tokens: int) -> list[list[int]]:
+    """The rows of all texts, longest first, in batches of at most so many tokens with what is padded, of one at least.
+
+    The longest comes first, so that what does not fit the memory fails at once.
+    """
+    batches: list[list[int]] = []
+    longest = 0
+    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
+        if batches and (len(batches[-1]) + 1) * longest <= tokens:
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+            longest = max(lengths[row], 1)
+    return batches
 
 
 def choose_model(setting: str) -> ModelChoice:

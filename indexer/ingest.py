@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -29,6 +30,7 @@ from indexer.reader import ReadLimits, read_paper_isolated
 from storage import library, models, pages, vectors
 from storage.database import empty_log, open_database, transaction
 from storage.deaths import in_hand, suspects
+from storage.index_files import drop_index_files
 from storage.jobs import open_jobs
 from storage.progress import Progress
 from storage.readings import store_reading
@@ -38,10 +40,12 @@ from storage.words import forget_removed_words
 logger = logging.getLogger(__name__)
 
 # One transaction, and one chance to stop or to tell how far it is: a second or two on a laptop.
-_TEXTS_A_BATCH = 32
+_TEXTS_A_BATCH = 64
 # The search for what is missing looks at every chunk, so it is done once for many batches.
 _TEXTS_A_LOOK = 2048
 _SECONDS_BETWEEN_LOOKS = 0.25
+# Each may take as much memory as the reading of one paper is allowed.
+_MOST_READERS = 4
 _COPY_BYTES = 1 << 20
 COPYING = "copying-"
 # No copy takes as long as this without writing.
@@ -60,7 +64,42 @@ def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[D
         source = path.open("rb")
     except OSError as error:
         raise ReadError(f"'{path.name}' can't be opened ({error.strerror}). Check the name and the rights.") from error
-    with source, NamedTemporaryFile(dir=settings.originals, prefix=COPYING, delete=False) as copy:
+    with source:
+        known = _add_known(settings, source, path, name)
+        return known or _add_copy(settings, source, path, name)
+
+
+def _add_known(settings: Settings, source: BinaryIO, path: Path, name: str | None) -> tuple[Document, bool] | None:
+    """The document of these bytes where there is one with its file, without a copy; None where there is none."""
+    try:
+        sha256 = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]
+        source.seek(0)
+    except OSError:
+        return None  # the copy tells what is wrong
+    with open_database(settings.database) as db:
+        document = library.find_document(db, sha256)
+        if document is None or document.state is DocumentState.FAILED:
+            return None
+        original = settings.original(sha256, document.format)
+        # A damaged original is put back by the copy.
+        if not original.is_file() or _hash(original) != sha256:
+            return None
+        with transaction(db):
+            if not original.is_file():
+                return None
+            return library.add_document(db, sha256, clean_name(name or path.name), document.format)
+
+
+def _hash(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _add_copy(settings: Settings, source: BinaryIO, path: Path, name: str | None) -> tuple[Document, bool]:
+    with NamedTemporaryFile(dir=settings.originals, prefix=COPYING, delete=False) as copy:
         try:
             sha256 = _copy(source, copy)
             copy.close()
@@ -115,6 +154,7 @@ def remove_documents(settings: Settings, document_ids: Sequence[int]) -> None:
                 # Added once more in the meantime: then the file is needed.
                 if not db["documents"].count_where("sha256 = ?", [document.sha256]):
                     settings.original(document.sha256, document.format).unlink(missing_ok=True)
+        drop_index_files(settings.home)
         forget_removed_words(db)
         empty_log(db)
 
@@ -160,8 +200,13 @@ def _embed_batch(db: Database, encoder: Encoder, version: ModelVersion, batch: S
     vectors.store_vectors(db, version.id, [missing.content_hash for missing in batch], matrix)
 
 
+def _readers() -> int:
+    """How many papers are read at once, each in a process of its own; the embedding takes most of the machine."""
+    return min(_MOST_READERS, os.cpu_count() or 1)
+
+
 class _IngestRun:
-    """One run over the unfinished documents: a thread reads and chunks, the caller's embeds."""
+    """One run over the unfinished documents: threads read and chunk, the caller's embeds."""
 
     def __init__(self, settings: Settings, encoder: Encoder, version: ModelVersion, progress: Progress) -> None:
         self._settings = settings
@@ -172,7 +217,11 @@ class _IngestRun:
         self._stop_reading = threading.Event()
         # What has been read and waits for its vectors.
         self._read: queue.Queue[Document] = queue.Queue()
-        self._reading = ""
+        # By document: what each reader is at, in the order they began.
+        self._reading: dict[int, str] = {}
+        self._choosing = threading.Lock()
+        # Recognition takes every core by itself, and much memory.
+        self._recognising = threading.Lock()
         self._papers_read = 0
         self._papers_to_read = 0
         self._embedding = ""
@@ -191,8 +240,8 @@ class _IngestRun:
                     self._read.put(document)
                 else:
                     self._papers_to_read += 1
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read papers") as executor:
-            reading = executor.submit(self._read_queued)
+        with ThreadPoolExecutor(max_workers=_readers(), thread_name_prefix="read papers") as executor:
+            reading = [executor.submit(self._read_queued) for _ in range(_readers())]
             try:
                 self._embed_what_was_read(reading)
             finally:
@@ -204,34 +253,40 @@ class _IngestRun:
             if document.state is not DocumentState.EMBEDDING:
                 with open_database(self._settings.database) as db:
                     library.set_document_state(db, document.id, DocumentState.READING)
-                self._reading = document.names[0]
+                self._reading[document.id] = document.names[0]
                 self._tell()
                 read = self._read_document(document)
-                self._reading = ""
+                del self._reading[document.id]
                 if not read:
                     continue
             if not self._embed_document(document) or self._other_work_waits():
                 return False
         return True
 
-    # --- in the reading thread ---
+    # --- in the reading threads ---
 
     def _read_queued(self) -> None:
-        while not self._stop_reading.is_set() and (document := self._next_to_read()):
-            self._reading = document.names[0]
-            self._tell()
-            if self._read_document(document):
-                self._read.put(document)
-            self._papers_read += 1
-        self._reading = ""
+        try:
+            while not self._stop_reading.is_set() and (document := self._next_to_read()):
+                self._tell()
+                read = self._read_document(document)
+                with self._choosing:
+                    del self._reading[document.id]
+                    self._papers_read += 1
+                if read:
+                    self._read.put(document)
+        except BaseException:
+            # The others need not go on with what is to be stopped.
+            self._stop_reading.set()
+            raise
 
     def _next_to_read(self) -> Document | None:
-        with open_database(self._settings.database) as db:
-            for document in library.unfinished_documents(db):
-                if document.state is not DocumentState.EMBEDDING:
-                    library.set_document_state(db, document.id, DocumentState.READING)
-                    return document
-        return None
+        with self._choosing, open_database(self._settings.database) as db:
+            document = library.next_to_read(db, list(self._reading))
+            if document is not None:
+                library.set_document_state(db, document.id, DocumentState.READING)
+                self._reading[document.id] = document.names[0]
+        return document
 
     def _read_document(self, document: Document) -> bool:
         # What the page has changed since counts for the next paper.
@@ -272,6 +327,12 @@ class _IngestRun:
         self, db: Database, document: Document, file: PaperFile, pictures: Sequence[Page], limits: ReadLimits
     ) -> dict[int, Page]:
         """The pages' pictures read, each kept as it comes: another job may interrupt a long scan."""
+        with self._recognising:
+            return self._recognise_alone(db, document, file, pictures, limits)
+
+    def _recognise_alone(
+        self, db: Database, document: Document, file: PaperFile, pictures: Sequence[Page], limits: ReadLimits
+    ) -> dict[int, Page]:
         done = pages.recognised_pages(db, document.id)
         waiting = [page for page in pictures if page.number not in done]
         with closing(recognise_pages(file, waiting, limits)) as recognised:
@@ -283,22 +344,24 @@ class _IngestRun:
         return done
 
     def _tell_recognised(self, document: Document, done: int, total: int) -> None:
-        self._reading = f"{document.names[0]}, recognising page {min(done + 1, total)} of {total}"
+        self._reading[document.id] = f"{document.names[0]}, recognising page {min(done + 1, total)} of {total}"
         if self._stop_reading.is_set():
             raise Cancelled("The reading was stopped.")
         self._tell()
 
     # --- in the embedding thread ---
 
-    def _embed_what_was_read(self, reading: Future[None]) -> None:
+    def _embed_what_was_read(self, reading: Sequence[Future[None]]) -> None:
         while True:
-            # Asked before the queue is: what a finished reader has put there is all there will be.
-            all_read = reading.done()
+            # Asked before the queue is: what finished readers have put there is all there will be.
+            all_read = all(reader.done() for reader in reading)
             try:
                 document = self._read.get(timeout=0 if all_read else _SECONDS_BETWEEN_LOOKS)
             except queue.Empty:
                 if all_read:
-                    return reading.result()
+                    for reader in reading:
+                        reader.result()
+                    return None
                 if self._other_work_waits():
                     return None
                 self._tell()
@@ -329,10 +392,12 @@ class _IngestRun:
             # Papers and passages may have come in since the counts were taken.
             papers = max(self._papers_to_read, self._papers_read + 1)
             total = max(self._to_embed, self._embedded)
-            if self._reading and (not self._embedded or self._embedded == total):
-                self._progress.report("reading", item=self._reading, done=self._papers_read, total=papers)
+            # Of several that are read at once the one that began first.
+            at_work = next(iter(list(self._reading.values())), "")
+            if at_work and (not self._embedded or self._embedded == total):
+                self._progress.report("reading", item=at_work, done=self._papers_read, total=papers)
                 return
-            reading = f"; reading {self._reading}, paper {self._papers_read + 1} of {papers}" if self._reading else ""
+            reading = f"; reading {at_work}, paper {self._papers_read + 1} of {papers}" if at_work else ""
             self._progress.report("embedding", item=f"{self._embedding}{reading}", done=self._embedded, total=total)
 
     def _other_work_waits(self) -> bool:

@@ -13,6 +13,7 @@ from core.errors import LibraryError
 from core.settings import MODELS_FOLDER, Settings
 from core.types import UNFINISHED, ModelVersion
 from indexer.check import check_half_done, check_leftovers, check_models, check_originals
+from search.index_cache import check_index_file
 from storage import library, models
 from storage.database import open_database
 from storage.integrity import DATABASE, Problem, check_file, check_rows, check_vectors, check_words, states_exist
@@ -96,6 +97,7 @@ def _find_problems(settings: Settings, db: Database, *, working: bool) -> Iterat
     yield from _check_cards(settings, db)
     yield from check_leftovers(settings)
     if not working:
+        yield from check_index_file(db, settings.home)
         yield from check_half_done(settings, db)
 
 

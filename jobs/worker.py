@@ -20,11 +20,13 @@ from core.settings import Settings
 from core.types import Job, JobKind, JobState, ModelVersion
 from indexer.encoder import Encoder, load_version
 from indexer.ingest import fail_unfinished, run_ingest
+from search.index_cache import refresh_index_file
 from search.map.draw import run_map
 from storage import jobs, models
 from storage.database import open_database
 from storage.library import has_unfinished_documents
 from storage.progress import JobProgress, Progress
+from storage.vectors import ChangeMark, change_mark
 from training.promotion import run_switch
 from training.proof.compare_again import run_comparison
 from training.propose import run_propose
@@ -33,6 +35,8 @@ from training.retrain import run_retrain
 logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_LOOKS = 0.3
+# Removals often come one after the other; the index file is written once after them.
+_SECONDS_OF_REST = 10
 
 
 class Worker:
@@ -50,6 +54,9 @@ class Worker:
         self._supervised = supervised
         self._lock = FileLock(settings.work_lock)
         self._encoder: Encoder | None = None
+        self._mark: ChangeMark | None = None
+        self._marked_at = 0.0
+        self._tended = False
         self._handlers: dict[JobKind, Callable[[Settings, Job, Progress], dict[str, Any]]] = {
             JobKind.INGEST: self._run_ingest,
             JobKind.SWITCH: run_switch,
@@ -66,9 +73,23 @@ class Worker:
                 with self._lock.acquire(timeout=0):
                     if self._work_once():
                         continue
+                    self._tend_index()
             except Timeout:
                 self._show_others_work()
             time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    def _tend_index(self, seconds_of_rest: float = _SECONDS_OF_REST) -> None:
+        """Bring a large library's index file to what the rows are, once they have been at rest for so long."""
+        with open_database(self._settings.database) as db:
+            mark = change_mark(db)
+            if mark != self._mark:
+                self._mark, self._marked_at, self._tended = mark, time.monotonic(), False
+            if self._tended or time.monotonic() - self._marked_at < seconds_of_rest:
+                return
+            self._tended = True
+            version = models.active_model(db)
+            if version is not None:
+                refresh_index_file(db, version, self._settings.home)
 
     def _show_others_work(self) -> None:
         if self._watch is not None:
@@ -109,6 +130,8 @@ class Worker:
             fail_unfinished(self._settings, f"{reason} Retry it to go on.")
         with open_database(self._settings.database) as db:
             jobs.finish_job(db, job.id, state, reason, result)
+        # For a command, which ends now; a server's worker would come to it by itself.
+        self._tend_index(seconds_of_rest=0)
         if torch.cuda.is_available():
             # What a training held is given back, for the searches of the web process.
             gc.collect()

@@ -12,10 +12,11 @@ from core.types import ChunkIds, EmbeddingMatrix, ModelVersion, ScoredChunks, Se
 from indexer.encoder import Encoder, load_version
 from search.floor import FEWEST_PASSAGES, embed_general_questions, find_floor
 from search.fusion import DEPTH, fuse
+from search.index_cache import follow_rows, open_index
 from search.questions import QuestionEmbedder
-from search.vector_index import VectorIndex
+from search.vector_index import StoredVectors, VectorIndex
 from search.words import WordQuery
-from storage.vectors import ChangeMark, change_mark, changes_since
+from storage.vectors import ChangeMark, change_mark, find_vectors
 from storage.words import find_words
 
 _SHARE_OF_CHANGE = 0.1
@@ -38,7 +39,7 @@ class LiveModel:
     version: ModelVersion
     encoder: Encoder
     index: VectorIndex
-    _mark: ChangeMark = field(default_factory=ChangeMark)
+    _mark: ChangeMark
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _floor: float | None = None
     _general: EmbeddingMatrix | None = None
@@ -57,9 +58,7 @@ class LiveModel:
         if change_mark(db) == self._mark:
             return
         with self._lock:
-            changes = changes_since(db, self.version.id, self.version.dimension, self._mark)
-            self.index.update(changes.removed, changes.added, changes.vectors)
-            self._mark = changes.mark
+            self._mark = follow_rows(db, self.version, self.index, self._mark)
 
     def floor(self) -> float | None:
         """The least score of an answer, None in a library too small to tell; found anew where the index has grown or
@@ -82,21 +81,25 @@ class LiveModel:
         """
         self.catch_up(db)
         vector = self._questions.vector(words.question)
+        stored = self._stored(db)
         dense: list[int] = []
         lexical: list[int] = []
         if mode is not SearchMode.WORDS:
-            dense = self.index.search(vector, max(k, DEPTH), among).ids.tolist()
+            dense = self.index.search(vector, max(k, DEPTH), among, stored).ids.tolist()
         if mode is not SearchMode.MEANING and words.match:
             lexical = find_words(db, words.match, max(k, DEPTH), among).ids.tolist()
         ids = fuse(dense, lexical, words) if dense and lexical else dense or lexical
-        cosines = self.index.search(vector, len(ids), ids) if ids else ScoredChunks(np.array([]), np.array([]))
+        cosines = self.index.search(vector, len(ids), ids, stored) if ids else ScoredChunks(np.array([]), np.array([]))
         scores = dict(zip(cosines.ids.tolist(), cosines.scores.tolist(), strict=True))
         return Ranked([one for one in ids if one in scores], scores, _ranks(dense), _ranks(lexical))
 
     def nearest(self, db: Database, query: str, k: int, among: ChunkIds | None = None) -> ScoredChunks:
         """The k passages of the highest cosine, best first, of all or of those `among` the ids."""
         self.catch_up(db)
-        return self.index.search(self._questions.vector(query), k, among)
+        return self.index.search(self._questions.vector(query), k, among, self._stored(db))
+
+    def _stored(self, db: Database) -> StoredVectors:
+        return lambda ids: find_vectors(db, self.version.id, ids, self.version.dimension)
 
 
 def _ranks(ids: Sequence[int]) -> dict[int, int]:
@@ -104,8 +107,7 @@ def _ranks(ids: Sequence[int]) -> dict[int, int]:
 
 
 def load_live_model(db: Database, version: ModelVersion, home: Path) -> LiveModel:
-    """Load a version's encoder and build its index from the rows."""
+    """Load a version's encoder and its index."""
     encoder = load_version(version, home)
-    live = LiveModel(version, encoder, VectorIndex(version.dimension))
-    live.catch_up(db)
-    return live
+    now = open_index(db, version, home)
+    return LiveModel(version, encoder, now.index, now.mark)

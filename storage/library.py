@@ -66,6 +66,24 @@ def get_document(db: Database, document_id: int) -> Document:
     return _document(rows[0])
 
 
+def find_document(db: Database, sha256: str) -> Document | None:
+    """The document of these bytes."""
+    rows = list(db.query(f"{_DOCUMENTS} WHERE d.sha256 = ?", [sha256]))
+    return _document(rows[0]) if rows else None
+
+
+def next_to_read(db: Database, taken: Sequence[int]) -> Document | None:
+    """The oldest document that has to be read and that nobody has taken."""
+    row = db.conn.execute(
+        """
+        SELECT id FROM documents WHERE state IN (?, ?) AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY id
+        LIMIT 1
+        """,
+        [DocumentState.QUEUED, DocumentState.READING, json.dumps(list(taken))],
+    ).fetchone()
+    return get_document(db, row[0]) if row else None
+
+
 def list_documents(db: Database) -> list[Document]:
     """Every document, newest first."""
     return [_document(row) for row in db.query(f"{_DOCUMENTS} ORDER BY d.id DESC")]

@@ -1,14 +1,17 @@
 """Vectors by model and text hash; which are missing; what changed since an index was built."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sqlite_utils import Database
 
-from core.types import ChunkIds, EmbeddingMatrix
+from core.types import ChunkIds, EmbeddingMatrix, FoundVectors
 from storage.database import transaction
+
+# A million vectors at once would be gigabytes, twice.
+_ROWS_A_BLOCK = 10_000
 
 _MISSING = """
     FROM chunks c WHERE NOT EXISTS (
@@ -96,26 +99,67 @@ def change_mark(db: Database) -> ChangeMark:
 
 def changes_since(db: Database, model_id: int, dimension: int, mark: ChangeMark) -> Changes:
     """What a model's index at `mark` lacks, and what it must forget, in one consistent view."""
+    blocks = list(change_blocks(db, model_id, dimension, mark))
+    return Changes(
+        mark=blocks[-1].mark,
+        removed=np.concatenate([block.removed for block in blocks]),
+        added=np.concatenate([block.added for block in blocks]),
+        vectors=np.concatenate([block.vectors for block in blocks]),
+    )
+
+
+def change_blocks(db: Database, model_id: int, dimension: int, mark: ChangeMark) -> Iterator[Changes]:
+    """As `changes_since`, a block after the other, in one consistent view; their mark holds when all are taken."""
+    values = {"model": model_id, "chunk": mark.chunk, "embedding": mark.embedding}
     with db.atomic():
         now_at = change_mark(db)
-        removed = db.conn.execute("SELECT chunk_id FROM removals WHERE id > ?", [mark.removal]).fetchall()
-        added = db.conn.execute(
-            """
-            SELECT c.id, e.vector FROM chunks c
-                JOIN embeddings e ON e.model_id = :model AND e.content_hash = c.content_hash WHERE c.id > :chunk
-            UNION ALL
-            SELECT c.id, e.vector FROM embeddings e
-                JOIN chunks c ON c.content_hash = e.content_hash
-                WHERE e.id > :embedding AND e.model_id = :model AND c.id <= :chunk
-            """,
-            {"model": model_id, "chunk": mark.chunk, "embedding": mark.embedding},
-        ).fetchall()
+        gone = db.conn.execute("SELECT chunk_id FROM removals WHERE id > ?", [mark.removal]).fetchall()
+        yield _block(now_at, [row[0] for row in gone], [], dimension)
+        # CROSS JOIN keeps the order of the tables: by id, which is also how the rows lie in the file.
+        new_chunks = """
+            SELECT c.id, e.vector FROM chunks c CROSS JOIN embeddings e
+                ON e.model_id = :model AND e.content_hash = c.content_hash WHERE c.id > :chunk ORDER BY c.id
+        """
+        new_vectors = """
+            SELECT c.id, e.vector FROM embeddings e CROSS JOIN chunks c ON c.content_hash = e.content_hash
+            WHERE e.id > :embedding AND e.model_id = :model AND c.id <= :chunk
+        """
+        for statement in (new_chunks, new_vectors) if mark.chunk else (new_chunks,):
+            rows = db.conn.execute(statement, values)
+            while block := rows.fetchmany(_ROWS_A_BLOCK):
+                yield _block(now_at, [], block, dimension)
+
+
+def _block(mark: ChangeMark, removed: Sequence[int], rows: Sequence[tuple[int, bytes]], dimension: int) -> Changes:
     return Changes(
-        mark=now_at,
-        removed=np.array([row[0] for row in removed], dtype=np.int64),
-        added=np.array([row[0] for row in added], dtype=np.int64),
-        vectors=_matrix([row[1] for row in added], dimension),
+        mark=mark,
+        removed=np.array(removed, dtype=np.int64),
+        added=np.array([row[0] for row in rows], dtype=np.int64),
+        vectors=_matrix([row[1] for row in rows], dimension),
     )
+
+
+def find_vectors(db: Database, model_id: int, chunk_ids: Sequence[int], dimension: int) -> FoundVectors:
+    """The vectors of those of the chunks that are there and have one, in the order of the ids."""
+    rows = db.conn.execute(
+        """
+        SELECT c.id, e.vector FROM json_each(?) wanted CROSS JOIN chunks c ON c.id = wanted.value
+            CROSS JOIN embeddings e ON e.model_id = ? AND e.content_hash = c.content_hash
+        """,
+        [json.dumps(list(chunk_ids)), model_id],
+    ).fetchall()
+    return FoundVectors(np.array([row[0] for row in rows], np.int64), _matrix([row[1] for row in rows], dimension))
+
+
+def chunks_with_vector(db: Database, model_id: int) -> ChunkIds:
+    """The ids of all chunks that have a vector of the model, ascending."""
+    rows = db.conn.execute(
+        """
+        SELECT c.id FROM embeddings e CROSS JOIN chunks c ON c.content_hash = e.content_hash WHERE e.model_id = ?
+        """,
+        [model_id],
+    )
+    return np.sort(np.fromiter((row[0] for row in rows), np.int64))
 
 
 def vectors_of_chunks(db: Database, model_id: int, chunk_ids: Sequence[int], dimension: int) -> EmbeddingMatrix:

@@ -34,9 +34,9 @@ from indexer.ingest import add_file, embed_missing, remove_documents, run_ingest
 from indexer.pdf import read_paper
 from indexer.reader import ReadLimits
 from jobs.check import check_library, repair_library
+from search.gpu import Device
 from search.map.draw import run_map
 from search.searcher import Searcher, SearchRequest
-from search.vector_index import Device
 from storage import jobs, judgements, library, maps, models, proposals
 from storage.database import open_database, prepare_database
 from storage.half_done import HALF_DONE
@@ -334,7 +334,7 @@ class Walk:
         question = f"What is told about {_mark(self._chance.randrange(_PAPERS))}?"
         hits = self._searcher.search(SearchRequest(question, k=50)).hits
         live = self._searcher.live_model(db)
-        held = faiss.vector_to_array(live.index._cpu.id_map).tolist()
+        held = live.index.ids.tolist()
         chunks = db.conn.execute("SELECT id, document_id FROM chunks").fetchall()
         assert sorted(held) == sorted(chunk for chunk, _ in chunks)
         assert {document for _, document in chunks} == {paper.id for paper in self._papers.values() if paper.ingested}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from api.services import Services
 from jobs.worker import Worker
+from search.gpu import find_device
 from search.searcher import Searcher
-from search.vector_index import find_device
 from tests.libraries import make_library
 from tests.ui.site import Site, serve
 

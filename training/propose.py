@@ -12,7 +12,8 @@ from core.settings import Settings
 from core.types import ChunkKind, Job, JobKind, Judgement, ModelVersion, ScoredChunks
 from indexer.encoder import load_version
 from search.floor import FEWEST_PASSAGES, embed_general_questions, find_floor
-from search.vector_index import Device, VectorIndex
+from search.gpu import Device
+from search.vector_index import VectorIndex
 from storage import jobs, judgements, library, maps, models, proposals
 from storage.database import open_database
 from storage.maps import library_mark

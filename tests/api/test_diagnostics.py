@@ -13,7 +13,7 @@ from core.errors import ReadError
 from core.settings import Settings
 from core.stored_settings import store_setting
 from core.types import JobKind, JobState
-from search.vector_index import find_device
+from search.gpu import find_device
 from storage import jobs, library, models
 from storage.judgements import store_judgement
 from tests.makers import register_model, store_paper, store_unit_vector

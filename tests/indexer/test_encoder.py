@@ -3,10 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.errors import ModelError
 from core.settings import PACKAGED_MODEL, SEED_MODEL
-from indexer.encoder import Encoder, choose_model, fingerprint_folder, load_encoder
+from indexer.encoder import Encoder, batches_by_length, choose_model, fingerprint_folder, load_encoder
 from tests.models import make_seed_like_model
 
 
@@ -90,3 +92,25 @@ def test_eight_threads_may_encode_and_count_at_once(minilm: Encoder) -> None:
 
     with ThreadPoolExecutor(max_workers=8) as executor:
         assert all(executor.map(work, range(40)))
+
+
+@given(st.lists(st.integers(0, 300), max_size=80), st.integers(1, 2000))
+def test_batches_hold_every_text_once_and_no_more_tokens_than_allowed(lengths: list[int], tokens: int) -> None:
+    batches = batches_by_length(lengths, tokens)
+    assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= tokens
+    longest = [max(lengths[row] for row in batch) for batch in batches]
+    assert longest == sorted(longest, reverse=True)
+
+
+def test_passages_get_the_vectors_they_get_alone_whatever_stands_beside_them(minilm: Encoder) -> None:
+    texts = [
+        "short.",
+        "a longer text about whales and tides. " * 9,
+        "of middle length, on bread.",
+        "glass. " * 40,
+    ] * 6
+    together = minilm.encode_passages(texts)
+    alone = np.vstack([minilm.encode_passages([text]) for text in texts[:4]])
+    np.testing.assert_allclose(together, np.tile(alone, (6, 1)), atol=1e-5)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,8 @@ from core.errors import ReadError
 from core.formats import DocumentFormat
 from core.settings import Settings
 from core.stored_settings import store_setting
-from core.types import Chunk, DocumentState, JobKind, Page
+from core.types import Chunk, DocumentState, JobKind, Page, PaperFile, PaperText
+from indexer.child import ReadLimits
 from indexer.chunking import chunk_pages
 from indexer.ingest import add_file, clean_name, paper_file, remove_documents, sweep_copies
 from indexer.pdf import render_page
@@ -298,3 +300,50 @@ def test_a_text_in_another_format_is_found_by_its_own_words(ready: Settings, db:
     assert "Sargasso" in hit.chunk.text
     remove_documents(ready, [document.id])
     assert list(ready.originals.iterdir()) == []
+
+
+def test_bytes_that_are_there_are_not_copied_again_and_a_damaged_original_is_put_back(
+    ready: Settings, db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, "a.pdf", paper(1))
+    document, _ = add_file(ready, path)
+    work(ready)
+    original = ready.original(document.sha256, document.format)
+    with monkeypatch.context() as patch:
+        patch.setattr("indexer.ingest._copy", lambda *_: pytest.fail("copied"))
+        again, new = add_file(ready, path, "b.pdf")
+        assert (again.id, again.names, again.state, new) == (
+            document.id,
+            ("a.pdf", "b.pdf"),
+            DocumentState.READY,
+            False,
+        )
+    original.write_bytes(b"x" * original.stat().st_size)
+    add_file(ready, path)
+    assert original.read_bytes() == path.read_bytes()
+    original.unlink()
+    add_file(ready, path)
+    assert original.read_bytes() == path.read_bytes()
+    assert not library.has_unfinished_documents(db)
+
+
+def test_several_papers_are_read_at_once_each_once(
+    ready: Settings, db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.ingest._readers", lambda: 3)
+    started: list[str] = []
+    together = threading.Barrier(3)
+    read = indexer.ingest.read_paper_isolated
+
+    def read_with_others(file: PaperFile, limits: ReadLimits) -> PaperText:
+        started.append(file.name)
+        # Passes only where three are here at the same time.
+        together.wait(timeout=60)
+        return read(file, limits)
+
+    monkeypatch.setattr("indexer.ingest.read_paper_isolated", read_with_others)
+    for number in range(6):
+        add_file(ready, write(tmp_path, f"{number}.pdf", paper(number)))
+    work(ready)
+    assert sorted(started) == [f"{number}.pdf" for number in range(6)]
+    assert [document.state for document in library.list_documents(db)] == [DocumentState.READY] * 6

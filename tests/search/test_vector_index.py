@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.vector_index import VectorIndex, find_device
+from search.gpu import find_device
+from search.vector_index import VectorIndex
 
 NOTHING = np.array([], dtype=np.int64)
 

@@ -19,8 +19,8 @@ from api.services import Services
 from app import SERVER
 from core.settings import Settings, load_settings
 from indexer.start import ensure_active_model
+from search.gpu import find_device
 from search.searcher import Searcher
-from search.vector_index import find_device
 from storage.database import prepare_database
 from ui.password import store_password
 from ui.server import create_app

@@ -16,8 +16,8 @@ from core.types import DocumentState, Metadata
 from indexer.ingest import add_file
 from indexer.pdf import read_paper
 from indexer.start import ensure_active_model
+from search.gpu import find_device
 from search.searcher import Searcher
-from search.vector_index import find_device
 from storage import library
 from storage.database import open_database
 from storage.readings import store_reading

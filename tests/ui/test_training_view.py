@@ -4,8 +4,8 @@ from sqlite_utils import Database
 from api.services import Services
 from core.settings import Settings
 from indexer.start import ensure_active_model
+from search.gpu import Device
 from search.searcher import Searcher
-from search.vector_index import Device
 from storage import library, models
 from storage.judgements import store_judgement
 from tests.makers import store_paper

@@ -10,7 +10,8 @@ from sqlite_utils import Database
 from core.types import ChunkIds, EmbeddingMatrix, ModelVersion
 from indexer.encoder import Encoder
 from search.evaluation import judged_at_k, ndcg_at_k, score_run
-from search.vector_index import Device, VectorIndex, cut_vectors
+from search.gpu import Device
+from search.vector_index import VectorIndex, cut_vectors
 from storage.library import chunks_by_id
 from storage.vectors import ChangeMark, changes_since
 from training.data.pairs import JudgedQuery

@@ -10,7 +10,8 @@ import numpy as np
 
 from indexer.encoder import Encoder
 from search.evaluation import ndcg_at_k
-from search.vector_index import Device, VectorIndex
+from search.gpu import Device
+from search.vector_index import VectorIndex
 from storage.progress import Progress
 from training.data.pairs import JudgedQuery
 from training.recipe.embedded_model import EmbeddedModel
