@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
-from api import collections, documents, jobs, judgements, map, models, program, proposals, search, shapes
+from api import collections, documents, jobs, judgements, kept, map, models, program, proposals, search, shapes
 from api.docs import render_docs
 from api.errors import ErrorAnswer, add_error_handlers
 from api.served import Served, make_state
@@ -50,7 +50,7 @@ def _make_app() -> FastAPI:
     )
     add_error_handlers(app)
     app.include_router(_router)
-    for module in (documents, collections, search, judgements, proposals, models, map, jobs, program):
+    for module in (documents, collections, search, kept, judgements, proposals, models, map, jobs, program):
         app.include_router(module.router, prefix="/api/v1")
     # Else the page, which lies at "/", would answer in its own way.
     app.add_api_route("/api/{path:path}", _nothing, methods=list(_METHODS), include_in_schema=False)

@@ -1,8 +1,8 @@
 """Search over HTTP, and the page on which a passage stands."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from sqlite_utils import Database
 
 from api import shapes
@@ -10,6 +10,7 @@ from api.served import Served
 from api.shapes import RowId
 from core.types import Filter
 from search.answer import result_as_json
+from search.exports import EXPORTS
 from search.page_view import PageView, view_page
 from search.searcher import SearchRequest
 from storage import judgements, library
@@ -18,19 +19,32 @@ from storage.database import open_database
 
 router = APIRouter(tags=["search"])
 
+ExportFormat = Literal["csv", "bibtex", "json"]
+_MEDIA_TYPES = {"csv": "text/csv", "bibtex": "application/x-bibtex", "json": "application/json"}
+
 
 @router.post("/search")
 def search(services: Served, question: shapes.Question) -> shapes.SearchAnswer:
     """The passages that answer a question, best first."""
     with open_database(services.settings.database) as db:
-        filter = _filter(db, question.filter)
+        filter = read_filter(db, question.filter)
         verdicts = judgements.relevance_by_chunk(db, question.query)
-    request = SearchRequest(question.query, question.k, filter, question.mode)
+    request = SearchRequest(question.query, question.k, filter, question.mode, question.spread, question.like)
     find = services.searcher.search_blind if question.blind else services.searcher.search
     answer = result_as_json(find(request), blind=question.blind)
     for hit in answer["hits"]:
         hit["relevance"] = verdicts.get(hit["chunk_id"])
     return shapes.SearchAnswer.model_validate(answer)
+
+
+@router.post("/search/{form}", response_class=Response)
+def export_results(services: Served, form: ExportFormat, question: shapes.Question) -> Response:
+    """The same passages as a table (csv), as a list of their papers (bibtex), or as the command prints them (json)."""
+    with open_database(services.settings.database) as db:
+        filter = read_filter(db, question.filter)
+        request = SearchRequest(question.query, question.k, filter, question.mode, question.spread, question.like)
+        text = EXPORTS[form](db, services.searcher.search(request))
+    return Response(text, media_type=_MEDIA_TYPES[form])
 
 
 @router.get("/passages/{chunk_id}")
@@ -45,7 +59,7 @@ def open_passage(
     return shapes.PassageOnPage.model_validate({**_fields(view), "picture": _picture(view)})
 
 
-def _filter(db: Database, asked: shapes.Filter) -> Filter:
+def read_filter(db: Database, asked: shapes.Filter) -> Filter:
     """Raises NotFoundError for a paper or a collection that is not there."""
     for document_id in asked.papers or ():
         library.get_document(db, document_id)

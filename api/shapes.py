@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.formats import DocumentFormat
 from core.settings import Source as SettingSource
 from core.types import BlockKind, ChunkKind, DocumentState, JobKind, JobState, ModelState, PageSource, SearchMode
-from search.arguments import YEARS
+from search.years import YEARS
 
 LONGEST_QUESTION = 2000
 _MOST_IDS = 10_000
@@ -161,6 +161,58 @@ class Question(_Request):
     filter: Filter = Field(default_factory=lambda: Filter.model_validate({}))
     mode: SearchMode = SearchMode.BOTH
     blind: bool = Field(False, description="the passages of two models, mixed, without rank, score and model")
+    spread: int | None = Field(None, ge=1, le=50, description="at most so many of a paper before the others")
+    like: _Id | None = Field(None, description="the passages nearest to this one, instead of the question's")
+
+
+class NamedSearch(_Request):
+    """A search to keep under a name."""
+
+    name: str = Field(max_length=1000)
+    query: str = Field(min_length=1, max_length=LONGEST_QUESTION)
+    filter: Filter = Field(default_factory=lambda: Filter.model_validate({}))
+    mode: SearchMode = SearchMode.BOTH
+    spread: int | None = Field(None, ge=1, le=50)
+
+
+class KeptFilter(_Answer):
+    papers: list[int] | None
+    collections: list[int] | None
+    year_from: int | None
+    year_to: int | None
+    author: str
+    kinds: list[ChunkKind] | None
+
+
+class KeptSearch(_Answer):
+    """A saved search, or, without a name, a question asked lately."""
+
+    id: int
+    name: str | None
+    question: str
+    filter: KeptFilter
+    mode: SearchMode
+    spread: int | None
+    at: str
+
+
+class SavedSearches(_Answer):
+    saved: list[KeptSearch]
+
+
+class History(_Answer):
+    """The latest first; `kept` tells whether questions are kept at all."""
+
+    kept: bool
+    history: list[KeptSearch]
+
+
+class KeepHistory(_Request):
+    keep: bool
+
+
+class Forgotten(_Answer):
+    forgotten: int
 
 
 class Span(_Answer):
@@ -184,6 +236,7 @@ class Hit(_Answer):
     score: float | None
     dense_rank: int | None
     lexical_rank: int | None
+    rerank: int | None
     chunk_id: int
     document_id: int
     document: str

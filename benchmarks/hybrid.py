@@ -11,16 +11,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from sqlite_utils import Database
 
 from core.cli import print_json, run_command, say
 from core.settings import PACKAGED_MODEL
 from indexer.encoder import load_encoder
-from search.beir import LabelledSet, load_labelled_set, rank_passages
+from search.beir import LabelledSet, fuse_runs, load_labelled_set, rank_by_words, rank_passages
 from search.evaluation import ndcg_at_k
-from search.fusion import DEPTH, fuse
+from search.fusion import DEPTH
 from search.words import parse_words
-from storage.words import find_words
 
 _RESAMPLES = 10_000
 
@@ -41,7 +39,8 @@ def main(args: argparse.Namespace) -> int:
             labelled = load_labelled_set(folder)
             say(f"{folder.name}: {len(labelled.queries)} questions over {len(labelled.passages)} passages")
             dense = rank_passages(encoder, labelled.passages, labelled.queries, DEPTH)
-            figures.append({"set": folder.name} | _compare(labelled, dense, rank_words(labelled)))
+            lexical = rank_by_words(labelled.passages, labelled.queries, DEPTH)
+            figures.append({"set": folder.name} | _compare(labelled, dense, lexical))
     if args.json:
         print_json(figures)
     else:
@@ -50,29 +49,8 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def rank_words(labelled: LabelledSet) -> dict[str, list[str]]:
-    """Each query's passages by BM25, best first, as the library's word index ranks them."""
-    names = list(labelled.passages)
-    db = Database(memory=True)
-    db.conn.execute(
-        "CREATE VIRTUAL TABLE chunk_words USING fts5(text, tokenize='porter unicode61 remove_diacritics 2')"
-    )
-    rows = list(enumerate(labelled.passages.values()))
-    db.conn.executemany("INSERT INTO chunk_words (rowid, text) VALUES (?, ?)", rows)
-    run = {}
-    for query, text in labelled.queries.items():
-        match = parse_words(text).match
-        run[query] = [names[row] for row in find_words(db, match, DEPTH).ids] if match else []
-    return run
-
-
 def _compare(labelled: LabelledSet, dense: dict[str, list[str]], lexical: dict[str, list[str]]) -> dict[str, object]:
-    numbers = {name: number for number, name in enumerate(labelled.passages)}
-    names = list(numbers)
-    fused = {}
-    for query, text in labelled.queries.items():
-        both = ([numbers[name] for name in run[query]] for run in (dense, lexical))
-        fused[query] = [names[number] for number in fuse(*both, parse_words(text))]
+    fused = fuse_runs(dense, lexical, labelled.queries)
     scores = {
         way: np.array([ndcg_at_k(run[query], labelled.qrels[query], 10) for query in labelled.queries])
         for way, run in (("meaning", dense), ("words", lexical), ("both", fused))

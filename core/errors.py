@@ -8,6 +8,7 @@ WhetstoneError
 │   └── PasswordError      it is encrypted, and its password is not known
 ├── MetadataError          a title, name, year or identifier that no paper has
 ├── CollectionError        a name that no collection can have
+├── QuestionError          a part of a question, or of its filter, that can't be understood
 ├── ModelError             a model can't be loaded, or can't be used here
 ├── ImportFormatError      a line of an import file, or a labelled folder, is not as described
 ├── TrainingError          there is too little to train on, or a setting excludes another
@@ -57,6 +58,10 @@ class MetadataError(WhetstoneError):
 
 
 class CollectionError(WhetstoneError):
+    pass
+
+
+class QuestionError(WhetstoneError):
     pass
 
 

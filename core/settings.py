@@ -72,6 +72,13 @@ VARIABLES = (
         instead="Choose another model on the Training tab, which changes at once and can be undone.",
     ),
     Variable(
+        "WHETSTONE_RERANKER",
+        "off",
+        "off, or a cross-encoder by Hugging Face id or folder, which puts the first 30 passages in its own order",
+        label="Reranker",
+        instead=_BY_THE_START,
+    ),
+    Variable(
         "WHETSTONE_HOST",
         "127.0.0.1",
         "the address the page is served on",
@@ -157,6 +164,7 @@ class Settings:
     ocr: bool = True
     llm_url: str = ""
     llm_model: str = ""
+    reranker: str | None = None
     sources: Mapping[str, Source] = field(default_factory=dict, compare=False)
 
     @property
@@ -298,6 +306,7 @@ def _parse(home: Path, values: Mapping[str, str], sources: Mapping[str, Source])
         llm_url=_address("WHETSTONE_LLM_URL", values["llm_url"].strip()),
         llm_model=values["llm_model"].strip(),
         sources=sources,
+        reranker=None if values["reranker"].strip() in ("", "off") else values["reranker"].strip(),
     )
 
 

@@ -350,7 +350,8 @@ class Filter:
 class Hit:
     """A ranked passage: rank from 1; `score` is the cosine of question and passage.
 
-    `dense_rank` and `lexical_rank` are its ranks by meaning and by words, None where it is not among the first there.
+    `dense_rank` and `lexical_rank` are its ranks by meaning and by words, None where it is not among the first there;
+    `rerank` is the one that a reranker gave it, None without one and for what it did not look at.
     """
 
     rank: int
@@ -358,6 +359,7 @@ class Hit:
     chunk: StoredChunk
     dense_rank: int | None = None
     lexical_rank: int | None = None
+    rerank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +372,19 @@ class SearchResult:
     hits: tuple[Hit, ...]
     floor: float | None = None
     answered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSearch:
+    """A question with what narrows it, to be asked again; one without a `name` was asked and is not saved."""
+
+    question: str
+    filter: Filter = field(default_factory=Filter)
+    mode: SearchMode = SearchMode.BOTH
+    spread: int | None = None
+    id: int = 0
+    name: str | None = None
+    at: str = ""
 
 
 # --- judgements --------------------------------------------------------------------------------

@@ -14,11 +14,13 @@ from core.settings import Settings
 from core.types import UNFINISHED, Document, DocumentState
 from indexer.added import Added
 from indexer.citations import FORMATS
+from indexer.collecting import add_collection_command, keep_collections
 from indexer.editing import metadata_texts, parse_metadata
 from indexer.same_work import find_same_works
 from indexer.upkeep import add_upkeep_commands, keep_up
 from indexer.watch_commands import WATCH_COMMANDS, add_watch_commands, run_watch_command
 from storage import library
+from storage.collections import collections_by_document
 from storage.commands import settings_from
 from storage.corrections import FIELDS, correct_document, forget_corrections
 from storage.database import open_database, transaction
@@ -68,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
         add_home_argument(command)
         command.add_argument("--json", action="store_true", help="print one JSON document")
     add_watch_commands(commands)
+    add_collection_command(commands)
     add_upkeep_commands(commands)
     return parser
 
@@ -88,6 +91,7 @@ def main(args: argparse.Namespace) -> int:
         "reread": reread,
         "cite": cite,
         "edit": edit,
+        "collection": keep_collections,
     }
     return commands[args.command](settings, args)
 
@@ -170,8 +174,16 @@ def list_papers(settings: Settings, args: argparse.Namespace) -> int:
     with open_database(settings.database) as db:
         documents = library.list_documents(db)[::-1]
         same = find_same_works(documents, count_equal_passages(db))
+        collected = collections_by_document(db)
     if args.json:
-        listed = [_as_json(document) | {"same_work_as": same.get(document.id, ())} for document in documents]
+        listed = [
+            _as_json(document)
+            | {
+                "same_work_as": same.get(document.id, ()),
+                "collections": [collection.name for collection in collected.get(document.id, ())],
+            }
+            for document in documents
+        ]
         print_json({"documents": listed})
         return DONE
     for document in documents:

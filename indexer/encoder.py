@@ -173,7 +173,7 @@ def load_encoder(source: str, home: Path, on_step: Callable[[str], None] = lambd
     folder = find_model_folder(source, home)
     if folder is None:
         on_step(f"fetching {source}")
-        folder = _fetch_from_hub(source)
+        folder = fetch_from_hub(source)
     require_harmless(folder, source)
     on_step(f"loading {source}")
     try:
@@ -234,7 +234,8 @@ _DECISIVE_FILES = frozenset(
 )
 
 
-def _fetch_from_hub(hub_id: str) -> Path:
+def fetch_from_hub(hub_id: str) -> Path:
+    """The folder of a hub model's safetensors and settings, fetched where it is not there. Raises ModelError."""
     # Delayed: it is needed for a hub model only.
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError

@@ -145,8 +145,11 @@ def clean_name(name: str) -> str:
     return printable[:_NAME_CHARACTERS] or "unnamed.pdf"
 
 
-def remove_documents(settings: Settings, document_ids: Sequence[int]) -> None:
-    """Remove documents with all that is derived from them, judgements too, and their original files."""
+def remove_documents(settings: Settings, document_ids: Sequence[int], *, wait: bool = True) -> None:
+    """Remove documents with all that is derived from them, judgements too, and their original files.
+
+    Their words are overwritten in the word index too before this returns; or soon by the worker, if not to `wait`.
+    """
     with open_database(settings.database) as db:
         removed = library.remove_documents(db, document_ids)
         with transaction(db):
@@ -155,7 +158,8 @@ def remove_documents(settings: Settings, document_ids: Sequence[int]) -> None:
                 if not db["documents"].count_where("sha256 = ?", [document.sha256]):
                     settings.original(document.sha256, document.format).unlink(missing_ok=True)
         drop_index_files(settings.home)
-        forget_removed_words(db)
+        if wait:
+            forget_removed_words(db)
         empty_log(db)
 
 

@@ -23,10 +23,11 @@ from indexer.ingest import fail_unfinished, run_ingest
 from search.index_cache import refresh_index_file
 from search.map.draw import run_map
 from storage import jobs, models
-from storage.database import open_database
+from storage.database import empty_log, open_database
 from storage.library import has_unfinished_documents
 from storage.progress import JobProgress, Progress
 from storage.vectors import ChangeMark, change_mark
+from storage.words import forget_some_removed_words, removed_words_stand
 from training.promotion import run_switch
 from training.proof.compare_again import run_comparison
 from training.propose import run_propose
@@ -71,7 +72,7 @@ class Worker:
         while not finished():
             try:
                 with self._lock.acquire(timeout=0):
-                    if self._work_once():
+                    if self._work_once() or self._tidy_once():
                         continue
                     self._tend_index()
             except Timeout:
@@ -105,6 +106,15 @@ class Worker:
             if job is None or not jobs.start_job(db, job.id, supervised=self._supervised):
                 return False
         self._do(job)
+        return True
+
+    def _tidy_once(self) -> bool:
+        """Overwrite some of what was removed; False if there is nothing."""
+        with open_database(self._settings.database) as db:
+            if not forget_some_removed_words(db):
+                return False
+            if not removed_words_stand(db):
+                empty_log(db)
         return True
 
     def _do(self, job: Job) -> None:

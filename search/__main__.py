@@ -6,20 +6,27 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Database
 
 from core.cli import DONE, add_home_argument, print_json, run_command, say, unicode_text, whole_id, whole_number
 from core.files import written_whole
 from core.settings import Settings
-from core.types import SearchMode, SearchResult
+from core.types import KeptSearch, SearchMode, SearchResult
 from search.answer import result_as_json
 from search.arguments import add_filter_arguments, filter_of
+from search.exports import EXPORTS
+from search.kept import build_history_parser, build_saved_parser, show_history, show_saved
 from search.map.command import build_map_parser, show_map
 from storage import library
 from storage.commands import settings_from
 from storage.database import open_database
+from storage.kept_searches import find_saved, remember_search, save_search
 
-# Words of their own before the question, so that a question may begin with one when it is quoted as a whole.
-_EVAL, _PASSAGE, _MAP = "eval", "passage", "map"
+if TYPE_CHECKING:
+    from search.searcher import SearchRequest
+
 _PICTURE_WIDTH = 1400
 
 
@@ -27,16 +34,24 @@ def build_search_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m search",
         description="Ask the library. 'python -m search passage ID' shows a passage on its page, 'python -m search "
-        "map' draws the map of the library, and 'python -m search eval DIR' scores the active model on a labelled set.",
+        "map' draws the map of the library, 'saved' and 'history' show what was asked, and 'python -m search eval DIR' "
+        "scores the active model on a labelled set.",
     )
     add_home_argument(parser)
-    parser.add_argument("question", type=unicode_text)
+    parser.add_argument("question", nargs="?", type=unicode_text, help="in plain words; not with --saved")
     parser.add_argument("-k", type=whole_number(1, 50), default=10, metavar="N", help="how many passages, 1 to 50 (10)")
     parser.add_argument(
         "--mode", choices=list(SearchMode), type=SearchMode, default=SearchMode.BOTH, help="what ranks (both)"
     )
     add_filter_arguments(parser)
     parser.add_argument("--blind", action="store_true", help="the passages of two models, mixed and without scores")
+    parser.add_argument(
+        "--spread", type=whole_number(1, 50), metavar="N", help="at most N passages of a paper before the others"
+    )
+    parser.add_argument("--like", type=whole_id, metavar="CHUNK_ID", help="the passages nearest to this one, instead")
+    parser.add_argument("--save", type=unicode_text, metavar="NAME", help="keep this search under a name")
+    parser.add_argument("--saved", type=unicode_text, metavar="NAME", help="ask a search that was saved")
+    parser.add_argument("--format", choices=["text", *EXPORTS], default="text", help="how to print it (text)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
 
@@ -62,6 +77,9 @@ def build_eval_parser() -> argparse.ArgumentParser:
     add_home_argument(parser)
     parser.add_argument("folder", type=Path, metavar="DIR", help="holds corpus.jsonl, queries.jsonl and qrels")
     parser.add_argument("--split", default="test", help="which qrels/<split>.tsv (test)")
+    parser.add_argument(
+        "--mode", choices=list(SearchMode), type=SearchMode, default=SearchMode.MEANING, help="what ranks (meaning)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
 
@@ -70,24 +88,28 @@ def search(args: argparse.Namespace) -> int:
     settings = settings_from(args)
     # Delayed, here and below: PyTorch takes seconds to import.
     from indexer.start import ensure_active_model
-    from search.searcher import Searcher, SearchRequest
+    from search.searcher import Searcher
 
     with open_database(settings.database) as db:
-        filter = filter_of(db, args)
+        request = _request(db, args)
     ensure_active_model(settings)
     searcher = Searcher(settings)
-    find = searcher.search_blind if args.blind else searcher.search
-    result = find(SearchRequest(args.question, args.k, filter, args.mode))
+    result = (searcher.search_blind if args.blind else searcher.search)(request)
     if args.json:
         print_json(result_as_json(result, blind=args.blind))
-    elif not args.question.strip():
+    elif args.format in EXPORTS:
+        with open_database(settings.database) as db:
+            sys.stdout.write(EXPORTS[args.format](db, result))
+    elif not request.query.strip() and request.like is None:
         print("The question is empty. Ask in your own words, for example: how is attention computed?")
-    elif not result.hits and filter.narrows:
+    elif not result.hits and request.filter.narrows:
         print("No passage that can be searched passes the filter. 'python -m indexer list' shows the papers.")
     elif not result.hits:
         print(_explain_nothing(settings))
     else:
         _print_hits(result, blind=args.blind)
+    if request.query.strip() and request.like is None:
+        _keep(settings, request, args.save)
     return DONE
 
 
@@ -117,6 +139,23 @@ def show_passage(args: argparse.Namespace) -> int:
     return DONE
 
 
+def _request(db: Database, args: argparse.Namespace) -> "SearchRequest":
+    from search.searcher import SearchRequest
+
+    if args.saved is not None:
+        kept = find_saved(db, args.saved)
+        return SearchRequest(kept.question, args.k, kept.filter, kept.mode, kept.spread)
+    return SearchRequest(args.question or "", args.k, filter_of(db, args), args.mode, args.spread, args.like)
+
+
+def _keep(settings: Settings, request: "SearchRequest", name: str | None) -> None:
+    kept = KeptSearch(request.query.strip(), request.filter, request.mode, request.spread)
+    with open_database(settings.database) as db:
+        remember_search(db, kept)
+        if name is not None:
+            say(f"Saved as '{save_search(db, name, kept).name}'.")
+
+
 def _explain_nothing(settings: Settings) -> str:
     with open_database(settings.database) as db:
         if library.has_unfinished_documents(db):
@@ -128,7 +167,7 @@ def _explain_nothing(settings: Settings) -> str:
 
 def evaluate(args: argparse.Namespace) -> int:
     settings = settings_from(args)
-    scores = _evaluate(settings, args.folder, args.split)
+    scores = _evaluate(settings, args.folder, args.split, args.mode)
     if args.json:
         print_json(scores)
     else:
@@ -137,18 +176,21 @@ def evaluate(args: argparse.Namespace) -> int:
     return DONE
 
 
-def _evaluate(settings: Settings, folder: Path, split: str) -> dict[str, float]:
+def _evaluate(settings: Settings, folder: Path, split: str, mode: SearchMode) -> dict[str, float]:
     from indexer.encoder import load_version
     from indexer.start import ensure_active_model
-    from search.beir import load_labelled_set, rank_passages
+    from search.beir import fuse_runs, load_labelled_set, rank_by_words, rank_passages
     from search.evaluation import score_run
 
     labelled = load_labelled_set(folder, split)
     version = ensure_active_model(settings).version
     encoder = load_version(version, settings.home)
-    say(f"scoring {version.name} on {len(labelled.queries)} queries over {len(labelled.passages)} passages")
+    say(f"scoring {version.name} ({mode}) on {len(labelled.queries)} queries over {len(labelled.passages)} passages")
     started = time.perf_counter()
-    run = rank_passages(encoder, labelled.passages, labelled.queries)
+    by_words = {} if mode is SearchMode.MEANING else rank_by_words(labelled.passages, labelled.queries)
+    run = by_words if mode is SearchMode.WORDS else rank_passages(encoder, labelled.passages, labelled.queries)
+    if mode is SearchMode.BOTH:
+        run = fuse_runs(run, by_words, labelled.queries)
     scores = score_run(run, labelled.qrels).as_dict()
     return {name: scores[name] for name in ("ndcg@10", "mrr@10", "recall@10", "recall@100", "queries")} | {
         "passages": len(labelled.passages),
@@ -166,20 +208,35 @@ def _print_hits(result: SearchResult, *, blind: bool) -> None:
         print(f"    {hit.chunk.text}\n")
 
 
+# Words of their own before the question, so that a question may begin with them when it is quoted as a whole.
+_COMMANDS = {
+    "eval": (evaluate, build_eval_parser),
+    "passage": (show_passage, build_passage_parser),
+    "map": (show_map, build_map_parser),
+    "saved": (show_saved, build_saved_parser),
+    "history": (show_history, build_history_parser),
+}
+
+
 def run(argv: list[str]) -> int:
     home = argparse.ArgumentParser(add_help=False)
     add_home_argument(home)
     _, rest = home.parse_known_args(argv)
-    if rest[:1] == [_PASSAGE] and len(rest) > 1:
-        argv.remove(_PASSAGE)
-        return run_command(show_passage, build_passage_parser(), argv)
-    if rest[:1] == [_EVAL]:
-        argv.remove(_EVAL)
-        return run_command(evaluate, build_eval_parser(), argv)
-    if rest[:1] == [_MAP]:
-        argv.remove(_MAP)
-        return run_command(show_map, build_map_parser(), argv)
-    return run_command(search, build_search_parser(), argv)
+    word = rest[0] if rest else ""
+    # "passage" alone may be a question.
+    if word in _COMMANDS and (word != "passage" or len(rest) > 1):
+        argv.remove(word)
+        command, build_parser = _COMMANDS[word]
+        return run_command(command, build_parser(), argv)
+    parser = build_search_parser()
+    if not _asks_anything(rest):
+        parser.error("the following arguments are required: question, --saved or --like")
+    return run_command(search, parser, argv)
+
+
+def _asks_anything(arguments: list[str]) -> bool:
+    args, _ = build_search_parser().parse_known_args(arguments)
+    return args.question is not None or args.saved is not None or args.like is not None
 
 
 if __name__ == "__main__":

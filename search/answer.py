@@ -5,7 +5,7 @@ from typing import Any
 from core.types import Hit, SearchResult
 
 # What could tell which model found a passage, and so favour it.
-_TELLING = ("rank", "score", "dense_rank", "lexical_rank")
+_TELLING = ("rank", "score", "dense_rank", "lexical_rank", "rerank")
 
 
 def result_as_json(result: SearchResult, *, blind: bool = False) -> dict[str, Any]:
@@ -17,16 +17,17 @@ def result_as_json(result: SearchResult, *, blind: bool = False) -> dict[str, An
         "seconds": round(result.seconds, 4),
         "answered": result.answered,
         "floor": None if result.floor is None else round(result.floor, 6),
-        "hits": [_hit_as_json(hit) | (dict.fromkeys(_TELLING) if blind else {}) for hit in result.hits],
+        "hits": [hit_as_json(hit) | (dict.fromkeys(_TELLING) if blind else {}) for hit in result.hits],
     }
 
 
-def _hit_as_json(hit: Hit) -> dict[str, Any]:
+def hit_as_json(hit: Hit) -> dict[str, Any]:
     return {
         "rank": hit.rank,
         "score": round(hit.score, 6),
         "dense_rank": hit.dense_rank,
         "lexical_rank": hit.lexical_rank,
+        "rerank": hit.rerank,
         "chunk_id": hit.chunk.id,
         "document_id": hit.chunk.document_id,
         "document": hit.chunk.file_name,

@@ -5,11 +5,11 @@ import argparse
 from sqlite_utils import Database
 
 from core.cli import unicode_text, whole_id
+from core.errors import QuestionError
 from core.types import ChunkKind, Filter
+from search.years import parse_years
 from storage.collections import find_collection
 from storage.library import get_document
-
-YEARS = (1, 9999)
 
 
 def add_filter_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def add_filter_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--year",
-        type=year_range,
+        type=_year_range,
         default=(None, None),
         metavar="2017|2015-2019|2015-|-2019",
         help="only these years",
@@ -42,13 +42,8 @@ def filter_of(db: Database, args: argparse.Namespace) -> Filter:
     )
 
 
-def year_range(text: str) -> tuple[int | None, int | None]:
-    """`2017`, `2015-2019`, `2015-` or `-2019`, for argparse."""
-    first, dash, last = text.strip().partition("-")
+def _year_range(text: str) -> tuple[int | None, int | None]:
     try:
-        years = tuple(int(year) if year else None for year in (first, last if dash else first))
-        if years == (None, None) or any(year is not None and not YEARS[0] <= year <= YEARS[1] for year in years):
-            raise ValueError
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a year, nor 2015-2019, 2015- or -2019") from None
-    return years[0], years[1]
+        return parse_years(text)
+    except QuestionError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlite_utils import Database
 
+from core.cjk import pair_cjk
 from core.errors import ImportFormatError
 from core.types import EmbeddingMatrix
 from indexer.encoder import Encoder
+from search.fusion import fuse
 from search.vector_index import VectorIndex
+from search.words import parse_words
+from storage.migrations import TOKENIZER
+from storage.words import find_words
 
 _TEXTS_A_STEP = 64
 
@@ -64,6 +70,34 @@ def rank_passages(
         index.update(nothing, np.arange(first, first + len(step), dtype=np.int64), vectors)
         on_passages(first + len(step), len(names))
     return rank_vectors(index, names, list(queries), encoder.encode_queries(list(queries.values())), k)
+
+
+def rank_by_words(passages: Mapping[str, str], queries: Mapping[str, str], k: int = 100) -> dict[str, list[str]]:
+    """Each query's k best passages by BM25, best first, as the library's word index ranks them."""
+    names = list(passages)
+    db = Database(memory=True)
+    db.conn.execute(f"CREATE VIRTUAL TABLE chunk_words USING fts5(text, tokenize='{TOKENIZER}')")
+    rows = enumerate(map(pair_cjk, passages.values()))
+    db.conn.executemany("INSERT INTO chunk_words (rowid, text) VALUES (?, ?)", rows)
+    run = {}
+    for query, text in queries.items():
+        match = parse_words(text).match
+        run[query] = [names[row] for row in find_words(db, match, k).ids] if match else []
+    db.close()
+    return run
+
+
+def fuse_runs(
+    by_meaning: Mapping[str, Sequence[str]], by_words: Mapping[str, Sequence[str]], queries: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Each query's passages in the order of both rankings, as a search fuses them."""
+    names = list(dict.fromkeys(name for run in (by_meaning, by_words) for ids in run.values() for name in ids))
+    numbers = {name: number for number, name in enumerate(names)}
+    fused = {}
+    for query, text in queries.items():
+        meaning, words = ([numbers[name] for name in run[query]] for run in (by_meaning, by_words))
+        fused[query] = [names[number] for number in fuse(meaning, words, parse_words(text))]
+    return fused
 
 
 def rank_vectors(

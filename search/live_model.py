@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from sqlite_utils import Database
 
+from core.errors import NotFoundError
 from core.types import ChunkIds, EmbeddingMatrix, ModelVersion, ScoredChunks, SearchMode
 from indexer.encoder import Encoder, load_version
 from search.floor import FEWEST_PASSAGES, embed_general_questions, find_floor
@@ -16,7 +17,7 @@ from search.index_cache import follow_rows, open_index
 from search.questions import QuestionEmbedder
 from search.vector_index import StoredVectors, VectorIndex
 from search.words import WordQuery
-from storage.vectors import ChangeMark, change_mark, find_vectors
+from storage.vectors import ChangeMark, change_mark, find_vectors, vector_of_chunk
 from storage.words import find_words
 
 _SHARE_OF_CHANGE = 0.1
@@ -87,11 +88,21 @@ class LiveModel:
         if mode is not SearchMode.WORDS:
             dense = self.index.search(vector, max(k, DEPTH), among, stored).ids.tolist()
         if mode is not SearchMode.MEANING and words.match:
-            lexical = find_words(db, words.match, max(k, DEPTH), among).ids.tolist()
+            lexical = find_words(db, words.match, max(k, DEPTH), among, words.strings).ids.tolist()
         ids = fuse(dense, lexical, words) if dense and lexical else dense or lexical
         cosines = self.index.search(vector, len(ids), ids, stored) if ids else ScoredChunks(np.array([]), np.array([]))
         scores = dict(zip(cosines.ids.tolist(), cosines.scores.tolist(), strict=True))
         return Ranked([one for one in ids if one in scores], scores, _ranks(dense), _ranks(lexical))
+
+    def rank_like(self, db: Database, chunk_id: int, k: int, among: ChunkIds | None = None) -> Ranked:
+        """At least the k passages nearest to a passage. Raises NotFoundError where that has no vector yet."""
+        self.catch_up(db)
+        vector = vector_of_chunk(db, self.version.id, chunk_id)
+        if vector is None:
+            raise NotFoundError("This passage is not embedded yet. Wait until its paper is ready.")
+        found = self.index.search(vector, max(k, DEPTH), among)
+        ids = found.ids.tolist()
+        return Ranked(ids, dict(zip(ids, found.scores.tolist(), strict=True)), _ranks(ids), {})
 
     def nearest(self, db: Database, query: str, k: int, among: ChunkIds | None = None) -> ScoredChunks:
         """The k passages of the highest cosine, best first, of all or of those `among` the ids."""

@@ -35,7 +35,8 @@ class ShownBlock:
 class PageView:
     """One page of the paper of `passage`: boxes where it is marked on the picture, or blocks where the page is text.
 
-    `note` says where else the passage stands, or why nothing is marked; `passages` are all that stand on the page.
+    `note` says where else the passage stands, or why nothing is marked; `passages` are all that stand on the page, and
+    `boxes_beside` are where those stand that are marked beside it.
     """
 
     document: Document
@@ -49,15 +50,28 @@ class PageView:
     citation: str
     bibtex: str
     passages: tuple[StoredChunk, ...]
+    boxes_beside: tuple[Box, ...] = ()
 
 
-def view_page(settings: Settings, drawer: Drawer, db: Database, chunk_id: int, page: int | None = None) -> PageView:
-    """A page of the passage's paper, by default the first it stands on, the passage marked where it stands on it."""
+def view_page(
+    settings: Settings,
+    drawer: Drawer,
+    db: Database,
+    chunk_id: int,
+    page: int | None = None,
+    beside: Sequence[int] = (),
+) -> PageView:
+    """A page of the passage's paper, by default the first it stands on, the passage marked where it stands on it.
+
+    Passages `beside` it, of the same paper, are marked too where they stand on the page's picture.
+    """
     chunk = library.get_chunk(db, chunk_id)
     document = library.get_document(db, chunk.document_id)
     number = min(max(page or chunk.page, 1), document.pages)
     shown = pages.get_page(db, document.id, number)
     boxes = () if shown.blocks else tuple(_boxes_on_page(settings, drawer, db, document, chunk, number))
+    others = [one for one in library.chunks_by_id(db, beside).values() if one.document_id == document.id]
+    lighter = [] if shown.blocks else [_boxes_on_page(settings, drawer, db, document, one, number) for one in others]
     blocks = tuple(_show_block(shown, block, chunk.spans) for block in shown.blocks)
     return PageView(
         document=document,
@@ -73,6 +87,7 @@ def view_page(settings: Settings, drawer: Drawer, db: Database, chunk_id: int, p
         passages=tuple(
             c for c in library.chunks_of_document(db, document.id) if any(s.page == number for s in c.spans)
         ),
+        boxes_beside=tuple(box for boxes_of_one in lighter for box in boxes_of_one),
     )
 
 

@@ -14,7 +14,9 @@ from sqlite_utils import Database
 from core.errors import LibraryError, NotFoundError
 from core.settings import Settings
 from core.types import ChunkKind, Filter, Hit, SearchMode, SearchResult
+from search.grouping import overlap, spread_over_papers
 from search.live_model import LiveModel, Ranked, load_live_model
+from search.reranker import Reranker, load_reranker
 from search.words import WordQuery, parse_words
 from storage import library, models
 from storage.database import open_database
@@ -27,16 +29,24 @@ K_LEAST, K_MOST = 1, 50
 _REFERENCES_PASSED = 20
 # How long these took is told; what was asked is not kept.
 _SEARCHES_REMEMBERED = 200
+# A passage, and how many at most may share text with it.
+_OVERLAPPING = 6
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """The `k` best passages for a question among those that pass the filter."""
+    """The `k` best passages for a question among those that pass the filter.
+
+    With `spread`, at most so many of a paper come before the others. With `like`, the passages are those nearest to the
+    one of this id, by meaning, and the question is only what they are judged for; it may be empty then.
+    """
 
     query: str
     k: int = 10
     filter: Filter = field(default_factory=Filter)
     mode: SearchMode = SearchMode.BOTH
+    spread: int | None = None
+    like: int | None = None
 
 
 class Searcher:
@@ -48,6 +58,7 @@ class Searcher:
         self._rival: LiveModel | None = None
         self._switch = threading.Lock()
         self.recent_seconds: deque[float] = deque(maxlen=_SEARCHES_REMEMBERED)
+        self._reranker: Reranker | None = None
 
     def search(self, request: SearchRequest) -> SearchResult:
         """Ranked passages, best first; none for an empty question or an empty library.
@@ -58,16 +69,31 @@ class Searcher:
             live = self.live_model(db)
             started = time.perf_counter()
             asked = _bounded(request)
+            if asked.like is not None:
+                hits = _number(_choose(_load_like(db, live, asked, asked.like), asked))
+                return SearchResult(request.query, live.version, time.perf_counter() - started, hits)
             if not asked.query:
                 return SearchResult(request.query, live.version, time.perf_counter() - started, ())
             words = parse_words(asked.query)
             ranked = live.rank(db, words, asked.mode, asked.k, filtered_chunks(db, asked.filter))
             floor = live.floor()
-            hits = _put_references_last(_load_hits(db, ranked, asked.k + _REFERENCES_PASSED), words)[: asked.k]
+            # To spread them, papers further down are needed too.
+            most = len(ranked.ids) if asked.spread else asked.k + _REFERENCES_PASSED
+            loaded = self._rerank(asked.query, _load_hits(db, ranked, most))
+            hits = _number(_choose(_put_references_last(loaded, words), asked))
             answered = _is_answered(hits, floor, named=words.exact and bool(ranked.lexical))
             seconds = time.perf_counter() - started
             self.recent_seconds.append(seconds)
             return SearchResult(request.query, live.version, seconds, hits, floor, answered)
+
+    def _rerank(self, query: str, hits: list[Hit]) -> list[Hit]:
+        """The hits in the order of the reranker where one is set."""
+        if self._settings.reranker is None:
+            return hits
+        with self._switch:
+            if self._reranker is None:
+                self._reranker = load_reranker(self._settings.reranker, self._settings.home)
+        return self._reranker.rerank(query, hits)
 
     def search_blind(self, request: SearchRequest) -> SearchResult:
         """The `k` best passages of the active model and of its rival, taken from both in turn, shuffled.
@@ -138,17 +164,28 @@ def _load_hits(db: Database, ranked: Ranked, most: int) -> list[Hit]:
     ]
 
 
+def _load_like(db: Database, live: LiveModel, request: SearchRequest, chunk_id: int) -> list[Hit]:
+    """The passages nearest to this one, without it and those that share text with it."""
+    chunk = library.get_chunk(db, chunk_id)
+    ranked = live.rank_like(db, chunk_id, request.k + _OVERLAPPING, filtered_chunks(db, request.filter))
+    return [hit for hit in _load_hits(db, ranked, len(ranked.ids)) if not overlap(hit.chunk, chunk)]
+
+
+def _choose(hits: Sequence[Hit], request: SearchRequest) -> Sequence[Hit]:
+    return (spread_over_papers(hits, request.spread) if request.spread else hits)[: request.k]
+
+
 def _number(hits: Iterable[Hit]) -> tuple[Hit, ...]:
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(hits, start=1))
 
 
-def _put_references_last(hits: Sequence[Hit], words: WordQuery) -> tuple[Hit, ...]:
+def _put_references_last(hits: Sequence[Hit], words: WordQuery) -> list[Hit]:
     """Passages of a reference list behind the others, unless the question asks for references."""
 
     def comes_last(hit: Hit) -> bool:
         return hit.chunk.kind is ChunkKind.REFERENCE and not words.wants_references
 
-    return _number(sorted(hits, key=comes_last))
+    return sorted(hits, key=comes_last)
 
 
 def _is_answered(hits: Sequence[Hit], floor: float | None, named: bool) -> bool:

@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass
 
+from core.cjk import cjk_runs, pair_cjk, strip_cjk
 from core.words import COMMON_WORDS
 
-_QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]+)[\"“”«»„]")
+_QUOTED = re.compile(r"[\"“”«»„「『《]([^\"“”«»„「」『』《》]+)[\"“”«»„」』》]")
 _WORD = re.compile(r"\S+")
 _ALNUM = re.compile(r"\w+")
 # Names and numbers that meaning blurs: DPR-CTRL_LM, FP16, 10.1145/3292500, x86, RoBERTa. Not an acronym alone.
@@ -21,6 +22,8 @@ _MOST_WORDS = 64
 class WordQuery:
     """`question` is as asked; `match` in the language of FTS5, empty where the question has no word to look up.
 
+    `strings` are what is looked up, any of which matches where no phrase is quoted; then there are none.
+
     `exact` tells that the question quotes a phrase or holds a name or number that stands for itself;
     `quoted` that it quotes one; `wants_references` that it asks for what is cited, or names it exactly.
     """
@@ -30,6 +33,7 @@ class WordQuery:
     exact: bool
     quoted: bool = False
     wants_references: bool = False
+    strings: tuple[str, ...] = ()
 
 
 def parse_words(question: str) -> WordQuery:
@@ -47,8 +51,11 @@ def parse_words(question: str) -> WordQuery:
         return WordQuery(
             question, f"({' AND '.join(phrases)}) AND ({any_of})", exact=True, quoted=True, wants_references=True
         )
-    exact = any(_is_exact(word) for word in _WORD.findall(rest))
-    return WordQuery(question, any_of, exact, wants_references=bool(_REFERENCES.search(rest)))
+    # Where words are not set apart, a number stands beside other words.
+    exact = any(_is_exact(word) for word in _WORD.findall(strip_cjk(rest)))
+    return WordQuery(
+        question, any_of, exact, wants_references=bool(_REFERENCES.search(rest)), strings=tuple(dict.fromkeys(words))
+    )
 
 
 def _is_exact(word: str) -> bool:
@@ -57,7 +64,12 @@ def _is_exact(word: str) -> bool:
 
 
 def _strings(word: str) -> list[str]:
-    """A word, and the parts of a compound, which may stand apart elsewhere."""
+    """A word, and the parts of a compound, which may stand apart elsewhere; without spaces between words, all pairs."""
+    if runs := cjk_runs(word):
+        pairs = [pair for run in runs for pair in pair_cjk(run).split()]
+        # One character alone is looked for at the beginning of pairs.
+        found = [_string(pair) + ("*" if len(pair) == 1 else "") for pair in pairs if _string(pair)]
+        return found + [part for other in _WORD.findall(strip_cjk(word)) for part in _strings(other)]
     parts = _ALNUM.findall(word.replace("_", " "))
     others = [part for part in parts if len(part) > 1 and part.casefold() not in COMMON_WORDS] if len(parts) > 1 else []
     return [string for text in (word, *others) if (string := _string(text))]
@@ -65,5 +77,5 @@ def _strings(word: str) -> list[str]:
 
 def _string(text: str) -> str:
     """The text as FTS5's string, or nothing where it holds no letter and no digit."""
-    cleaned = " ".join(_ALNUM.findall(text.replace("\0", " ").replace("_", " ")))
+    cleaned = " ".join(_ALNUM.findall(pair_cjk(text).replace("\0", " ").replace("_", " ")))
     return f'"{cleaned}"' if cleaned else ""

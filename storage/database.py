@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from core.cjk import pair_cjk
 from core.errors import LibraryError
 from storage.migrations import migrations
 
@@ -37,6 +38,7 @@ def open_database(path: Path) -> Iterator[Database]:
     """A handle on the database for this thread, closed at the end. Raises LibraryError where it can't be opened."""
     try:
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
+        add_functions(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
         # What is removed is overwritten, not only unlinked.
@@ -45,6 +47,11 @@ def open_database(path: Path) -> Iterator[Database]:
         raise LibraryError(f"The library's database '{path}' can't be opened: {error}.{_if_full(path)}") from error
     with closing(connection):
         yield Database(connection, execute_plugins=False)
+
+
+def add_functions(connection: sqlite3.Connection) -> None:
+    """What the schema's triggers and views call; a handle without them can read, but neither add nor remove chunks."""
+    connection.create_function("pair_cjk", 1, pair_cjk, deterministic=True)
 
 
 def _if_full(path: Path) -> str:

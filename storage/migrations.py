@@ -7,6 +7,9 @@ from sqlite_utils.migrations import Migrations
 
 migrations = Migrations("whetstone")
 
+# Of the word index: forms of English words as one, accents left out.
+TOKENIZER = "porter unicode61 remove_diacritics 2"
+
 
 @migrations()
 def m001_documents_pages_chunks(db: Database) -> None:
@@ -375,6 +378,57 @@ def m018_watched_folders(db: Database) -> None:
 def m019_who_judged(db: Database) -> None:
     # As they call themselves; null where nobody said.
     db.conn.execute("ALTER TABLE judgements ADD COLUMN judge TEXT")
+
+
+@migrations()
+def m020_words_without_spaces(db: Database) -> None:
+    # Made anew, from the texts with their Chinese, Japanese and Korean parts in pairs of characters.
+    _execute_all(
+        db,
+        f"""
+        DROP TRIGGER chunk_words_added;
+        DROP TRIGGER chunk_words_removed;
+        DROP TABLE chunk_words;
+        CREATE VIEW word_texts AS SELECT id, pair_cjk(text) AS text FROM chunks;
+        CREATE VIRTUAL TABLE chunk_words USING fts5(
+            text, content='word_texts', content_rowid='id', tokenize='{TOKENIZER}'
+        );
+        INSERT INTO chunk_words (chunk_words) VALUES ('rebuild');
+        CREATE TRIGGER chunk_words_added AFTER INSERT ON chunks BEGIN
+            INSERT INTO chunk_words (rowid, text) VALUES (new.id, pair_cjk(new.text));
+        END;
+        CREATE TRIGGER chunk_words_removed AFTER DELETE ON chunks BEGIN
+            INSERT INTO chunk_words (chunk_words, rowid, text) VALUES ('delete', old.id, pair_cjk(old.text));
+            INSERT OR REPLACE INTO word_removals VALUES (1, 0);
+        END;
+        -- Has a row as long as removed words stand in the index, marked as removed; begun is 1 once it is being
+        -- written anew without them.
+        CREATE TABLE word_removals (one INTEGER PRIMARY KEY CHECK (one = 1), begun INTEGER NOT NULL);
+        """,
+    )
+
+
+@migrations()
+def m021_kept_searches(db: Database) -> None:
+    # Without a name it is a question of the history.
+    _execute_all(
+        db,
+        """
+        CREATE TABLE kept_searches (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT UNIQUE COLLATE NOCASE,
+            question TEXT NOT NULL,
+            filter TEXT NOT NULL,
+            mode TEXT NOT NULL,
+            spread INTEGER,
+            at TEXT NOT NULL
+        );
+        CREATE TABLE preferences (
+            name TEXT PRIMARY KEY,
+            value TEXT NOT NULL
+        ) WITHOUT ROWID;
+        """,
+    )
 
 
 def _execute_all(db: Database, script: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlite_utils import Database
 
-from core.types import ChunkIds, EmbeddingMatrix, FoundVectors
+from core.types import ChunkIds, EmbeddingMatrix, FoundVectors, Vector
 from storage.database import transaction
 
 # A million vectors at once would be gigabytes, twice.
@@ -175,6 +175,18 @@ def vectors_of_chunks(db: Database, model_id: int, chunk_ids: Sequence[int], dim
         ).fetchone()
         vectors.append(row[0])
     return _matrix(vectors, dimension)
+
+
+def vector_of_chunk(db: Database, model_id: int, chunk_id: int) -> Vector | None:
+    """The chunk's vector, or None where it has none yet."""
+    row = db.conn.execute(
+        """
+        SELECT e.vector FROM chunks c JOIN embeddings e ON e.content_hash = c.content_hash
+        WHERE c.id = ? AND e.model_id = ?
+        """,
+        [chunk_id, model_id],
+    ).fetchone()
+    return None if row is None else np.frombuffer(row[0], dtype=np.float32)
 
 
 def _matrix(blobs: Sequence[bytes], dimension: int) -> EmbeddingMatrix:

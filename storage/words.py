@@ -1,6 +1,7 @@
 """The word index over the live chunks: SQLite's FTS5, kept true by triggers on the chunks themselves."""
 
 import sqlite3
+from collections.abc import Sequence
 
 import numpy as np
 from sqlite_utils import Database
@@ -9,30 +10,93 @@ from core.types import ChunkIds, ScoredChunks
 from storage.database import transaction
 
 _ROWS_A_STEP = 1000
+# Of the word index; written in less than a tenth of a second.
+_PAGES_A_STEP = 100
+# Ranking takes some microseconds for each chunk that matches, so those with nothing but common words are passed over.
+MOST_RANKED = 5000
 
 
-def find_words(db: Database, match: str, k: int, among: ChunkIds | None = None) -> ScoredChunks:
+def find_words(
+    db: Database, match: str, k: int, among: ChunkIds | None = None, strings: Sequence[str] = ()
+) -> ScoredChunks:
     """The k chunks that match best by BM25 (Robertson and Zaragoza 2009), of all or of those `among` the ids.
 
-    `match` is in the language of FTS5. Higher scores are better.
+    `match` is in the language of FTS5; where any of its `strings` is enough to match, they should be given: in a large
+    library a chunk must have one of the rarer ones to be looked at. Higher scores are better.
     """
+    if (rare := _rarer(db, strings)) is not None:
+        match = f"({' OR '.join(rare)}) AND ({match})"
     # All that match are ranked in any case; a condition on the row would make SQLite search once for each of the ids.
     cursor = db.conn.execute(
         "SELECT rowid, -rank FROM chunk_words WHERE chunk_words MATCH ? ORDER BY rank LIMIT ?",
         [match, k if among is None else -1],
     )
     found: list[tuple[int, float]] = []
-    allowed = None if among is None else set(among.tolist())
     while len(found) < k and (rows := cursor.fetchmany(_ROWS_A_STEP)):
-        found += rows if allowed is None else [row for row in rows if row[0] in allowed]
+        found += rows if among is None else _only(rows, among)
     best = found[:k]
     return ScoredChunks(np.array([row[0] for row in best], np.int64), np.array([row[1] for row in best], np.float32))
 
 
+def _only(rows: list[tuple[int, float]], among: ChunkIds) -> list[tuple[int, float]]:
+    kept = np.isin(np.array([row[0] for row in rows], np.int64), among)
+    return [row for row, keep in zip(rows, kept, strict=True) if keep]
+
+
+def _rarer(db: Database, strings: Sequence[str]) -> list[str] | None:
+    """The rarest of the strings that together stand in few chunks enough to rank them all; None for all of them."""
+    if len(strings) < 2 or not _is_large(db):
+        return None
+    count = "SELECT count(*) FROM (SELECT 1 FROM chunk_words WHERE chunk_words MATCH ? LIMIT ?)"
+    found = {one: db.conn.execute(count, [one, MOST_RANKED + 1]).fetchone()[0] for one in strings}
+    rare: list[str] = []
+    total = 0
+    for string in sorted(found, key=lambda one: found[one]):
+        total += found[string]
+        # One that stands nowhere says nothing, and something must be looked for.
+        if total > MOST_RANKED and any(found[one] for one in rare):
+            break
+        rare.append(string)
+    return rare if len(rare) < len(found) else None
+
+
+def _is_large(db: Database) -> bool:
+    return (
+        db.conn.execute("SELECT count(*) FROM (SELECT 1 FROM chunks LIMIT ?)", [MOST_RANKED + 1]).fetchone()[0]
+        > MOST_RANKED
+    )
+
+
 def forget_removed_words(db: Database) -> None:
-    """Write the word index anew, without what is gone: until then removed words stand in it, marked as removed."""
+    """Write the word index anew, without what is gone: until then removed words stand in it, marked as removed.
+
+    In a large library that takes seconds, but it is done in steps, between which others can write.
+    """
+    while forget_some_removed_words(db):
+        pass
+
+
+def forget_some_removed_words(db: Database) -> bool:
+    """One step of it; False where nothing was left to do."""
     with transaction(db):
-        db.conn.execute("INSERT INTO chunk_words (chunk_words) VALUES ('optimize')")
+        row = db.conn.execute("SELECT begun FROM word_removals").fetchone()
+        if row is None:
+            return False
+        before = db.conn.total_changes
+        # Below zero it takes up all parts of the index; above, it goes on with what it took up.
+        pages = _PAGES_A_STEP if row[0] else -_PAGES_A_STEP
+        db.conn.execute("INSERT INTO chunk_words (chunk_words, rank) VALUES ('merge', ?)", [pages])
+        # A merge that finds nothing to do changes one row, itself.
+        if row[0] and db.conn.total_changes - before < 2:
+            db.conn.execute("DELETE FROM word_removals")
+        else:
+            db.conn.execute("UPDATE word_removals SET begun = 1")
+    return True
+
+
+def removed_words_stand(db: Database) -> bool:
+    """Whether words of removed chunks may still stand in the index."""
+    return db.conn.execute("SELECT 1 FROM word_removals").fetchone() is not None
 
 
 def words_are_sound(db: Database) -> bool:

@@ -25,7 +25,14 @@ TEMPLATES = Path(__file__).parents[1] / "ui" / "templates"
 # The page's handlers and functions, each with where its action is in the API, and the command that does the same.
 ACTIONS = {
     "search": ("POST /api/v1/search", "search QUESTION"),
-    "search_again": ("POST /api/v1/search", "search QUESTION"),
+    "ask_again": ("POST /api/v1/search", "search QUESTION"),
+    "export": ("POST /api/v1/search/{form}", "search QUESTION"),
+    "remember": ("GET /api/v1/history", "search history"),
+    "clear_past": ("DELETE /api/v1/history", "search history"),
+    "keep_past": ("PUT /api/v1/history", "search history"),
+    "save": ("POST /api/v1/searches", "search QUESTION"),
+    "delete_search": ("DELETE /api/v1/searches/{search_id}", "search saved"),
+    "collect": ("POST /api/v1/collections", "indexer collection"),
     "open_page": ("GET /api/v1/passages/{chunk_id}", "search passage"),
     "judge_passage": ("POST /api/v1/judgements", "training judge"),
     "take_uploads": ("POST /api/v1/documents", "indexer add"),
@@ -89,7 +96,7 @@ def handlers(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 @functools.cache
 def commands() -> set[str]:
     packages = {"indexer": indexer.__main__, "training": training.__main__, "jobs": jobs.__main__, "api": api.__main__}
-    found = {"search QUESTION", "search passage", "search map", "search eval"}
+    found = {"search QUESTION", *(f"search {word}" for word in search.__main__._COMMANDS)}
     assert search.__main__.build_passage_parser().prog == "python -m search passage"
     found |= {f"app {option}" for action in app.build_parser()._actions for option in action.option_strings}
     for package, module in packages.items():

@@ -19,8 +19,8 @@ DOCUMENT_FIELDS = {
     "state", "reason", "added_at",
 }  # fmt: skip
 HIT_FIELDS = {
-    "rank", "score", "dense_rank", "lexical_rank", "chunk_id", "document_id", "document", "title", "page", "start",
-    "end", "spans", "section", "kind", "text",
+    "rank", "score", "dense_rank", "lexical_rank", "rerank", "chunk_id", "document_id", "document", "title", "page",
+    "start", "end", "spans", "section", "kind", "text",
 }  # fmt: skip
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -56,7 +56,7 @@ def test_the_whole_job_on_the_command_line(run: Run, papers: Path, tmp_path: Pat
     assert (added.returncode, len(json.loads(added.stdout)["documents"])) == (0, 2)
 
     listed = json.loads(run("-m", "indexer", "list", "--json").stdout)["documents"]
-    assert [set(document) for document in listed] == [DOCUMENT_FIELDS | {"same_work_as"}] * 2
+    assert [set(document) for document in listed] == [DOCUMENT_FIELDS | {"same_work_as", "collections"}] * 2
     assert {document["state"] for document in listed} == {"ready"}
 
     found = run("-m", "search", "what makes bread rise?", "-k", "3", "--json")
@@ -174,6 +174,35 @@ def test_a_library_is_checked_backed_up_and_restored(run: Run, papers: Path, tmp
     assert [hit["text"] for hit in again] == [hit["text"] for hit in first]
 
 
+def test_papers_are_collected_and_a_search_is_narrowed_kept_and_exported(run: Run, papers: Path) -> None:
+    run("-m", "indexer", "add", papers)
+    put = run("-m", "indexer", "collection", "put", "Baking", "2", "--json")
+    assert json.loads(put.stdout) == {"collections": [{"id": 1, "name": "Baking", "papers": 1}]}
+    assert run("-m", "indexer", "collection", "rename", "baking", "Bread").stdout == "    1  Bread (1 paper)\n"
+    assert run("-m", "indexer", "collection", "create", "BREAD").returncode == 1
+    listed = json.loads(run("-m", "indexer", "list", "--json").stdout)["documents"]
+    bread = next(document["title"] for document in listed if document["collections"] == ["Bread"])
+    asked = ["-m", "search", "what is light?", "--collection", "bread"]
+    found = json.loads(run(*asked, "--kind", "body", "--save", "Of bread", "--json").stdout)["hits"]
+    assert {hit["title"] for hit in found} == {bread}
+    again = run("-m", "search", "--saved", "of BREAD", "--format", "csv")
+    assert again.stdout.splitlines()[1].startswith(f"1,{found[0]['score']}")
+    assert f"title = {{{{{bread}}}}}" in run(*asked, "--format", "bibtex").stdout
+    assert run(*asked, "--author", "nobody").stdout.startswith("No passage that can be searched passes the filter.")
+    like = json.loads(run("-m", "search", "--like", found[0]["chunk_id"], "--json").stdout)["hits"]
+    assert found[0]["chunk_id"] not in {hit["chunk_id"] for hit in like}
+    saved = json.loads(run("-m", "search", "saved", "--json").stdout)["saved"]
+    assert [(one["name"], one["filter"]) for one in saved] == [("Of bread", {"collections": [1], "kinds": ["body"]})]
+    history = json.loads(run("-m", "search", "history", "--json").stdout)["history"]
+    assert history[0]["filter"] == {"author": "nobody", "collections": [1]}
+    assert run("-m", "search", "history", "--clear", "--keep", "off").stdout.startswith("3 questions forgotten.")
+    run("-m", "search", "what is light?")
+    assert json.loads(run("-m", "search", "history", "--json").stdout) == {"kept": False, "history": []}
+    assert run("-m", "search", "saved", "--delete", "of bread").stdout.startswith("No search is saved.")
+    assert run("-m", "indexer", "collection", "take", "Bread", "2").stdout == "    1  Bread (0 papers)\n"
+    assert run("-m", "indexer", "collection", "delete", "Bread").stdout.startswith("There is no collection.")
+
+
 def test_one_bad_file_makes_add_fail_after_the_others_went_in(run: Run, papers: Path) -> None:
     write(papers, "bad.pdf", b"not a PDF at all")
     added = run("-m", "indexer", "add", papers, papers / "nowhere.pdf")
@@ -215,6 +244,10 @@ def test_a_labelled_folder_is_scored_with_the_documented_fields(run: Run, tmp_pa
         (["-m", "indexer", "fetch"], 2, "invalid choice"),
         (["-m", "search", "eval", "/nowhere"], 1, "There is no folder '/nowhere'"),
         (["-m", "search"], 2, "required: question"),
+        (["-m", "search", "why?", "--year", "soon"], 2, "'soon' names no years"),
+        (["-m", "search", "why?", "--collection", "x"], 1, "There is no collection 'x'"),
+        (["-m", "search", "--saved", "x"], 1, "There is no saved search 'x'"),
+        (["-m", "search", "--like", "7"], 1, "no passage with id 7"),
         (["-m", "training", "judge", "--query", "q", "--chunk", "7", "--relevant"], 1, "no passage with id 7"),
         (["-m", "training", "judge", "--query", "q", "--chunk", "7"], 2, "--relevant"),
         (["-m", "training", "promote", "9"], 1, "no model version with id 9"),

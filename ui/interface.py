@@ -7,16 +7,17 @@ import gradio as gr
 
 from api.services import Services
 from storage import library
+from storage.collections import list_collections
 from storage.database import open_database
 from storage.overview import library_facts
 from ui.changes import ChangeWatch, SharedView, View, digest
 from ui.judge_tab import build_judge_tab, render_queue
 from ui.library_tab import build_library_tab, render_library
 from ui.map_tab import build_map_tab, render_map_state
-from ui.messages import tell, warn_user
 from ui.parts import SILENT, PlainHTML, build_news
+from ui.recall import build_recall, render_recall
 from ui.render import render
-from ui.search_tab import SearchTab, build_search_tab, paper_choices, render_hint
+from ui.search_tab import build_search_tab, collection_choices, paper_choices, render_hint
 from ui.settings_tab import build_settings_tab
 from ui.training_tab import base_choices, build_training_tab, default_dimensions
 from ui.training_view import render_models, render_pairs, render_training
@@ -37,6 +38,7 @@ def build_page(services: Services) -> gr.Blocks:
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Search", id="search"):
                 search = build_search_tab(services, news)
+                recall = build_recall(services)
             with gr.Tab("Judge", id="judge"):
                 judge = build_judge_tab(services, news)
             with gr.Tab("Map", id="map"):
@@ -48,11 +50,11 @@ def build_page(services: Services) -> gr.Blocks:
             with gr.Tab("Settings", id="settings") as settings:
                 build_settings_tab(services, settings)
         _remember_tab(page, tabs)
-        _restore_search(search, news)
 
         parts: dict[str, _Part] = {
             "header": (header, lambda: render_header(services)),
             "hint": (search.hint, lambda: render_hint(services)),
+            "recall": (recall, lambda: render_recall(services)),
             "library": (papers.table, lambda: render_library(services)),
             "queue": (judge.queue, lambda: render_queue(services)),
             "ask_of": (judge.papers, lambda: gr.update(choices=_paper_choices(services))),
@@ -64,23 +66,30 @@ def build_page(services: Services) -> gr.Blocks:
         }
         shared = SharedView(
             ChangeWatch(services.settings.database),
-            {name: make for name, (_, make) in parts.items()} | {"choices": lambda: _paper_choices(services)},
+            {name: make for name, (_, make) in parts.items()}
+            | {"papers": lambda: _paper_choices(services), "collections": lambda: _collection_choices(services)},
         )
         seen = gr.State({})
 
         def bring_up_to_date(
-            view: View, known: dict[str, Any], words: str | None, order: str, chosen: list[Any] | None
+            view: View,
+            known: dict[str, Any],
+            words: str | None,
+            order: str,
+            papers: list[Any] | None,
+            collections: list[Any] | None,
         ) -> list[Any]:
             """What changed since this window's last look; the rest of the page is left alone."""
             if known.get("mark") == view.mark:
-                return [gr.skip()] * (len(parts) + 3)
+                return [gr.skip()] * (len(parts) + 4)
             before = known.get("digests", {})
             pairs = render_pairs(services, words, order)
             digests = {**view.digests, "pairs": digest(pairs)}
             changed = {name for name, now in digests.items() if before.get(name) != now}
             updates = [view.values[name] if name in changed else gr.skip() for name in parts]
             updates.append(pairs if "pairs" in changed else gr.skip())
-            updates.append(_update_papers(view.values["choices"], chosen) if "choices" in changed else gr.skip())
+            for name, chosen in (("papers", papers), ("collections", collections)):
+                updates.append(_update_choices(view.values[name], chosen) if name in changed else gr.skip())
             return [*updates, {"mark": view.mark, "digests": digests}]
 
         def look(*window: Any) -> list[Any]:
@@ -90,13 +99,20 @@ def build_page(services: Services) -> gr.Blocks:
             """For whoever has just done something, to see what came of it."""
             return bring_up_to_date(shared.look(at_once=True), *window)
 
-        inputs = [seen, training.pair_words, training.pair_sort, search.papers]
-        outputs = [*(component for component, _ in parts.values()), training.pairs, search.papers, seen]
+        inputs = [seen, training.pair_words, training.pair_sort, search.papers, search.collections]
+        outputs = [
+            *(component for component, _ in parts.values()),
+            training.pairs,
+            search.papers,
+            search.collections,
+            seen,
+        ]
         gr.Timer(_SECONDS_BETWEEN_LOOKS).tick(look, inputs, outputs, **SILENT)
         page.load(look, inputs, outputs, **SILENT)
         for changed in (
             search.desk.judged,
             judge.queue.judged,
+            recall.changed,
             papers.table.changed,
             training.status.changed,
             training.models.changed,
@@ -119,10 +135,15 @@ def _paper_choices(services: Services) -> list[tuple[str, int]]:
         return paper_choices(library.list_documents(db))
 
 
-def _update_papers(choices: list[tuple[str, int]], chosen: list[Any] | None) -> dict[str, Any]:
-    """The papers to choose from; one that was removed is no longer chosen."""
-    ids = {document_id for _, document_id in choices}
-    # Typed words stay: they hold for papers that are still to come.
+def _collection_choices(services: Services) -> list[tuple[str, int]]:
+    with open_database(services.settings.database) as db:
+        return collection_choices(list_collections(db))
+
+
+def _update_choices(choices: list[tuple[str, int]], chosen: list[Any] | None) -> dict[str, Any]:
+    """What there is to choose from; what was removed is no longer chosen."""
+    ids = {choice for _, choice in choices}
+    # Typed words stay: they hold for what is still to come.
     kept = [choice for choice in chosen or [] if choice in ids or isinstance(choice, str)]
     return gr.update(choices=choices) if kept == (chosen or []) else gr.update(choices=choices, value=kept)
 
@@ -133,21 +154,3 @@ def _remember_tab(page: gr.Blocks, tabs: gr.Tabs) -> None:
         tab.select(None, None, None, js=f"() => keepTab('{name}')")
     # Gradio selects the first tab before anything of ours runs; address.js has read the address still earlier.
     page.load(None, None, None, js=f"() => openTab({list(TABS)}.indexOf(firstAddress.get('tab')))")
-
-
-def _restore_search(tab: SearchTab, news: gr.HTML) -> None:
-    """Ask again what the address holds, so that a reload, or a link passed on, shows the same results."""
-
-    @warn_user(outputs=6)
-    def search_again(question: str, k: float | None, papers: list[Any] | None, blind: bool) -> list[Any]:
-        return [question, k, papers, blind, tab.search(question, k, papers, blind), tell()]
-
-    fields = [tab.question, tab.k, tab.papers, tab.blind]
-    # Asked for by desk.js, and only where there is something to restore: what is typed meanwhile is not touched.
-    tab.desk.restore(
-        search_again,
-        fields,
-        [*fields, tab.desk, news],
-        js="(question, k, papers, blind) => searchOfAddress(k)",
-        **SILENT,
-    )

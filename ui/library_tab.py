@@ -15,8 +15,10 @@ from indexer.report import make_report
 from indexer.same_work import find_same_works
 from jobs.terminal import describe_job
 from storage import jobs, judgements, library
+from storage.collections import collections_by_document, list_collections
 from storage.database import open_database
 from storage.equal_passages import count_equal_passages
+from ui.collecting import make_collect
 from ui.messages import answer_script, tell, warn_user
 from ui.paper_editor import make_forget_form, make_save_form, make_show_form
 from ui.parts import SILENT, PlainHTML
@@ -53,7 +55,7 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
     table = PlainHTML(
         render_library(services),
         elem_id="library",
-        js_on_load="".join(map(read_asset, ("common.js", "edit.js", "library.js"))),
+        js_on_load="".join(map(read_asset, ("common.js", "edit.js", "collections.js", "library.js"))),
         server_functions=[
             _make_remove(services),
             _make_retry(services),
@@ -62,6 +64,7 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
             make_show_form(services),
             make_save_form(services),
             make_forget_form(services),
+            make_collect(services),
             make_cancel(services),
             make_dismiss(services),
         ],
@@ -82,11 +85,14 @@ def render_library(services: Services) -> str:
         same = find_same_works(documents, count_equal_passages(db))
         judged = judgements.count_by_document(db)
         job = current_job(db, JobKind.INGEST)
+        collections, collected = list_collections(db), collections_by_document(db)
     return render(
         "library.html",
         documents=documents,
         judged=judged,
         same=same,
+        collections=collections,
+        collected=collected,
         by_id={document.id: document for document in documents},
         searchable=sum(document.state is DocumentState.READY for document in documents),
         waiting=sum(document.state in UNFINISHED for document in documents),
@@ -148,7 +154,7 @@ def _shortened(sentences: list[str], what: str) -> list[str]:
 def _make_remove(services: Services) -> Any:
     @answer_script
     def remove_papers(arguments: list) -> dict:
-        remove_documents(services.settings, [int(document_id) for document_id in arguments])
+        remove_documents(services.settings, [int(document_id) for document_id in arguments], wait=False)
         return {}
 
     return remove_papers

@@ -1,14 +1,17 @@
 """HTML by Jinja templates that escape whatever they are given."""
 
 import re
+from collections.abc import Collection
 from datetime import datetime
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from core.cjk import cjk_runs, pair_cjk
 from core.cli import count
 from core.words import COMMON_WORDS
 from jobs.terminal import describe_seconds
@@ -68,11 +71,27 @@ _SHORTEST_STEM = 4
 def mark_words(text: str, query: str) -> Markup:
     """The text, escaped, with the query's words in it marked; word forms count as the word."""
     stems = {_stem(word) for word in _words(query) if word not in COMMON_WORDS}
+    pairs = {pair for run in cjk_runs(query) for pair in pair_cjk(run).split()}
     parts = []
     for token in re.split(r"(\w+)", text):
+        if pairs and cjk_runs(token):
+            parts += _mark_pairs(token, pairs)
+            continue
         marked = token and _stem(token.casefold()) in stems
         parts.append(Markup("<mark>{}</mark>").format(token) if marked else Markup.escape(token))
     return Markup("").join(parts)
+
+
+def _mark_pairs(text: str, pairs: Collection[str]) -> list[Markup]:
+    """Text without spaces between words: marked where one of the pairs of characters stands."""
+    marked = [False] * len(text)
+    for place in range(len(text)):
+        for length in (1, 2):
+            if text[place : place + length] in pairs:
+                marked[place : place + length] = [True] * len(text[place : place + length])
+    stretches = groupby(zip(text, marked, strict=True), key=lambda one: one[1])
+    joined = ((on, "".join(character for character, _ in stretch)) for on, stretch in stretches)
+    return [Markup("<mark>{}</mark>").format(part) if on else Markup.escape(part) for on, part in joined]
 
 
 def _words(text: str) -> list[str]:

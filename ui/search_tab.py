@@ -1,39 +1,45 @@
 """The Search tab: a question, ranked passages to judge, and the page each stands on."""
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from api.services import Services
-from core.errors import NotFoundError
-from core.types import Document, DocumentState, Filter, SearchResult
+from core.errors import NotFoundError, QuestionError
+from core.types import ChunkKind, Collection, Document, DocumentState, SearchMode, SearchResult
+from search.grouping import group_adjoining
 from search.page_view import view_page
-from search.searcher import SearchRequest
 from storage import judgements, library
 from storage.database import open_database
+from ui import asking
+from ui.asking import K_DEFAULT, LONGEST_QUESTION, SPREAD, Asked
 from ui.messages import answer_script, tell, warn_user
-from ui.parts import DIRECT, PlainHTML
+from ui.parts import DIRECT, SILENT, PlainHTML
+from ui.recall import make_export, make_remember, make_save
 from ui.render import plain_direction, read_asset, render
 
-_K_DEFAULT = 10
-# Far more than a model's window; the question is kept in the address.
-_LONGEST_QUESTION = 2000
+_MODES = {SearchMode.BOTH: "Meaning and words", SearchMode.MEANING: "Meaning", SearchMode.WORDS: "Words"}
+_KINDS = {
+    ChunkKind.BODY: "body text",
+    ChunkKind.CAPTION: "captions",
+    ChunkKind.TABLE: "tables",
+    ChunkKind.FIGURE: "text in figures",
+    ChunkKind.FOOTNOTE: "footnotes",
+    ChunkKind.REFERENCE: "references",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class SearchTab:
-    """What other parts of the page need of this one."""
+    """What other parts of the page need of this one; `fields` are in the order of `Asked`."""
 
     desk: gr.HTML
     hint: gr.HTML
+    fields: tuple[gr.components.Component, ...]
     papers: gr.Dropdown
-    question: gr.Textbox
-    k: gr.Number
-    blind: gr.Checkbox
-    search: Callable[..., str]
+    collections: gr.Dropdown
 
 
 def build_search_tab(services: Services, news: gr.HTML) -> SearchTab:
@@ -44,119 +50,165 @@ def build_search_tab(services: Services, news: gr.HTML) -> SearchTab:
             show_label=False,
             container=False,
             max_lines=1,
-            max_length=_LONGEST_QUESTION,
+            max_length=LONGEST_QUESTION,
             scale=8,
             elem_id="question",
         )
         button = gr.Button("Search", variant="primary", scale=0, min_width=110, elem_id="search")
-    with gr.Accordion("Filter", open=False, elem_id="filter"), gr.Row(elem_classes="options"):
-        papers = gr.Dropdown(
-            choices=[],
-            multiselect=True,
-            label="Only in these papers (all, unless you choose some, or type words of a title)",
-            # Words of a title do as well; and without this Gradio refuses to search for a choice it has lost count of:
-            # a paper removed, a laptop that slept.
-            allow_custom_value=True,
-            scale=6,
-            elem_id="papers",
+    with gr.Row(elem_classes="ways"):
+        mode = gr.Radio(
+            [(label, str(mode)) for mode, label in _MODES.items()],
+            value=str(SearchMode.BOTH),
+            label="Ranked by",
+            show_label=False,
+            container=False,
+            elem_id="mode",
         )
-        k = gr.Number(
-            _K_DEFAULT, minimum=5, maximum=50, precision=0, label="Passages, 5 to 50", min_width=110, elem_id="k"
-        )
-        blind = gr.Checkbox(
-            False, label="Judge blind: the passages of two models, mixed and unmarked", elem_id="blind", min_width=220
-        )
+        spread = gr.Checkbox(False, label=f"Spread over papers: {SPREAD} of each first", elem_id="spread")
+    with gr.Accordion("Filter", open=False, elem_id="filter"):
+        with gr.Row(elem_classes="options"):
+            papers = gr.Dropdown(
+                choices=[],
+                multiselect=True,
+                label="Only in these papers (all, unless you choose some, or type words of a title)",
+                # Words of a title do as well; and without this Gradio refuses to search for a choice it has lost count
+                # of: a paper removed, a laptop that slept.
+                allow_custom_value=True,
+                scale=6,
+                elem_id="papers",
+            )
+            k = gr.Number(
+                K_DEFAULT, minimum=5, maximum=50, precision=0, label="Passages, 5 to 50", min_width=110, elem_id="k"
+            )
+            blind = gr.Checkbox(
+                False,
+                label="Judge blind: the passages of two models, mixed and unmarked",
+                elem_id="blind",
+                min_width=220,
+            )
+        with gr.Row(elem_classes="options"):
+            collections = gr.Dropdown(
+                choices=[],
+                multiselect=True,
+                label="Only in these collections",
+                allow_custom_value=True,
+                scale=3,
+                min_width=180,
+                elem_id="collections",
+            )
+            years = gr.Textbox(label="Years, such as 2015-2019", max_length=40, min_width=140, elem_id="years")
+            author = gr.Textbox(label="Author", max_length=200, min_width=140, elem_id="author")
+            kinds = gr.Dropdown(
+                choices=[(label, str(kind)) for kind, label in _KINDS.items()],
+                multiselect=True,
+                label="Only these kinds of passages",
+                scale=3,
+                min_width=180,
+                elem_id="kinds",
+            )
     desk = PlainHTML(
         _bare_desk(),
         elem_id="desk",
         js_on_load=read_asset("common.js") + read_asset("desk.js"),
-        server_functions=[_make_judge(services), _make_open_page(services)],
+        server_functions=[
+            _make_judge(services),
+            _make_open_page(services),
+            make_remember(services),
+            make_save(services),
+            make_export(services),
+        ],
     )
     # Beneath the desk, seen while that is empty: a value for the desk might come after the results of a quick search.
     hint = PlainHTML(render_hint(services), elem_id="hint")
+    fields = (question, k, papers, blind, collections, years, author, kinds, mode, spread)
 
     @warn_user(outputs=2)
-    def search(*asked: Any) -> tuple[str, str]:
-        return _search_handler(services, *asked), tell()
+    def search(*values: Any) -> tuple[str, str]:
+        return answer(services, asking.from_fields(*values)), tell()
 
-    for event in (question.submit, button.click):
+    # A filter or another way to rank takes effect at the next question, except where one click is all there is to it.
+    for event in (question.submit, button.click, years.submit, author.submit, mode.input, spread.input):
         event(
             search,
-            [question, k, papers, blind],
+            list(fields),
             [desk, news],
             # The last of several quick searches is the one that counts.
             trigger_mode="always_last",
             show_progress="minimal",
             **DIRECT,
-            js="(question, k, papers, blind) => keepSearch(question, k, papers, blind)",
         )
-    return SearchTab(desk, hint, papers, question, k, blind, functools.partial(_search_handler, services))
+    _ask_again(services, desk, fields, news)
+    return SearchTab(desk, hint, fields, papers, collections)
+
+
+def _ask_again(services: Services, desk: gr.HTML, fields: tuple[gr.components.Component, ...], news: gr.HTML) -> None:
+    """Ask what an address holds: the page's own after a reload, a link of the page, a link passed on."""
+    address = gr.Textbox(visible="hidden", elem_id="address")
+
+    @warn_user(outputs=len(fields) + 2)
+    def ask_again(wanted: str) -> list[Any]:
+        asked = asking.from_address(wanted)
+        return [*asked.fields, answer(services, asked), tell()]
+
+    # Asked for by desk.js, and only where there is something to ask: what is typed meanwhile is not touched.
+    desk.restore(ask_again, [address], [*fields, desk, news], js="() => [wantedAddress]", **SILENT)
 
 
 def paper_choices(documents: Sequence[Document]) -> list[tuple[str, int]]:
     return [(plain_direction(document.title), document.id) for document in documents if document.chunks]
 
 
-def _search_handler(
-    services: Services, question: str, k: float | None, papers: Sequence[object] | None, blind: bool
-) -> str:
-    # The page shows a question without them, and what is judged is what is shown.
-    question = plain_direction(question)
-    if not question.strip():
+def collection_choices(collections: Sequence[Collection]) -> list[tuple[str, int]]:
+    return [(plain_direction(collection.name), collection.id) for collection in collections]
+
+
+def answer(services: Services, asked: Asked) -> str:
+    """The desk for what is asked: its passages, or a friendly hint."""
+    if not asked.question.strip() and asked.like is None:
         return _bare_desk()
     try:
-        document_ids = _chosen_papers(services, papers) if papers else None
-        return run_search(services, SearchRequest(question, int(k or _K_DEFAULT), Filter(document_ids)), blind=blind)
-    except NotFoundError as error:
-        return _bare_desk(question, "Nothing was searched", str(error))
+        return _search(services, asked)
+    except (NotFoundError, QuestionError) as error:
+        return _bare_desk(asked, "Nothing was searched", str(error))
 
 
-def _chosen_papers(services: Services, chosen: Sequence[object]) -> tuple[int, ...]:
-    """The papers of these choices, each an id from the list or typed words of a title or file name; never none."""
+def _search(services: Services, asked: Asked) -> str:
     with open_database(services.settings.database) as db:
-        documents = library.list_documents(db)
-    found = {document.id for document in documents if document.id in chosen}
-    for words in (choice for choice in chosen if isinstance(choice, str)):
-        named = {document.id for document in documents if _is_named(document, words)}
-        if not named:
-            raise NotFoundError(f"No paper has '{words}' in its title or file name. Change the filter above.")
-        found |= named
-    if not found:
-        raise NotFoundError(
-            "The papers chosen in the filter above are no longer in the library. Choose others, or none."
-        )
-    return tuple(sorted(found))
-
-
-def _is_named(document: Document, words: str) -> bool:
-    names = " ".join((document.title, *document.names)).casefold()
-    return all(word in names for word in words.casefold().split())
-
-
-def run_search(services: Services, request: SearchRequest, *, blind: bool = False) -> str:
-    """The desk for a question: its passages, or a friendly hint."""
-    search = services.searcher.search_blind if blind else services.searcher.search
-    result = search(request)
+        request = asking.to_request(db, asked)
+    blind = asked.blind and asked.like is None
+    result = (services.searcher.search_blind if blind else services.searcher.search)(request)
     if not result.hits:
-        return _desk_without_hits(services, request.query)
+        return _desk_without_hits(services, asked)
     with open_database(services.settings.database) as db:
         verdicts = judgements.relevance_by_chunk(db, request.query)
-    return render_hits(result, verdicts, filtered=request.filter.narrows, blind=blind)
+        like = None if asked.like is None else library.get_chunk(db, asked.like)
+    return render_hits(result, verdicts, asked, like_text="" if like is None else f"{like.document}: {like.text}")
 
 
-def render_hits(result: SearchResult, verdicts: dict[int, int], *, filtered: bool = False, blind: bool = False) -> str:
-    """The passages, best first; blind, without rank, score and model, so that none is stored with a verdict."""
+def render_hits(
+    result: SearchResult, verdicts: dict[int, int], asked: Asked | None = None, *, like_text: str = ""
+) -> str:
+    """The passages, best first, those that adjoin on one card.
+
+    Blind, each is alone, without rank, score and model, so that none is stored with a verdict.
+    """
+    asked = asked or Asked(result.query)
+    blind = asked.blind and not like_text
     return render(
         "desk.html",
+        groups=[(hit,) for hit in result.hits] if blind else group_adjoining(result.hits),
         hits=result.hits,
         verdicts=verdicts,
         query=result.query,
         model_id="" if blind else result.model.id,
         papers=len({hit.chunk.document_id for hit in result.hits}),
         milliseconds=round(result.seconds * 1000),
-        filtered=filtered,
         blind=blind,
         answered=result.answered,
+        asked=asked,
+        address=asking.to_address(asked),
+        like_text=like_text,
+        asking=asking,
     )
 
 
@@ -169,16 +221,18 @@ def render_hint(services: Services) -> str:
     return render("hint.html", title=title, text=text)
 
 
-def _desk_without_hits(services: Services, question: str) -> str:
+def _desk_without_hits(services: Services, asked: Asked) -> str:
     title, text = _hint_before_search(services) or (
         "No passage found",
-        "The papers chosen above are not ready yet; the Library tab shows how far they are. Choose others, or none.",
+        "No passage passes the filter above, or its papers are not ready yet; the Library tab shows how far they are. "
+        "Change the filter, or clear it.",
     )
-    return _bare_desk(question, title, text)
+    return _bare_desk(asked, title, text)
 
 
-def _bare_desk(question: str = "", title: str = "", text: str = "") -> str:
-    return render("bare_desk.html", query=question, title=title, text=text)
+def _bare_desk(asked: Asked | None = None, title: str = "", text: str = "") -> str:
+    asked = asked or Asked()
+    return render("bare_desk.html", query=asked.question, address=asking.to_address(asked), title=title, text=text)
 
 
 def _hint_before_search(services: Services) -> tuple[str, str] | None:
@@ -227,10 +281,11 @@ def _make_judge(services: Services) -> Any:
 def _make_open_page(services: Services) -> Any:
     @answer_script
     def open_page(arguments: list) -> dict:
-        """[query, chunk id, page or None for the passage's first, others shown]: the page's HTML."""
-        query, chunk_id, page, others = arguments
+        """[query, chunk id, page or None for the passage's first, others shown, chunk ids beside]: the page's HTML."""
+        query, chunk_id, page, others, beside = arguments
         with open_database(services.settings.database) as db:
-            view = view_page(services.settings, services.drawer, db, int(chunk_id), _whole(page))
+            chunks = [int(chunk) for chunk in beside]
+            view = view_page(services.settings, services.drawer, db, int(chunk_id), _whole(page), chunks)
             verdicts = judgements.relevance_by_chunk(db, str(query))
         return {
             "html": render("page_view.html", view=view, query=str(query), verdicts=verdicts, open_others=bool(others))

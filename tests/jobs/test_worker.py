@@ -5,11 +5,14 @@ from sqlite_utils import Database
 
 from core.settings import Settings
 from core.types import DocumentState, Job, JobKind, JobState
-from indexer.ingest import add_file
+from indexer.ingest import add_file, remove_documents
 from indexer.start import ensure_active_model
 from jobs.terminal import describe_job
 from jobs.worker import Worker, run_or_wait
 from storage import jobs, library
+from storage.database import open_database
+from storage.words import removed_words_stand
+from tests.makers import store_paper
 from tests.papers import make_paper, write
 
 
@@ -31,6 +34,27 @@ def test_a_defect_of_a_job_is_told_and_the_next_job_is_done(settings: Settings, 
     Worker(settings).work_until(lambda: library.get_document(db, document.id).state is DocumentState.READY)
     assert jobs.get_job(db, broken.id).state is JobState.FAILED
     assert "KeyError" in (jobs.get_job(db, broken.id).reason or "")
+
+
+def test_what_a_page_removed_is_overwritten_by_the_worker(settings: Settings, db: Database) -> None:
+    gone = store_paper(db, "aa", ["The zyzzyva eats palms."])
+    store_paper(db, "bb", ["Whales sing."])
+    word = "SELECT count(*) FROM chunk_words_data WHERE instr(block, CAST('zyzzyva' AS BLOB))"
+    with open_database(settings.database) as other:
+        remove_documents(settings, [gone.id], wait=False)
+        assert other.conn.execute(word).fetchone()[0] > 0
+        with FileLock(settings.work_lock):
+            looks = iter(range(2))
+            Worker(settings).work_until(lambda: next(looks, None) is None)
+            assert removed_words_stand(other), "only who holds the lock works"
+        set_all_ready(other)
+        Worker(settings).work_until(lambda: not removed_words_stand(other))
+        assert other.conn.execute(word).fetchone()[0] == 0
+
+
+def set_all_ready(db: Database) -> None:
+    for document in library.list_documents(db):
+        library.set_document_state(db, document.id, DocumentState.READY)
 
 
 def test_only_the_holder_of_the_lock_works(settings: Settings, db: Database) -> None:

@@ -10,6 +10,7 @@ from indexer.encoder import Encoder, fingerprint_folder
 from indexer.start import ensure_active_model
 from search.searcher import Searcher, SearchRequest
 from storage import library, models, vectors
+from storage.collections import create_collection, put_into_collection
 from storage.readings import store_reading
 from tests.makers import embed_all, store_paper
 
@@ -216,3 +217,51 @@ def test_a_removed_paper_is_not_found_by_its_words(
     hits = searcher.search(SearchRequest("zyzzyva", mode=SearchMode.WORDS)).hits
     assert hits == ()
     assert {hit.chunk.document_id for hit in searcher.search(SearchRequest("zyzzyva")).hits} == {kept.id}
+
+
+def test_a_filter_narrows_every_way_of_searching(
+    db: Database, active: ModelVersion, searcher: Searcher, minilm: Encoder
+) -> None:
+    store_paper(db, "cook", RECIPES)
+    physics = store_paper(db, "physics", PHYSICS)
+    embed_all(db, active, minilm)
+    collection = create_collection(db, "Physics")
+    put_into_collection(db, collection.id, [physics.id])
+    for mode in SearchMode:
+        hits = searcher.search(SearchRequest("bread and light", 5, Filter(collections=(collection.id,)), mode)).hits
+        assert {hit.chunk.document_id for hit in hits} == {physics.id}
+    assert searcher.search(SearchRequest("light", filter=Filter(year_from=1900))).hits == ()
+
+
+def test_results_are_spread_over_papers_when_asked(
+    db: Database, active: ModelVersion, searcher: Searcher, minilm: Encoder
+) -> None:
+    whales = [f"Whales of kind {number} sing long songs in the sea." for number in range(12)]
+    store_paper(db, "whales", whales)
+    store_paper(db, "physics", PHYSICS)
+    embed_all(db, active, minilm)
+    request = SearchRequest("which songs do whales sing?", k=5)
+    assert len({hit.chunk.document_id for hit in searcher.search(request).hits}) == 1
+    spread = searcher.search(replace(request, spread=2)).hits
+    assert [hit.chunk.file_name for hit in spread] == ["whales.pdf"] * 2 + ["physics.pdf"] * 2 + ["whales.pdf"]
+    assert [hit.rank for hit in spread] == [1, 2, 3, 4, 5]
+    assert spread[:2] == searcher.search(request).hits[:2]
+
+
+def test_more_like_a_passage_is_near_to_it_and_not_itself(
+    db: Database, active: ModelVersion, searcher: Searcher, minilm: Encoder
+) -> None:
+    cook = store_paper(db, "cook", [*RECIPES, "Dough made with yeast rises while gas is made in it."])
+    physics = store_paper(db, "physics", PHYSICS)
+    with pytest.raises(NotFoundError, match="not embedded yet"):
+        searcher.search(SearchRequest("", like=library.chunks_of_document(db, cook.id)[0].id))
+    embed_all(db, active, minilm)
+    bread = library.chunks_of_document(db, cook.id)[0]
+    hits = searcher.search(SearchRequest("", like=bread.id)).hits
+    assert hits[0].chunk.text == "Dough made with yeast rises while gas is made in it."
+    assert bread.id not in {hit.chunk.id for hit in hits}
+    assert [(hit.rank, hit.dense_rank) for hit in hits][:2] == [(1, 2), (2, 3)]
+    only = searcher.search(SearchRequest("", filter=Filter(papers=(physics.id,)), like=bread.id)).hits
+    assert {hit.chunk.document_id for hit in only} == {physics.id}
+    with pytest.raises(NotFoundError, match="no passage with id 999"):
+        searcher.search(SearchRequest("", like=999))

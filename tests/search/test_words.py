@@ -104,3 +104,56 @@ def test_fusion_prefers_what_both_find_and_words_where_they_are_exact() -> None:
     assert fuse([1, 2], [9, 2], parse_words("RoBERTa"))[0] == 2
     assert fuse([1, 2], [9], parse_words('"a lease"'))[0] == 9
     assert sorted(fuse(range(5), range(3, 9))) == list(range(9))
+
+
+CHINESE = [
+    "本文提出一种机器学习方法，用于蛋白质结构预测。",
+    "我们研究了学习机器人的行为。",
+    "ニューラルネットワークで翻訳する。",
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("什么是机器学习？", CHINESE[0]),
+        ("蛋白质的结构", CHINESE[0]),
+        ("机器人", CHINESE[1]),
+        ("翻訳とは", CHINESE[2]),
+        ("how is 蛋白质 predicted", CHINESE[0]),
+        ("译", None),
+        ("译 機 翻", CHINESE[2]),
+    ],
+)
+def test_words_without_spaces_between_them_are_found(db: Database, question: str, text: str | None) -> None:
+    store_paper(db, "cc", CHINESE)
+    assert found(db, question)[:1] == ([text] if text else [])
+
+
+def test_a_quoted_phrase_without_spaces_is_all_of_it(db: Database) -> None:
+    store_paper(db, "cc", CHINESE)
+    assert found(db, "「机器学习」") == [CHINESE[0]]
+    assert found(db, '"学习机器"') == [CHINESE[1]]
+    assert found(db, '"习方"') == [CHINESE[0]]
+    assert not parse_words("2015年哪支球队赢了？").exact
+    assert words_are_sound(db)
+    rebuild_words(db)
+    assert found(db, "机器人") == [CHINESE[1], CHINESE[0]]
+
+
+def test_in_a_large_library_common_words_alone_match_nothing(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.words.MOST_RANKED", 4)
+    texts = [f"The common thing of kind {number}." for number in range(9)]
+    store_paper(db, "many", [*texts, "A rare common thing.", "Another thing altogether, and rare."])
+    words = parse_words("rare common thing")
+    ids = find_words(db, words.match, 10, strings=words.strings).ids.tolist()
+    chunks = library.chunks_by_id(db, ids)
+    assert [chunks[chunk_id].text for chunk_id in ids] == [
+        "A rare common thing.",
+        "Another thing altogether, and rare.",
+    ]
+    assert len(find_words(db, words.match, 20).ids) == 11
+    only = parse_words("common thing")
+    assert len(find_words(db, only.match, 20, strings=only.strings).ids) == 10
+    none = parse_words("zyzzyva thing")
+    assert len(find_words(db, none.match, 20, strings=none.strings).ids) == 11

@@ -12,13 +12,15 @@ import pytest
 
 from core.errors import ImportFormatError, LibraryError, WhetstoneError
 from core.settings import Settings, load_settings
-from core.types import JobKind
+from core.types import Collection, Filter, JobKind, KeptSearch
 from indexer.ingest import add_file, remove_documents
 from jobs.check import check_library
 from storage import jobs, library, models
 from storage.backup import back_up, restore
+from storage.collections import create_collection, list_collections, put_into_collection
 from storage.database import open_database
 from storage.judgements import list_judgements, store_judgement
+from storage.kept_searches import find_saved, save_search
 from tests.libraries import add_paper, add_version, make_library, top_ten, topic_paper
 from tests.papers import write
 
@@ -44,6 +46,8 @@ def test_a_restored_library_gives_the_same_top_ten(filled: Settings, tmp_path: P
     before = top_ten(settings, QUESTION)
     with open_database(settings.database) as db:
         jobs.add_job(db, JobKind.RETRAIN)
+        put_into_collection(db, create_collection(db, "Two").id, [1, 2])
+        save_search(db, "Bread", KeptSearch(QUESTION, Filter(collections=(1,))))
     contents = back_up(settings, tmp_path / "backup.zip")
     assert (contents.papers, contents.models) == (4, 1)
     assert "outside the library" in contents.lacking[0]
@@ -59,6 +63,8 @@ def test_a_restored_library_gives_the_same_top_ten(filled: Settings, tmp_path: P
     with open_database(restored.database) as db:
         assert [judgement.query for judgement in list_judgements(db)] == [QUESTION]
         assert jobs.open_jobs(db) == []
+        assert list_collections(db) == [Collection(1, "Two", 2)]
+        assert find_saved(db, "Bread").filter == Filter(collections=(1,))
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"library"}
 
 

@@ -9,11 +9,13 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from core.formats import DocumentFormat
-from core.types import Chunk, DocumentState, JobKind, Metadata, ModelState, ModelVersion, Page, Span
+from core.types import Chunk, DocumentState, Filter, JobKind, KeptSearch, Metadata, ModelState, ModelVersion, Page, Span
 from search.map.draw import run_map
 from storage import jobs, library, models
+from storage.collections import LONGEST_NAME, create_collection, put_into_collection
 from storage.database import open_database
 from storage.judgements import store_judgement
+from storage.kept_searches import remember_search, save_search
 from storage.proposals import ProposalRow, replace_proposals
 from storage.readings import store_reading
 from tests.libraries import Silent
@@ -55,6 +57,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             metadata = Metadata(title=attack, authors=(attack, attack), year=2020)
             store_reading(db, document.id, metadata, [Page(1, text, 612, 792, reason=attack)], [chunk])
             library.set_document_state(db, document.id, DocumentState.READY)
+            collection = create_collection(db, attack[:LONGEST_NAME])
+            put_into_collection(db, collection.id, [document.id])
+            save_search(db, attack[:LONGEST_NAME], KeptSearch(attack, Filter(author=attack)))
+            remember_search(db, KeptSearch(attack))
             store_judgement(db, f"{attack}?", library.chunks_of_document(db, document.id)[0].id, 1)
         failed, _ = library.add_document(db, "f" * 64, f"{ALL}.pdf")
         library.set_document_state(db, failed.id, DocumentState.FAILED, ALL)
@@ -89,7 +95,7 @@ def test_what_the_server_makes_of_it_is_text(site: Site) -> None:
         if part["type"] == "html":
             require_harmless(str(part["props"].get("value")))
     for number in range(1, len(ATTACKS) + 1):
-        page = ask_script(site, "desk", "open_page", [ALL, number, None, True])
+        page = ask_script(site, "desk", "open_page", [ALL, number, None, True, [1]])
         require_harmless(page["html"])
         report = ask_script(site, "library", "report_reading", [number])
         require_harmless(report["html"])
@@ -101,6 +107,20 @@ def test_what_the_server_makes_of_it_is_text(site: Site) -> None:
     told = [paper["title"] for paper in shown["map"]["papers"]] + [group["name"] for group in shown["map"]["groups"]]
     assert len(told) > len(ATTACKS)
     assert not set("".join(told)) & set(OVERRIDES)
+
+
+def test_an_address_or_a_name_that_no_page_sends_is_refused_in_a_sentence(site: Site) -> None:
+    long, many = f"q={'x' * 20_000}", "&".join(["paper=1"] * 1001)
+    for function in ("remember", "save", "export"):
+        for address in (long, many, "q=x&years=soon", "q=x&paper=zeppelin"):
+            arguments = {"remember": [address], "save": ["name", address], "export": [address, "csv"]}[function]
+            assert "error" in ask_script(site, "desk", function, arguments), (function, address[:30])
+    assert "no passage with id" in ask_script(site, "desk", "export", ["like=999", "csv"])["error"]
+    assert "error" in ask_script(site, "desk", "export", ["q=x", "../../etc/passwd"])
+    assert "error" in ask_script(site, "library", "collect", ["put", 999, "", [1]])
+    assert "error" in ask_script(site, "library", "collect", ["create", None, "x" * 81, []])
+    exported = ask_script(site, "desk", "export", ["q=what+bends+light", "csv"])
+    assert exported["name"] == "passages.csv"
 
 
 def test_the_search_page_shows_it_and_runs_none_of_it(browser: Browser, site: Site) -> None:

@@ -49,6 +49,8 @@ def test_a_hit_tells_rank_paper_page_section_and_the_verdict_given() -> None:
         ("The cat and the hat", "what is the cat", ["cat"]),
         ("C++ and x_1", "x_1", ["x_1"]),
         ("nothing here", "", []),
+        ("一种机器学习方法", "什么是机器学习？", ["机器学习"]),
+        ("光与 light 影", "影 light", ["light", "影"]),
     ],
 )
 def test_the_querys_words_are_marked_in_their_forms_and_common_words_are_not(

@@ -1,5 +1,6 @@
-// What the page shows is kept in its address: the tab, the question and its filter. Read before Gradio selects a tab.
+// What the page shows is kept in its address: the tab, the question with its filter. Read before Gradio selects a tab.
 window.firstAddress = new URLSearchParams(location.search);
+window.wantedAddress = location.search;   // what is to be asked next by an address
 function changeAddress(change) {
   const address = new URL(location.href);
   change(address.searchParams);
@@ -12,21 +13,11 @@ function openTab(index) {
 function keepTab(name) {
   changeAddress(values => values.set('tab', name));
 }
-function keepSearch(question, k, papers, blind) {
+function keepSearch(asked) {   // the address of what the desk shows, as the server wrote it
   changeAddress(values => {
-    for (const name of ['q', 'k', 'paper', 'blind']) values.delete(name);
-    if (!question.trim()) return;
-    values.set('q', question);
-    values.set('k', k);
-    for (const paper of papers || []) values.append('paper', paper);
-    if (blind) values.set('blind', '1');
+    for (const name of [...values.keys()]) if (name !== 'tab' && !name.startsWith('__')) values.delete(name);
+    for (const [name, value] of new URLSearchParams(asked)) values.append(name, value);
   });
-  return [question, k, papers, blind];
-}
-function searchOfAddress(k) {
-  const papers = firstAddress.getAll('paper').map(paper => /^\d+$/.test(paper) ? Number(paper) : paper);
-  const wanted = Math.trunc(Number(firstAddress.get('k')));
-  return [firstAddress.get('q') || '', wanted >= 5 && wanted <= 50 ? wanted : k, papers, firstAddress.has('blind')];
 }
 // A question asked from elsewhere on the page, as if it had been typed on the Search tab.
 function askOnSearchTab(question) {

@@ -28,6 +28,14 @@ async function ask(call) {
     return null;
   }
 }
+// A list that was opened stays open when it is made anew.
+function keepOpen(element, selector) {
+  let open = false;
+  element.addEventListener('click', event => {
+    if (event.target.matches(`${selector} > summary`)) open = !event.target.parentElement.open;
+  });
+  return () => element.querySelector(selector)?.toggleAttribute('open', open);
+}
 // The buttons every job's line has; true where it was one of them.
 async function pressedOfJob(button, server, trigger) {
   if (!button.matches('[data-cancel], [data-dismiss]')) return false;

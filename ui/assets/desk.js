@@ -1,5 +1,5 @@
 const desk = () => element.querySelector('.desk');
-const hits = () => [...element.querySelectorAll('.hits > .hit')];
+const hits = () => [...element.querySelectorAll('.hits .hit')];
 const pane = () => element.querySelector('.pageview');
 let current = null;      // the chosen hit's chunk id, as text
 let opening = 0;         // the newest page asked for; answers to older ones are dropped
@@ -32,11 +32,16 @@ function judge(chunk, relevance) {
     trigger('judged');
   });
 }
+function besides(chunk) {   // the other passages of its card, which are marked too
+  const card = hits().find(hit => hit.dataset.chunk === String(chunk))?.closest('.found');
+  const all = card ? [...card.querySelectorAll('.hit')].map(hit => hit.dataset.chunk) : [];
+  return all.filter(one => one !== String(chunk));
+}
 async function openPage(chunk, page) {
   const mine = ++opening, others = pane().querySelector('.others');
   // Until the answer is there the pane shows another passage, which must not be judged in place of this one.
   if (pane().dataset.chunk !== String(chunk)) pane().setAttribute('aria-busy', 'true');
-  const answer = await ask(server.open_page([desk().dataset.query, chunk, page ?? null, !!others && others.open]));
+  const answer = await ask(server.open_page([desk().dataset.query, chunk, page ?? null, !!others && others.open, besides(chunk)]));
   if (mine !== opening || !pane()) return;
   pane().removeAttribute('aria-busy');
   if (answer === null) return;
@@ -49,7 +54,7 @@ async function openPage(chunk, page) {
     if (picture.complete) fetchNeighbours(); else picture.addEventListener('load', fetchNeighbours, { once: true });
     picture.addEventListener('error', () => tellWhy(picture), { once: true });
   }
-  const mark = pane().querySelector('figure mark'), sheet = pane().querySelector('.paper-desk');
+  const mark = pane().querySelector('figure mark:not(.beside)') || pane().querySelector('figure mark'), sheet = pane().querySelector('.paper-desk');
   sheet.scrollTop = mark ? Math.max(0, mark.offsetTop - 80) : 0;
   sheet.scrollLeft = mark ? Math.max(0, mark.offsetLeft - 20) : 0;
 }
@@ -76,7 +81,7 @@ function leaveQuestion(field) {   // so that the keys that judge are not typed i
   hits().find(hit => hit.dataset.chunk === current)?.focus({ preventScroll: true });
 }
 function dropPapers(ids) {
-  for (const hit of hits()) if (ids.includes(Number(hit.dataset.document))) hit.remove();
+  for (const hit of hits()) if (ids.includes(Number(hit.dataset.document))) (hit.closest('.found') || hit).remove();
   const left = hits();
   const summary = element.querySelector('.summary');
   if (!summary) return;
@@ -89,6 +94,32 @@ function dropPapers(ids) {
   choose(left[0]);
 }
 addEventListener('papers-removed', event => dropPapers(event.detail));
+function askAgain(address) {
+  window.wantedAddress = address;
+  trigger('restore');
+}
+addEventListener('ask-again', event => askAgain(event.detail));
+async function saveSearch(form) {
+  const answer = await ask(server.save([form.elements.name.value, desk().dataset.address]));
+  if (answer === null) return;
+  form.reset();
+  form.closest('details').open = false;
+  say(`Saved as “${answer.name}”.`);
+  trigger('judged');
+}
+async function exportResults(form) {
+  const answer = await ask(server.export([desk().dataset.address, form]));
+  if (answer === null) return;
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([answer.text], { type: 'text/plain' }));
+  link.download = answer.name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+element.addEventListener('submit', event => {
+  event.preventDefault();
+  saveSearch(event.target);
+});
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -139,6 +170,10 @@ element.addEventListener('click', event => {
   if (event.target.closest('[data-back]')) return showSheet(false);
   const passage = event.target.closest('[data-passage]');
   if (passage && !String(getSelection())) return openPage(passage.dataset.passage, Number(passage.dataset.onPage));
+  const asked = event.target.closest('[data-ask]');
+  if (asked) return askAgain(asked.dataset.ask);
+  const exported = event.target.closest('[data-export]');
+  if (exported) return exportResults(exported.dataset.export);
   const hit = event.target.closest('.hit');
   if (hit && !String(getSelection())) {
     choose(hit);
@@ -172,10 +207,12 @@ document.addEventListener('keydown', event => {
 watch('value', () => {
   current = null;
   showSheet(false);
+  keepSearch(desk().dataset.address);
   if (!hits().length) return;
+  server.remember([desk().dataset.address]);
   choose(hits()[0]);
   // Not where more was typed while the search went on.
   const field = document.activeElement;
   if (field && field.closest('#question') && field.value === desk().dataset.query) leaveQuestion(field);
 });
-if (firstAddress.get('q')) setTimeout(() => trigger('restore'));
+if (firstAddress.get('q') || firstAddress.get('like')) setTimeout(() => trigger('restore'));

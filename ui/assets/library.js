@@ -19,6 +19,7 @@ function count() {
   if (!button) return;
   button.disabled = !many;
   button.textContent = many ? `Remove ${many} chosen` : 'Remove chosen';
+  for (const one of element.querySelectorAll('[data-chosen]')) one.disabled = !many;
 }
 element.addEventListener('change', event => {
   if (event.target.matches('[data-all]')) for (const box of boxes()) box.checked = event.target.checked;
@@ -52,13 +53,15 @@ element.addEventListener('click', async event => {
     placeReports();
   } else if (target.matches('[data-edit]')) {
     await editPaper(target.dataset.edit, server, trigger);
-  } else await pressedOfJob(target, server, trigger);
+  } else if (!await pressedOfCollection(target, server, trigger, chosen())) await pressedOfJob(target, server, trigger);
 });
 element.addEventListener('keydown', event => {
   if (event.key === 'Enter' && event.target.matches('[data-password]')) event.target.closest('td').querySelector('[data-retry]').click();
 });
+const openCollections = keepOpen(element, '.collections');
 watch('value', () => {
   placeReports();
+  openCollections();
   for (const box of boxes()) box.checked = kept.has(Number(box.value));
   const all = element.querySelector('[data-all]');
   if (all) all.checked = boxes().length > 0 && kept.size === boxes().length;

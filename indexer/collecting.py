@@ -1,0 +1,71 @@
+"""The command that keeps collections of papers."""
+
+import argparse
+from dataclasses import asdict
+
+from sqlite_utils import Database
+
+from core.cli import DONE, add_home_argument, count, print_json, unicode_text, whole_id
+from core.settings import Settings
+from core.types import Collection
+from storage.collections import (
+    create_collection,
+    delete_collection,
+    find_collection,
+    list_collections,
+    put_into_collection,
+    rename_collection,
+    take_out_of_collection,
+)
+from storage.database import open_database, transaction
+
+
+def add_collection_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser("collection", help="put papers together under a name, to search among them")
+    actions = command.add_subparsers(dest="action", required=True)
+    listing = actions.add_parser("list", help="show the collections")
+    create = actions.add_parser("create", help="make an empty collection")
+    rename = actions.add_parser("rename", help="give a collection another name")
+    delete = actions.add_parser("delete", help="forget a collection; its papers stay in the library")
+    put = actions.add_parser("put", help="put papers into a collection, which is made where there is none")
+    take = actions.add_parser("take", help="take papers out of a collection")
+    for action in (create, rename, delete, put, take):
+        action.add_argument("name", type=unicode_text, metavar="NAME")
+    rename.add_argument("new_name", type=unicode_text, metavar="NEW_NAME")
+    for action in (put, take):
+        action.add_argument("ids", nargs="+", type=whole_id, metavar="ID")
+    for action in (listing, create, rename, delete, put, take):
+        add_home_argument(action)
+        action.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def keep_collections(settings: Settings, args: argparse.Namespace) -> int:
+    with open_database(settings.database) as db, transaction(db):
+        _change(db, args)
+        collections = list_collections(db)
+    if args.json:
+        print_json({"collections": [asdict(collection) for collection in collections]})
+        return DONE
+    for collection in collections:
+        print(f"{collection.id:>5}  {collection.name} ({count(collection.papers, 'paper')})")
+    if not collections:
+        print("There is no collection. Make one with 'python -m indexer collection put NAME ID...'.")
+    return DONE
+
+
+def _change(db: Database, args: argparse.Namespace) -> None:
+    if args.action == "create":
+        create_collection(db, args.name)
+    elif args.action == "rename":
+        rename_collection(db, find_collection(db, args.name).id, args.new_name)
+    elif args.action == "delete":
+        delete_collection(db, find_collection(db, args.name).id)
+    elif args.action == "put":
+        put_into_collection(db, _found_or_made(db, args.name).id, args.ids)
+    elif args.action == "take":
+        take_out_of_collection(db, find_collection(db, args.name).id, args.ids)
+
+
+def _found_or_made(db: Database, name: str) -> Collection:
+    known = {collection.name.casefold(): collection for collection in list_collections(db)}
+    return known.get(" ".join(name.split()).casefold()) or create_collection(db, name)

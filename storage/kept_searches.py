@@ -1,0 +1,120 @@
+"""Saved searches, by name, and the questions asked lately, without; whether these are kept at all."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.errors import NotFoundError, QuestionError
+from core.types import ChunkKind, Filter, KeptSearch, SearchMode
+from storage.database import now, transaction
+
+LONGEST_NAME = 80
+# How many questions asked lately are kept.
+MOST_PAST = 200
+
+
+def save_search(db: Database, name: str, search: KeptSearch) -> KeptSearch:
+    """Keep the search under this name, in place of an earlier one. Raises QuestionError where the name can't be one."""
+    cleaned = " ".join(name.split())
+    if not cleaned:
+        raise QuestionError("A saved search needs a name. Give one, such as 'Attention since 2017'.")
+    if len(cleaned) > LONGEST_NAME:
+        raise QuestionError(f"A name of {len(cleaned)} characters is too long. Give one of {LONGEST_NAME} at most.")
+    with transaction(db):
+        db.conn.execute("DELETE FROM kept_searches WHERE name = ?", [cleaned])
+        _insert(db, cleaned, search)
+    return find_saved(db, cleaned)
+
+
+def find_saved(db: Database, name: str) -> KeptSearch:
+    """The saved search of this name, whatever its case."""
+    rows = list(db.query("SELECT * FROM kept_searches WHERE name = ?", [" ".join(name.split())]))
+    if not rows:
+        raise NotFoundError(f"There is no saved search '{name}'. 'python -m search saved' shows those there are.")
+    return _kept(rows[0])
+
+
+def list_saved(db: Database) -> list[KeptSearch]:
+    return [_kept(row) for row in db.query("SELECT * FROM kept_searches WHERE name IS NOT NULL ORDER BY name")]
+
+
+def delete_saved(db: Database, search_id: int) -> None:
+    with transaction(db):
+        if not db.conn.execute("DELETE FROM kept_searches WHERE id = ? AND name IS NOT NULL", [search_id]).rowcount:
+            raise NotFoundError(f"There is no saved search with id {search_id}; it may have been deleted.")
+
+
+def remember_search(db: Database, search: KeptSearch) -> None:
+    """Keep what was asked as the latest; nothing where the history is turned off."""
+    if not keeps_history(db):
+        return
+    with transaction(db):
+        db.conn.execute(
+            "DELETE FROM kept_searches WHERE name IS NULL AND (question, filter, mode) = (?, ?, ?) AND spread IS ?",
+            [search.question, filter_to_json(search.filter), search.mode, search.spread],
+        )
+        _insert(db, None, search)
+        db.conn.execute(
+            """
+            DELETE FROM kept_searches WHERE name IS NULL AND id NOT IN (
+                SELECT id FROM kept_searches WHERE name IS NULL ORDER BY id DESC LIMIT ?)
+            """,
+            [MOST_PAST],
+        )
+
+
+def list_history(db: Database, most: int = MOST_PAST) -> list[KeptSearch]:
+    """What was asked, the latest first."""
+    rows = db.query("SELECT * FROM kept_searches WHERE name IS NULL ORDER BY id DESC LIMIT ?", [most])
+    return [_kept(row) for row in rows]
+
+
+def clear_history(db: Database) -> int:
+    """Forget what was asked; how many questions that were. Saved searches stay."""
+    with transaction(db):
+        return db.conn.execute("DELETE FROM kept_searches WHERE name IS NULL").rowcount
+
+
+def keeps_history(db: Database) -> bool:
+    row = db.conn.execute("SELECT value FROM preferences WHERE name = 'history'").fetchone()
+    return row is None or row[0] == "on"
+
+
+def keep_history(db: Database, keep: bool) -> None:
+    """Whether questions are kept from now on; those there are stay until they are cleared."""
+    with transaction(db):
+        db.conn.execute("INSERT OR REPLACE INTO preferences VALUES ('history', ?)", ["on" if keep else "off"])
+
+
+def filter_to_json(filter: Filter) -> str:
+    """The parts that are given; equal filters have equal texts."""
+    return json.dumps({name: part for name, part in asdict(filter).items() if part not in (None, "")}, sort_keys=True)
+
+
+def filter_from_json(text: str) -> Filter:
+    parts: dict[str, Any] = json.loads(text)
+    values: dict[str, Any] = {name: tuple(part) if isinstance(part, list) else part for name, part in parts.items()}
+    if "kinds" in values:
+        values["kinds"] = tuple(ChunkKind(kind) for kind in values["kinds"])
+    return Filter(**values)
+
+
+def _insert(db: Database, name: str | None, search: KeptSearch) -> None:
+    db.conn.execute(
+        "INSERT INTO kept_searches (name, question, filter, mode, spread, at) VALUES (?, ?, ?, ?, ?, ?)",
+        [name, search.question, filter_to_json(search.filter), search.mode, search.spread, now()],
+    )
+
+
+def _kept(row: dict[str, Any]) -> KeptSearch:
+    return KeptSearch(
+        row["question"],
+        filter_from_json(row["filter"]),
+        SearchMode(row["mode"]),
+        row["spread"],
+        id=row["id"],
+        name=row["name"],
+        at=row["at"],
+    )

@@ -1,0 +1,32 @@
+"""What the Library tab's script asks for to keep collections."""
+
+from typing import Any
+
+from api.services import Services
+from storage import collections
+from storage.database import open_database
+from ui.messages import answer_script
+
+
+def make_collect(services: Services) -> Any:
+    """Arguments: what to do, the collection's id (none for a new one), a name, and the papers' ids."""
+
+    @answer_script
+    def collect(arguments: list) -> dict:
+        action, collection_id, name, papers = arguments
+        ids = [int(paper) for paper in papers]
+        with open_database(services.settings.database) as db:
+            if action == "create":
+                created = collections.create_collection(db, str(name))
+                collections.put_into_collection(db, created.id, ids)
+            elif action == "put":
+                collections.put_into_collection(db, int(collection_id), ids)
+            elif action == "take":
+                collections.take_out_of_collection(db, int(collection_id), ids)
+            elif action == "rename":
+                collections.rename_collection(db, int(collection_id), str(name))
+            elif action == "delete":
+                collections.delete_collection(db, int(collection_id))
+        return {}
+
+    return collect
