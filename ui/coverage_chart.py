@@ -45,13 +45,9 @@ def _draw_bars(periods: Sequence[Period]) -> Markup:
     for number, one in enumerate(periods):
         x, width = _LEFT + step * (number + _GAP / 2), min(step * (1 - _GAP), 60)
         bars += Markup(
-            "<g><title>{day}: {approved} approved, {rejected} rejected</title>"
             '<rect class="approved" x="{x:.1f}" y="{y1:.1f}" width="{w:.1f}" height="{h1:.1f}"/>'
-            '<rect class="rejected" x="{x:.1f}" y="{y2:.1f}" width="{w:.1f}" height="{h2:.1f}"/></g>'
+            '<rect class="rejected" x="{x:.1f}" y="{y2:.1f}" width="{w:.1f}" height="{h2:.1f}"/>'
         ).format(
-            day=f"{one.first:%d %b %Y}",
-            approved=one.approved,
-            rejected=one.rejected,
             x=x,
             w=width,
             y1=floor - unit * one.approved,
