@@ -38,6 +38,8 @@ from storage import library, vectors
 from storage.database import open_database, prepare_database, transaction
 
 _TEXTS_A_BLOCK = 64
+# Below it a PDF is a leaflet.
+_LEAST_BYTES = 100_000
 
 
 class Silent:
@@ -50,13 +52,14 @@ class Silent:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ingest", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, metavar="DIR_OF_PDFS")
-    parser.add_argument("--papers", type=int, default=10, help="how many of the smallest files with text")
+    parser.add_argument("--papers", type=int, default=10, help="how many, the smallest first")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--again", type=int, default=1000, help="papers of the folder that is added twice; 0 for none")
     parser.add_argument("--json", action="store_true", help="accepted as elsewhere; it always prints JSON")
     args = parser.parse_args()
     quieten_libraries()
-    files = sorted(args.folder.glob("*.pdf"), key=lambda path: path.stat().st_size)[: args.papers]
+    papers = [path for path in args.folder.rglob("*.pdf") if path.stat().st_size > _LEAST_BYTES]
+    files = sorted(papers, key=lambda path: path.stat().st_size)[: args.papers]
     with tempfile.TemporaryDirectory() as name:
         figures = compare(Path(name), files, args.rounds)
         if args.again:

@@ -114,7 +114,7 @@ def measure(settings: Settings, searcher: Searcher, questions: list[str]) -> dic
 
 def measure_beside(settings: Settings, searcher: Searcher, questions: list[str], papers: Path) -> dict[str, Any]:
     """The same while a worker reads and embeds these papers."""
-    for path in sorted(papers.glob("*.pdf")):
+    for path in sorted(papers.rglob("*.pdf")):
         add_file(settings, path)
     command = [sys.executable, "-m", "jobs", "--home", str(settings.home)]
     worker = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=_ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"})

@@ -88,9 +88,13 @@ class Worker:
             if self._tended or time.monotonic() - self._marked_at < seconds_of_rest:
                 return
             self._tended = True
-            version = models.active_model(db)
-            if version is not None:
-                refresh_index_file(db, version, self._settings.home)
+            try:
+                version = models.active_model(db)
+                if version is not None:
+                    refresh_index_file(db, version, self._settings.home)
+            except (sqlite3.Error, OSError) as error:
+                # Only a start is slower for it.
+                logger.warning("the index file could not be brought up to date: %s", error)
 
     def _show_others_work(self) -> None:
         if self._watch is not None:

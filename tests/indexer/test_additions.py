@@ -217,6 +217,7 @@ def bomb(files: int, megabytes: int) -> bytes:
         (zipped({f"{number}.pdf": b"%PDF-" for number in range(11)}), "holds 11 files, more than 10"),
         (zipped({"a.pdf": b"%PDF-" + b"x" * 4000})[:60], "can't be read as a zip"),
     ],
+    ids=("none", "up", "root", "windows", "bomb", "large", "many", "cut off"),
 )
 def test_a_zip_that_is_none_or_a_trick_is_one_sentence_and_leaves_nothing(
     settings: Settings, tmp_path: Path, content: bytes, said: str
