@@ -11,8 +11,10 @@ run: $(VENV)/.installed
 desktop: $(VENV)/.installed
 	$(BIN)/python -m desktop
 
+# Two processes, each with a file of tests at a time: much of a test is waiting for a process, or for a browser. One
+# thread each, for threads that wait for one another are slower than none.
 test: $(VENV)/.installed-dev chromium
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q $(TESTS)
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile $(TESTS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
