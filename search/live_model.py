@@ -81,14 +81,16 @@ class LiveModel:
         Words are looked up in the rows, so a passage without a vector yet is left out.
         """
         self.catch_up(db)
-        vector = self._questions.vector(words.question)
+        # Embedded in its own thread while the words are looked up in this one; either may be the slower.
+        embedding = self._questions.begin(words.question)
         stored = self._stored(db)
         dense: list[int] = []
         lexical: list[int] = []
-        if mode is not SearchMode.WORDS:
-            dense = self.index.search(vector, max(k, DEPTH), among, stored).ids.tolist()
         if mode is not SearchMode.MEANING and words.match:
             lexical = find_words(db, words.match, max(k, DEPTH), among, words.strings).ids.tolist()
+        vector = embedding.result()
+        if mode is not SearchMode.WORDS:
+            dense = self.index.search(vector, max(k, DEPTH), among, stored).ids.tolist()
         ids = fuse(dense, lexical, words) if dense and lexical else dense or lexical
         cosines = self.index.search(vector, len(ids), ids, stored) if ids else ScoredChunks(np.array([]), np.array([]))
         scores = dict(zip(cosines.ids.tolist(), cosines.scores.tolist(), strict=True))

@@ -29,14 +29,19 @@ class QuestionEmbedder:
 
     def vector(self, question: str) -> Vector:
         """The question's unit vector; it may be read only, for others hold it too."""
+        return self.begin(question).result()
+
+    def begin(self, question: str) -> Future[Vector]:
+        """The vector to come, for whoever has something else to do meanwhile."""
         with self._lock:
             if question in self._known:
                 self._known.move_to_end(question)
-                return self._known[question]
+                known: Future[Vector] = Future()
+                known.set_result(self._known[question])
+                return known
             if question not in self._waiting:
                 self._waiting[question] = self._thread.submit(self._embed_with_others, question)
-            waiting = self._waiting[question]
-        return waiting.result()
+            return self._waiting[question]
 
     def _embed_with_others(self, question: str) -> Vector:
         try:
