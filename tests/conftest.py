@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlite_utils import Database
 
@@ -14,6 +15,10 @@ os.environ["TQDM_DISABLE"] = "1"
 from core.settings import PACKAGED_MODEL, Settings, load_settings
 from indexer.encoder import Encoder, load_encoder
 from storage.database import open_database, prepare_database
+
+# How long an example takes tells of the machine, not of the code.
+hypothesis.settings.register_profile("whetstone", deadline=None)
+hypothesis.settings.load_profile("whetstone")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
