@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from core.errors import ImportFormatError
 
-# What reading a damaged, encrypted (RuntimeError) or strangely compressed zip raises.
-UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError)
+# What reading a damaged, encrypted (RuntimeError) or strangely compressed zip raises, or one whose names are no text
+# (ValueError).
+UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, ValueError)
 _COPY_BYTES = 1 << 20
 
 

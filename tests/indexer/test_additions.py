@@ -1,6 +1,8 @@
 """Zips, bibliographies of each format, and LaTeX papers of several files, all with real files."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -191,6 +193,41 @@ def test_latex_sources_chosen_together_are_one_paper_beside_the_others(settings:
         write(tmp_path, "a.md", b"A note."),
     ]
     assert names(add_chosen(settings, files, tmp_path)) == ["a.md", "main.tex"]
+
+
+def test_a_zip_whose_names_are_no_text_is_refused_in_one_sentence(settings: Settings, tmp_path: Path) -> None:
+    content = zipped({"ä.md": b"# Light"}).replace("ä".encode(), b"\xff\xff")
+    added = add_archive(settings, write(tmp_path, "broken.zip", content))
+    assert not added.documents
+    assert added.refused[0].startswith("'broken.zip' can't be read as a zip (")
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "\\documentclass{" + " " * 200_000,
+        "\\documentclass" + " " * 2_000_000,
+        "\\documentclass[" * 200_000,
+        "\\begin{comment}" * 200_000,
+        "\\printbibliography[" * 200_000,
+        "\\documentclass{article}\\begin{document}" + "\\input{a}" * 200_000,
+    ],
+    ids=["class", "space", "options", "comments", "bibliographies", "inputs"],
+)
+def test_latex_made_to_keep_its_reader_busy_does_not(settings: Settings, tmp_path: Path, hostile: str) -> None:
+    path = write(tmp_path, "main.tex", hostile.encode())
+    # In a process of its own, which can be ended where this takes hours.
+    code = (
+        "import sys; from pathlib import Path; from core.errors import ReadError; from indexer import latex_sources\n"
+        "path = Path(sys.argv[1])\n"
+        "print(latex_sources.is_whole_paper(path))\n"
+        "try: latex_sources.gather(path, path.parent, lambda content, name: content.decode())\n"
+        "except ReadError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, timeout=60, check=True)
+    whole, *refused = done.stdout.splitlines()
+    assert whole == str("article" in hostile)
+    assert bool(refused) == ("input{" in hostile or "print" in hostile)
 
 
 def test_latex_without_end_is_refused_in_one_sentence(settings: Settings, tmp_path: Path) -> None:
