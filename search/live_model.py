@@ -102,7 +102,7 @@ class LiveModel:
         vector = vector_of_chunk(db, self.version.id, chunk_id)
         if vector is None:
             raise NotFoundError("This passage is not embedded yet. Wait until its paper is ready.")
-        found = self.index.search(vector, max(k, DEPTH), among)
+        found = self.index.search(vector, max(k, DEPTH), among, self._stored(db))
         ids = found.ids.tolist()
         return Ranked(ids, dict(zip(ids, found.scores.tolist(), strict=True)), _ranks(ids), {})
 

@@ -88,6 +88,8 @@ class CodedStage:
 
     def search(self, vector: Vector, k: int, mask: Mask | None = None) -> Nearest:
         """More than k candidates, with scores that are a little wrong."""
+        if not len(self):
+            return _nothing()
         wanted = k + _MORE
         if mask is None:
             mask = np.zeros(len(self), bool)
@@ -149,9 +151,13 @@ def decode_stage(whole: faiss.Index) -> tuple[Positions, CodedStage]:
     return ids, CodedStage(coarse, fine, owner=owner)
 
 
+def _nothing() -> Nearest:
+    return Nearest(np.zeros(0, np.int64), np.zeros(0, np.float32))
+
+
 def _search(index: faiss.Index, vector: Vector, k: int, mask: Mask | None) -> Nearest:
     if not k:
-        return Nearest(np.zeros(0, np.int64), np.zeros(0, np.float32))
+        return _nothing()
     parameters = None
     if mask is not None:
         bits: Any = np.packbits(mask, bitorder="little")

@@ -179,3 +179,15 @@ def test_a_file_of_another_kind_or_width_is_refused(coded: tuple[VectorIndex, Ro
     faiss.write_index(faiss.IndexFlatIP(DIMENSION), path)
     with pytest.raises(ValueError, match="IndexFlat"):
         read_vector_index(path, DIMENSION, CPU, 1000)
+
+
+def test_codes_of_which_nothing_is_left_find_nothing_until_something_comes(
+    coded: tuple[VectorIndex, Rows],
+) -> None:
+    index, rows = coded
+    query, ids, vectors = clustered(1, 1)[0], np.array(list(rows.rows)), np.array(list(rows.rows.values()))
+    index.update(ids, NOTHING, np.zeros((0, DIMENSION), np.float32))
+    assert not index.exact
+    assert len(index.search(query, 10, None, rows).ids) == len(index.search(query, 10, [7], rows).ids) == 0
+    index.update(NOTHING, ids[:50], vectors[:50])
+    assert index.search(query, 3, None, rows).ids.tolist() == rows.best(query, 3, ids[:50].tolist())
