@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
+import numpy as np
 from sqlite_utils import Database
 
 from core.errors import LibraryError, NotFoundError
@@ -21,6 +22,7 @@ from search.words import WordQuery, parse_words
 from storage import library, models
 from storage.database import open_database
 from storage.filtering import filtered_chunks
+from storage.words import find_words
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +83,7 @@ class Searcher:
             most = len(ranked.ids) if asked.spread else asked.k + _REFERENCES_PASSED
             loaded = self._rerank(asked.query, _load_hits(db, ranked, most))
             hits = _number(_choose(_put_references_last(loaded, words), asked))
-            answered = _is_answered(hits, floor, named=words.exact and bool(ranked.lexical))
+            answered = _is_answered(hits, floor) or _name_what_is_asked(db, words, hits)
             seconds = time.perf_counter() - started
             self.recent_seconds.append(seconds)
             return SearchResult(request.query, live.version, seconds, hits, floor, answered)
@@ -188,6 +190,12 @@ def _put_references_last(hits: Sequence[Hit], words: WordQuery) -> list[Hit]:
     return sorted(hits, key=comes_last)
 
 
-def _is_answered(hits: Sequence[Hit], floor: float | None, named: bool) -> bool:
-    """Whether a hit is nearer than what has nothing to do with the question, or has the very words it names."""
-    return floor is None or not hits or named or max(hit.score for hit in hits) >= floor
+def _is_answered(hits: Sequence[Hit], floor: float | None) -> bool:
+    """Whether a hit is nearer than what has nothing to do with the question."""
+    return floor is None or not hits or max(hit.score for hit in hits) >= floor
+
+
+def _name_what_is_asked(db: Database, words: WordQuery, hits: Sequence[Hit]) -> bool:
+    """Whether one of those that were found by words has the very name, number or phrase of the question."""
+    found = [hit.chunk.id for hit in hits if hit.lexical_rank is not None]
+    return bool(words.names and found) and len(find_words(db, words.names, 1, np.array(found)).ids) > 0

@@ -1,6 +1,7 @@
 """A question as its words: what the word index is asked for, and whether the question names something exactly."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from core.cjk import cjk_runs, pair_cjk, strip_cjk
@@ -24,8 +25,9 @@ class WordQuery:
 
     `strings` are what is looked up, any of which matches where no phrase is quoted; then there are none.
 
-    `exact` tells that the question quotes a phrase or holds a name or number that stands for itself;
-    `quoted` that it quotes one; `wants_references` that it asks for what is cited, or names it exactly.
+    `exact` tells that the question quotes a phrase or holds a name or number that stands for itself; `names` asks the
+    word index for just these. `quoted` tells that it quotes one; `wants_references` that it asks for what is cited, or
+    names it exactly.
     """
 
     question: str
@@ -34,12 +36,15 @@ class WordQuery:
     quoted: bool = False
     wants_references: bool = False
     strings: tuple[str, ...] = ()
+    names: str = ""
 
 
 def parse_words(question: str) -> WordQuery:
     """Any text is a valid question: every word goes to FTS5 as a string, which its tokenizer may make a phrase of."""
-    phrases = [phrase for found in _QUOTED.findall(question) if (phrase := _string(found))]
-    rest = _QUOTED.sub(" ", question)
+    # An accent that is a character of its own would part a word in two.
+    asked = unicodedata.normalize("NFC", question)
+    phrases = [phrase for found in _QUOTED.findall(asked) if (phrase := _string(found))]
+    rest = _QUOTED.sub(" ", asked)
     words = [
         string
         for word in dict.fromkeys(_WORD.findall(rest))
@@ -48,13 +53,19 @@ def parse_words(question: str) -> WordQuery:
     ][:_MOST_WORDS]
     any_of = " OR ".join([*phrases, *words])
     if phrases:
+        all_of = " AND ".join(phrases)
         return WordQuery(
-            question, f"({' AND '.join(phrases)}) AND ({any_of})", exact=True, quoted=True, wants_references=True
+            question, f"({all_of}) AND ({any_of})", exact=True, quoted=True, wants_references=True, names=all_of
         )
     # Where words are not set apart, a number stands beside other words.
-    exact = any(_is_exact(word) for word in _WORD.findall(strip_cjk(rest)))
+    named = [_string(word) for word in _WORD.findall(strip_cjk(rest)) if _is_exact(word)][:_MOST_WORDS]
     return WordQuery(
-        question, any_of, exact, wants_references=bool(_REFERENCES.search(rest)), strings=tuple(dict.fromkeys(words))
+        question,
+        any_of,
+        exact=bool(named),
+        wants_references=bool(_REFERENCES.search(rest)),
+        strings=tuple(dict.fromkeys(words)),
+        names=" OR ".join(named),
     )
 
 

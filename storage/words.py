@@ -14,6 +14,8 @@ _ROWS_A_STEP = 1000
 _PAGES_A_STEP = 100
 # Ranking takes some microseconds for each chunk that matches, so those with nothing but common words are passed over.
 MOST_RANKED = 5000
+_MATCH = "chunk_words MATCH ? AND rowid BETWEEN ? AND ?"
+_ALL, _NONE = (1, (1 << 63) - 1), (1, 0)
 
 
 def find_words(
@@ -22,20 +24,30 @@ def find_words(
     """The k chunks that match best by BM25 (Robertson and Zaragoza 2009), of all or of those `among` the ids.
 
     `match` is in the language of FTS5; where any of its `strings` is enough to match, they should be given: in a large
-    library a chunk must have one of the rarer ones to be looked at. Higher scores are better.
+    library a chunk must have one of the rarer ones to be looked at, if any of those `among` the ids has one. Higher
+    scores are better.
     """
-    if (rare := _rarer(db, strings)) is not None:
-        match = f"({' OR '.join(rare)}) AND ({match})"
-    # All that match are ranked in any case; a condition on the row would make SQLite search once for each of the ids.
+    between = _ALL if among is None else (int(among.min()), int(among.max())) if len(among) else _NONE
+    best: list[tuple[int, float]] = []
+    if (rare := _rarer(db, strings, between)) is not None:
+        best = _best(db, f"({' OR '.join(rare)}) AND ({match})", k, among, between)
+    if not best:
+        best = _best(db, match, k, among, between)
+    return ScoredChunks(np.array([row[0] for row in best], np.int64), np.array([row[1] for row in best], np.float32))
+
+
+def _best(
+    db: Database, match: str, k: int, among: ChunkIds | None, between: tuple[int, int]
+) -> list[tuple[int, float]]:
+    # All that match are ranked in any case; the ids as a condition would make SQLite search once for each of them.
     cursor = db.conn.execute(
-        "SELECT rowid, -rank FROM chunk_words WHERE chunk_words MATCH ? ORDER BY rank LIMIT ?",
-        [match, k if among is None else -1],
+        f"SELECT rowid, -rank FROM chunk_words WHERE {_MATCH} ORDER BY rank LIMIT ?",
+        [match, *between, k if among is None else -1],
     )
     found: list[tuple[int, float]] = []
     while len(found) < k and (rows := cursor.fetchmany(_ROWS_A_STEP)):
         found += rows if among is None else _only(rows, among)
-    best = found[:k]
-    return ScoredChunks(np.array([row[0] for row in best], np.int64), np.array([row[1] for row in best], np.float32))
+    return found[:k]
 
 
 def _only(rows: list[tuple[int, float]], among: ChunkIds) -> list[tuple[int, float]]:
@@ -43,12 +55,15 @@ def _only(rows: list[tuple[int, float]], among: ChunkIds) -> list[tuple[int, flo
     return [row for row, keep in zip(rows, kept, strict=True) if keep]
 
 
-def _rarer(db: Database, strings: Sequence[str]) -> list[str] | None:
-    """The rarest of the strings that together stand in few chunks enough to rank them all; None for all of them."""
+def _rarer(db: Database, strings: Sequence[str], between: tuple[int, int]) -> list[str] | None:
+    """The rarest of the strings that together stand in few chunks enough to rank them all; None for all of them.
+
+    Counted are chunks between these ids, so that in one paper nothing is passed over for being common in others.
+    """
     if len(strings) < 2 or not _is_large(db):
         return None
-    count = "SELECT count(*) FROM (SELECT 1 FROM chunk_words WHERE chunk_words MATCH ? LIMIT ?)"
-    found = {one: db.conn.execute(count, [one, MOST_RANKED + 1]).fetchone()[0] for one in strings}
+    count = f"SELECT count(*) FROM (SELECT 1 FROM chunk_words WHERE {_MATCH} LIMIT ?)"
+    found = {one: db.conn.execute(count, [one, *between, MOST_RANKED + 1]).fetchone()[0] for one in strings}
     rare: list[str] = []
     total = 0
     for string in sorted(found, key=lambda one: found[one]):

@@ -205,6 +205,9 @@ def test_a_question_the_library_can_not_answer_is_told_with_the_nearest(
     assert searcher.search(SearchRequest('"poor soil"')).answered
     assert off.floor is not None
     assert max(hit.score for hit in off.hits) < off.floor
+    # A name that stands nowhere answers nothing, though other words of the question do stand somewhere.
+    assert not searcher.search(SearchRequest("is the violin on YouTube any good?")).answered
+    assert not searcher.search(SearchRequest("violins of the XC-90 kind in the north?")).answered
 
 
 def test_a_removed_paper_is_not_found_by_its_words(

@@ -1,13 +1,16 @@
 """Any text is a valid question for the word index; names, numbers and quoted phrases find their passage."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+from core.types import Filter
 from search.fusion import fuse
 from search.words import parse_words
 from storage import library
+from storage.filtering import filtered_chunks
 from storage.words import find_words, forget_removed_words, rebuild_words, words_are_sound
 from tests.makers import store_paper
 
@@ -157,3 +160,33 @@ def test_in_a_large_library_common_words_alone_match_nothing(db: Database, monke
     assert len(find_words(db, only.match, 20, strings=only.strings).ids) == 10
     none = parse_words("zyzzyva thing")
     assert len(find_words(db, none.match, 20, strings=none.strings).ids) == 11
+
+
+def test_in_one_paper_nothing_is_passed_over_for_being_common_in_others(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.words.MOST_RANKED", 4)
+    first = store_paper(db, "aa", ["A common thing stands here.", "Nothing of it."])
+    store_paper(db, "many", [f"The common thing of kind {number}." for number in range(9)])
+    last = store_paper(db, "zz", ["A rare common thing.", "Another common thing."])
+    words = parse_words("rare common thing")
+    for papers, expected in (
+        ((first.id,), ["A common thing stands here."]),
+        ((last.id,), ["A rare common thing.", "Another common thing."]),
+        ((first.id, last.id), ["A rare common thing."]),
+    ):
+        among = filtered_chunks(db, Filter(papers=papers))
+        ids = find_words(db, words.match, 10, among, words.strings).ids.tolist()
+        chunks = library.chunks_by_id(db, ids)
+        assert [chunks[chunk_id].text for chunk_id in ids] == expected
+    nowhere = filtered_chunks(db, Filter(papers=()))
+    assert len(find_words(db, words.match, 10, nowhere, words.strings).ids) == 0
+    # Where the papers lie far apart and none of them has a rare word, their common ones count.
+    apart = np.array([1, int(filtered_chunks(db, Filter(papers=(last.id,)))[1])])  # type: ignore[index]
+    assert len(find_words(db, words.match, 10, apart, words.strings).ids) == 2
+
+
+def test_an_accent_of_its_own_parts_no_word(db: Database) -> None:
+    store_paper(db, "rr", ["Ein r\u00e9sum\u00e9 wird gelesen.", "Sume and re are none."])
+    assert found(db, "re\u0301sume\u0301") == ["Ein r\u00e9sum\u00e9 wird gelesen."]
+    assert found(db, '"re\u0301sume\u0301 wird"') == ["Ein r\u00e9sum\u00e9 wird gelesen."]
