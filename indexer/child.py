@@ -4,11 +4,13 @@ import json
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import PasswordError, ReadError
+from core.errors import Cancelled, PasswordError, ReadError
 
 _ROOT = Path(__file__).resolve().parent.parent
 # How a child ends that has a sentence to tell, that ran out of memory, and that lacks a password.
@@ -16,6 +18,7 @@ REFUSED, OUT_OF_MEMORY, LOCKED = 3, 4, 5
 
 # The parent measures the time; this is for the case that it is gone.
 _SECONDS_AFTER_THE_PARENT = 2
+_SECONDS_BETWEEN_LOOKS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,34 +29,62 @@ class ReadLimits:
     megabytes: int = 1500
 
 
-def run_child(module: str, request: Any, name: str, limits: ReadLimits) -> bytes:
+def run_child(
+    module: str, request: Any, name: str, limits: ReadLimits, stopped: Callable[[], bool] | None = None
+) -> bytes:
     """What the module answers on stdout. Raises ReadError, also for a crash, too long a time or too much memory.
+
+    Raises Cancelled, the child ended, soon after it is `stopped`.
 
     It is given the limits as arguments and the request as JSON, by stdin, because other users of the machine can read
     what a command is given.
     """
     seconds, megabytes = limits.seconds, limits.megabytes
     command = [sys.executable, "-m", module, str(megabytes), str(seconds)]
-    wanted = json.dumps(request).encode()
+    pipe = subprocess.PIPE
     try:
-        child = subprocess.run(command, cwd=_ROOT, input=wanted, capture_output=True, timeout=seconds, check=False)
+        with subprocess.Popen(command, cwd=_ROOT, stdin=pipe, stdout=pipe, stderr=pipe) as child:
+            said, complained = _talk_to(child, json.dumps(request).encode(), seconds, stopped)
     except subprocess.TimeoutExpired as error:
         raise ReadError(
             f"'{name}' was not read within {seconds} seconds. "
             "If it is only large, raise WHETSTONE_READ_SECONDS and retry it."
         ) from error
     if child.returncode == 0:
-        return child.stdout
+        return said
     if child.returncode == REFUSED:
-        raise ReadError(child.stdout.decode())
+        raise ReadError(said.decode())
     if child.returncode == LOCKED:
-        raise PasswordError(child.stdout.decode())
-    if child.returncode == OUT_OF_MEMORY or b"MemoryError" in child.stderr or -child.returncode == signal.SIGKILL:
+        raise PasswordError(said.decode())
+    if child.returncode == OUT_OF_MEMORY or b"MemoryError" in complained or -child.returncode == signal.SIGKILL:
         raise ReadError(
             f"'{name}' needs more than {megabytes} MB of memory to be read. "
             "If you trust it, raise WHETSTONE_READ_MEGABYTES and retry it."
         )
     raise ReadError(f"'{name}' made the program that reads it crash. Save or print it anew, then add that.")
+
+
+def _talk_to(
+    child: subprocess.Popen[bytes], request: bytes, seconds: float, stopped: Callable[[], bool] | None
+) -> tuple[bytes, bytes]:
+    """What it answers and what it complains of; it does not outlive this."""
+    last = time.monotonic() + seconds
+    unsent: bytes | None = request
+    try:
+        while True:
+            try:
+                left = max(last - time.monotonic(), 0)
+                return child.communicate(unsent, timeout=min(left, _SECONDS_BETWEEN_LOOKS))
+            except subprocess.TimeoutExpired:
+                # It keeps what it has of the request, and goes on sending that.
+                unsent = None
+                if stopped is not None and stopped():
+                    raise Cancelled("The reading was stopped.") from None
+                if time.monotonic() >= last:
+                    raise
+    except BaseException:
+        child.kill()
+        raise
 
 
 def limit_memory(megabytes: int) -> None:

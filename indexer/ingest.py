@@ -219,6 +219,8 @@ class _IngestRun:
         self._progress = progress
         self._telling = threading.Lock()
         self._stop_reading = threading.Event()
+        # Other work may wait for the papers that are being read; who stops the job does not.
+        self._given_up = threading.Event()
         # What has been read and waits for its vectors.
         self._read: queue.Queue[Document] = queue.Queue()
         # By document: what each reader is at, in the order they began.
@@ -248,6 +250,9 @@ class _IngestRun:
             reading = [executor.submit(self._read_queued) for _ in range(_readers())]
             try:
                 self._embed_what_was_read(reading)
+            except BaseException:
+                self._given_up.set()
+                raise
             finally:
                 self._stop_reading.set()
 
@@ -320,7 +325,7 @@ class _IngestRun:
     def _read_paper(self, db: Database, document: Document, limits: ReadLimits) -> PaperText:
         """What the file says, and its pictures where that is needed. Raises ReadError where neither tells anything."""
         file = paper_file(self._settings, db, document)
-        paper = read_paper_isolated(file, limits)
+        paper = read_paper_isolated(file, limits, self._is_given_up)
         pictures = [page for page in paper.pages if page.needs_ocr]
         if pictures and self._settings.ocr:
             paper = complete_paper(paper, self._recognise(db, document, file, pictures, limits), file.name)
@@ -403,6 +408,11 @@ class _IngestRun:
                 return
             reading = f"; reading {at_work}, paper {self._papers_read + 1} of {papers}" if at_work else ""
             self._progress.report("embedding", item=f"{self._embedding}{reading}", done=self._embedded, total=total)
+
+    def _is_given_up(self) -> bool:
+        """Whether the run has ended for good. Raises Cancelled where the user wants its end."""
+        self._tell()
+        return self._given_up.is_set()
 
     def _other_work_waits(self) -> bool:
         with open_database(self._settings.database) as db:

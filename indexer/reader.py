@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -12,9 +13,12 @@ from indexer.child import LOCKED, OUT_OF_MEMORY, REFUSED, ReadLimits, limit_memo
 from indexer.pdf import read_paper
 
 
-def read_paper_isolated(file: PaperFile, limits: ReadLimits) -> PaperText:
-    """The paper's text, of whatever format; raises ReadError, also for a crash, too long a time or too much memory."""
-    answer = run_child("indexer.reader", file_to_json(file), file.name, limits)
+def read_paper_isolated(file: PaperFile, limits: ReadLimits, stopped: Callable[[], bool] | None = None) -> PaperText:
+    """The paper's text, of whatever format; raises ReadError, also for a crash, too long a time or too much memory.
+
+    Raises Cancelled soon after it is `stopped`.
+    """
+    answer = run_child("indexer.reader", file_to_json(file), file.name, limits, stopped)
     return _from_json(json.loads(answer))
 
 

@@ -398,5 +398,5 @@ def _mark(number: int) -> str:
     )
 
 
-def _read_here(file: PaperFile, limits: ReadLimits) -> object:
+def _read_here(file: PaperFile, limits: ReadLimits, *_: object) -> object:
     return read_paper(file.path, file.name)

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from core.errors import ReadError
 from core.formats import DocumentFormat
 from core.settings import Settings
 from core.stored_settings import store_setting
-from core.types import Chunk, DocumentState, JobKind, Page, PaperFile, PaperText
+from core.types import Chunk, DocumentState, JobKind, JobState, Page, PaperFile, PaperText
 from indexer.child import ReadLimits
 from indexer.chunking import chunk_pages
 from indexer.ingest import add_file, clean_name, paper_file, remove_documents, sweep_copies
@@ -151,6 +152,29 @@ def test_a_stopped_ingest_leaves_papers_that_can_be_retried(ready: Settings, db:
     library.retry_document(db, document.id)
     work(ready)
     assert library.get_document(db, document.id).state is DocumentState.READY
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a file that is read for ever is a pipe here")
+def test_a_stop_does_not_wait_for_a_paper_that_is_read_for_long(ready: Settings, db: Database, tmp_path: Path) -> None:
+    document, _ = add_file(ready, write(tmp_path, "a.pdf", paper(1)))
+    original = ready.original(document.sha256, document.format)
+    original.unlink()
+    os.mkfifo(original)
+    job = jobs.add_job(db, JobKind.INGEST)
+
+    def stop_while_it_is_read() -> None:
+        with open_database(ready.database) as other:
+            while library.get_document(other, document.id).state is not DocumentState.READING:
+                time.sleep(0.05)
+            jobs.request_cancel(other, job.id)
+
+    stopping = threading.Thread(target=stop_while_it_is_read)
+    stopping.start()
+    work(replace(ready, read_seconds=30))
+    stopping.join()
+    assert jobs.get_job(db, job.id).state is JobState.CANCELLED
+    # Had it been waited for, it would have failed for its own reason.
+    assert library.get_document(db, document.id).reason == "Stopped. Retry it to go on."
 
 
 def test_a_file_that_is_not_there_is_one_sentence(ready: Settings, tmp_path: Path) -> None:
@@ -335,11 +359,11 @@ def test_several_papers_are_read_at_once_each_once(
     together = threading.Barrier(3)
     read = indexer.ingest.read_paper_isolated
 
-    def read_with_others(file: PaperFile, limits: ReadLimits) -> PaperText:
+    def read_with_others(file: PaperFile, limits: ReadLimits, *stopped: Any) -> PaperText:
         started.append(file.name)
         # Passes only where three are here at the same time.
         together.wait(timeout=60)
-        return read(file, limits)
+        return read(file, limits, *stopped)
 
     monkeypatch.setattr("indexer.ingest.read_paper_isolated", read_with_others)
     for number in range(6):
