@@ -8,6 +8,9 @@ from sqlite_utils import Database
 
 from core.types import ModelVersion
 from storage.database import now, transaction
+from storage.vectors import lacks_vectors
+
+_LACKING = "-lacking"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,20 @@ def library_mark(db: Database) -> str:
     return "-".join(map(str, row))
 
 
+def version_mark(db: Database, version: ModelVersion) -> str:
+    """The mark of what a map of this version can show: another one while it lacks vectors."""
+    return f"{library_mark(db)}{_LACKING if lacks_vectors(db, version.id) else ''}"
+
+
 def is_up_to_date(db: Database, version: ModelVersion) -> bool:
-    """Whether the version's map shows the library as it is; a few look-ups."""
+    """Whether the version's map shows the library as it is, as far as the version has vectors.
+
+    A few look-ups, unless vectors lacked when it was drawn.
+    """
     row = db.conn.execute("SELECT fingerprint, mark FROM maps WHERE model_id = ?", [version.id]).fetchone()
-    return row is not None and tuple(row) == (version.fingerprint, library_mark(db))
+    if row is None or row[0] != version.fingerprint:
+        return False
+    return row[1] == (version_mark(db, version) if row[1].endswith(_LACKING) else library_mark(db))
 
 
 def maps_mark(db: Database) -> str:

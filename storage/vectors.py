@@ -63,6 +63,11 @@ def has_vectors(db: Database, model_id: int) -> bool:
     return db.conn.execute("SELECT 1 FROM embeddings WHERE model_id = ? LIMIT 1", [model_id]).fetchone() is not None
 
 
+def lacks_vectors(db: Database, model_id: int) -> bool:
+    """Whether a live chunk lacks its vector for the model."""
+    return db.conn.execute(f"SELECT 1 {_MISSING} LIMIT 1", {"model": model_id}).fetchone() is not None
+
+
 def count_missing(db: Database, model_id: int) -> int:
     """How many different texts of live chunks lack a vector for the model."""
     return db.conn.execute(f"SELECT count(DISTINCT c.content_hash) {_MISSING}", {"model": model_id}).fetchone()[0]

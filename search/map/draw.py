@@ -29,7 +29,7 @@ def run_map(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
         version = models.version_or_active(db, job.params.get("model_id"))
         if version is None:
             raise LibraryError("This library has no model yet. Add a paper first.")
-        mark = maps.library_mark(db)
+        mark = maps.version_mark(db, version)
         sample = take_sample(db, version)
         before = maps.load_map(db, version.id)
         if before is not None and (before.fingerprint != version.fingerprint or job.params.get("anew")):

@@ -9,13 +9,15 @@ from core.cli import run_command
 from core.errors import NotFoundError
 from core.settings import Settings
 from core.types import Job, JobKind, JobState
+from indexer.encoder import load_version
+from indexer.ingest import embed_missing
 from jobs.worker import run_or_wait
 from search.map.command import build_map_parser, show_map
 from search.map.queue import queue_map
 from search.map.view import compare_maps, describe_map, nearest_papers, place_passages
 from storage import jobs, library, maps, models
 from storage.database import open_database
-from tests.libraries import TOPICS, add_rows, add_version, make_library
+from tests.libraries import TOPICS, Silent, add_rows, add_version, make_library
 from tests.makers import register_model
 
 _PAPERS = 8
@@ -116,6 +118,19 @@ def test_two_versions_are_compared_paper_by_paper(settings: Settings, db: Databa
     nearest = nearest_papers(db, first, changed[0]["paper"])
     assert changed[0]["paper"] not in nearest
     assert len(nearest) == 5
+
+
+def test_a_version_that_lacked_vectors_is_drawn_once_more_when_it_has_them(settings: Settings, db: Database) -> None:
+    other = add_version(settings, db, 5)
+    added = add_paper(settings, db, 90)
+    assert draw(settings, db, other.id) is not None
+    assert added not in places(db, other.id)
+    assert draw(settings, db, other.id) is None
+    embed_missing(settings, load_version(other, settings.home), other, Silent())
+    assert draw(settings, db, other.id) is not None
+    assert added in places(db, other.id)
+    assert draw(settings, db, other.id) is None
+    library.remove_documents(db, [added])
 
 
 def test_hits_have_a_place_and_what_is_gone_has_none(settings: Settings, db: Database) -> None:
