@@ -7,8 +7,10 @@ from pathlib import Path
 
 from core.errors import MetadataError
 from indexer.editing import parse_metadata
+from indexer.metadata import tidy
 from storage.corrections import MetadataValue
 
+_LONGEST_KEY = 100
 _ARXIV = re.compile(r"arxiv(?::\s*|\.org/(?:abs|pdf)/|\.)(?P<id>[a-z.-]+/\d{7}|\d{4}\.\d{4,5})", re.IGNORECASE)
 
 
@@ -35,6 +37,8 @@ class Bibliography:
 
 def make_entry(key: str, texts: Mapping[str, str], pdfs: Iterable[tuple[Path, ...]]) -> BibEntry:
     """The entry with what can be used of these texts (see `parse_metadata`)."""
+    # It is shown, so nothing may be in it that no page and no terminal can show.
+    key = tidy(key)[:_LONGEST_KEY]
     values: dict[str, MetadataValue] = {}
     remarks: list[str] = []
     for field, text in texts.items():

@@ -14,7 +14,7 @@ from core.settings import Settings
 from core.types import Document
 from indexer.added import Added
 from indexer.bib_entries import BibEntry, Bibliography
-from indexer.ingest import add_file
+from indexer.ingest import add_file, clean_name
 from storage import library
 from storage.corrections import correct_document
 from storage.database import open_database
@@ -47,7 +47,9 @@ class PaperFiles:
         there = (path for path in named if self._may_be(path))
         found = next(there, None) or self._by_its_name(entry, named) or self._by_title(entry)
         if found is None and named:
-            raise ReadError(f"its file '{named[0].name}' is not there. Export the bibliography with its files.")
+            raise ReadError(
+                f"its file '{clean_name(named[0].name)}' is not there. Export the bibliography with its files."
+            )
         # The others that it names are no papers of their own.
         also = [self._by_name[_plain(path.name)][0] for path in named if len(self._by_name[_plain(path.name)]) == 1]
         for path in (*named, *also, *((found,) if found else ())):
@@ -68,7 +70,9 @@ class PaperFiles:
         for path in named:
             files = self._by_name[_plain(path.name)]
             if len(files) > 1:
-                raise ReadError(f"'{path.name}' came {len(files)} times. Add the export as one zip, folders and all.")
+                raise ReadError(
+                    f"'{clean_name(path.name)}' came {len(files)} times. Add the export as one zip, folders and all."
+                )
             if files:
                 return files[0]
         return None

@@ -44,7 +44,8 @@ def filtered_documents(db: Database, filter: Filter) -> Collection[int] | None:
             [filter.year_from, filter.year_to],
         )
         found = _meet(found, {row[0] for row in rows})
-    if wanted := _name_parts(filter.author):
+    if filter.author.strip():
+        wanted = _name_parts(filter.author)
         rows = db.conn.execute("SELECT document_id, authors FROM known_metadata")
         found = _meet(found, {row[0] for row in rows if _has_author(json.loads(row[1]), wanted)})
     return found
@@ -55,8 +56,8 @@ def _meet(found: set[int] | None, others: set[int]) -> set[int]:
 
 
 def _has_author(authors: list[str], wanted: list[str]) -> bool:
-    """Whether one of the authors has each of these as the beginning of a part of the name."""
-    names = map(_name_parts, authors)
+    """Whether one of the authors has each of these as the beginning of a part of the name; nobody has none of them."""
+    names = map(_name_parts, authors) if wanted else ()
     return any(all(any(part.startswith(word) for part in name) for word in wanted) for name in names)
 
 

@@ -195,6 +195,13 @@ def test_latex_sources_chosen_together_are_one_paper_beside_the_others(settings:
     assert names(add_chosen(settings, files, tmp_path)) == ["a.md", "main.tex"]
 
 
+def test_what_no_page_can_show_is_in_no_sentence(settings: Settings, tmp_path: Path) -> None:
+    items = [{"id": "k\ud800\0", "title": "A title of some length", "file": "a\ud800\0b.pdf"}]
+    files = {"x.json": json.dumps(items).encode(), "other.pdf": paper("Of Tides")}
+    added = add_archive(settings, write(tmp_path, "x.zip", zipped(files)))
+    assert added.refused == ["'k': its file 'ab.pdf' is not there. Export the bibliography with its files."]
+
+
 def test_a_zip_whose_names_are_no_text_is_refused_in_one_sentence(settings: Settings, tmp_path: Path) -> None:
     content = zipped({"ä.md": b"# Light"}).replace("ä".encode(), b"\xff\xff")
     added = add_archive(settings, write(tmp_path, "broken.zip", content))

@@ -48,6 +48,8 @@ def chunks(db: Database) -> dict[int, str]:
         (Filter(author="LOVEL"), ["a body", "a table"]),
         (Filter(author="a. lovelace"), ["a body", "a table"]),
         (Filter(author="Ada Babbage"), []),
+        (Filter(author="?!"), []),
+        (Filter(author=" "), ["a body", "a table", "b body", "b table", "c body", "c table"]),
         (Filter(author="emile"), ["b body", "b table"]),
         (Filter(author="al-Khwarizmi", kinds=(ChunkKind.BODY,)), ["b body"]),
         (Filter(kinds=()), []),
