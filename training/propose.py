@@ -13,13 +13,14 @@ from core.types import ChunkKind, Job, JobKind, Judgement, ModelVersion, ScoredC
 from indexer.encoder import load_version
 from search.floor import FEWEST_PASSAGES, embed_general_questions, find_floor
 from search.gpu import Device
+from search.index_cache import follow_rows
 from search.vector_index import VectorIndex
 from storage import jobs, judgements, library, maps, models, proposals
 from storage.database import open_database
 from storage.maps import library_mark
 from storage.progress import Progress
 from storage.proposals import ProposalRow
-from storage.vectors import ChangeMark, changes_since, count_missing
+from storage.vectors import ChangeMark, count_missing
 from training.data.pairs import collect_queries
 from training.data.suggestions import suggest_questions
 from training.data.worth_judging import (
@@ -93,10 +94,10 @@ def _ask(settings: Settings, version: ModelVersion, asked: Sequence[str]) -> tup
     """What the version finds for each question, and its floor of an answer."""
     encoder = load_version(version, settings.home)
     with open_database(settings.database) as db:
-        passages = changes_since(db, version.id, version.dimension, ChangeMark())
         references = {row[0] for row in db.conn.execute("SELECT id FROM chunks WHERE kind = ?", [ChunkKind.REFERENCE])}
-    index = VectorIndex(version.dimension, Device("CPU", "a look at the judgements"))
-    index.update(passages.added[:0], passages.added, passages.vectors)
+        index = VectorIndex(version.dimension, Device("CPU", "a look at the judgements"))
+        # A block after the other: a large library's vectors are in memory once, and not three times.
+        follow_rows(db, version, index, ChangeMark())
     floor = None
     if len(index) >= FEWEST_PASSAGES:
         floor = find_floor(index.best_scores(embed_general_questions(encoder)))
