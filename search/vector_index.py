@@ -88,9 +88,10 @@ class VectorIndex:
 
     def best_scores(self, vectors: EmbeddingMatrix) -> NDArray[np.float32]:
         """The score of each vector's nearest chunk; none where there is no chunk."""
-        if not len(self):
-            return np.zeros(0, np.float32)
         with self._lock:
+            # Looked at under the lock: the last ones may be removed just now.
+            if not len(self):
+                return np.zeros(0, np.float32)
             return self._stage.best_scores(np.ascontiguousarray(vectors, dtype=np.float32))
 
     def search(
