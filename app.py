@@ -2,6 +2,7 @@
 """Whetstone: `python app.py` serves the page. `python app.py --help` lists what can be set."""
 
 import argparse
+import asyncio
 import errno
 import getpass
 import logging
@@ -224,6 +225,7 @@ def serve(settings: Settings, *, while_open: bool = False) -> None:
     print(f"Index       on {device.name}: {device.why}", flush=True)
     try:
         server = uvicorn.Server(uvicorn.Config(pages, **SERVER))
+        logging.getLogger("uvicorn.error").addFilter(_tells_a_fault)
         if while_open:
             threading.Thread(target=end_when_unused, args=(server, pages, settings), daemon=True).start()
         with announced(settings, served):
@@ -231,6 +233,12 @@ def serve(settings: Settings, *, while_open: bool = False) -> None:
     finally:
         supervisor.stop()
         held.release()
+
+
+def _tells_a_fault(record: logging.LogRecord) -> bool:
+    """Not that a page was still open at the end: the stream it listens on is cut off then, which harms nothing."""
+    cut_off = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cut_off and "timeout graceful shutdown exceeded" not in record.getMessage()
 
 
 def end_when_unused(server: "uvicorn.Server", pages: "OpenPages", settings: Settings) -> None:

@@ -115,6 +115,8 @@ def _write(home: Path, values: dict[str, str]) -> None:
 
 def _text(settings: Settings, variable: Variable) -> str:
     value = getattr(settings, variable.key)
+    if value is None:
+        return "off"
     if isinstance(value, bool):
         return "on" if value else "off"
     return " ".join(value) if isinstance(value, tuple) else str(value)

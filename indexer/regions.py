@@ -21,7 +21,9 @@ _CAPTION = re.compile(
 )
 _LABELS_OF_TABLES = ("table", "tab.", "tabelle", "tableau", "表", "algorithm", "listing", "算法")
 _FOOTNOTE_MARK = re.compile(
-    r"^(?:[*\u2217\u2020\u2021§¶\u2660\u2663\u22c6]|\d{1,2}\s?(?=[^\W\d_a-z]|[\"“]|https?:|www\.))"
+    r"^(?:[*\u2217\u2020\u2021§¶\u2660\u2663\u22c6]|\d{1,2}\s?"
+    # A word with a capital, a quotation, or an address, with its protocol or without.
+    r"(?=[^\W\d_a-z]|[\"“]|https?:|www\.|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}(?:[/\s]|$)))"
 )
 _NOTICE = re.compile(
     r"^(?:permission to|copyright|©|\(c\) |this work (?:is|was) |reprint requests|correspond(?:ence|ing)|e-?mail:|"

@@ -116,7 +116,8 @@ def _page_note(chunk: StoredChunk, page: int, *, marked: bool) -> str:
     if page in its_pages and not marked:
         return "The passage stands on this page, but its exact place can't be told, so nothing is marked."
     if page not in its_pages:
-        return f"The passage is not on this page; it is on page {' and '.join(map(str, its_pages))}."
+        pages = "page" if len(its_pages) == 1 else "pages"
+        return f"The passage is not on this page; it is on {pages} {' and '.join(map(str, its_pages))}."
     if len(its_pages) > 1:
         return f"The passage runs over pages {' and '.join(map(str, its_pages))}."
     return ""

@@ -29,7 +29,7 @@ def draw_curve(
     low, high = min(values), max(values)
     pad = (high - low) * 0.1 or max(abs(high), 0.01) * 0.05
     low, high = low - pad, min(high + pad, most)
-    last = max(steps, 1)
+    last = max(steps, points[-1][0], 1)
 
     def place(step: float, value: float) -> str:
         x = _LEFT + (step / last) * (_WIDTH - _LEFT - _RIGHT)

@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from api.services import Services
 from core.errors import NotFoundError
-from core.types import JobKind, JobState
+from core.types import Job, JobKind, JobState
 from storage import jobs, judgements, library, proposals
 from storage.database import open_database, transaction
 from training.data.worth_judging import ProposalKind
@@ -68,7 +68,7 @@ def render_queue(services: Services) -> str:
     with open_database(services.settings.database) as db:
         waiting = proposals.list_proposals(db)
         job = current_job(db, JobKind.PROPOSE)
-        title, text = _hint(db)
+        title, text = _hint(db, job)
         mark = propose_mark(db)
     return render(
         "judge.html",
@@ -81,7 +81,7 @@ def render_queue(services: Services) -> str:
     )
 
 
-def _hint(db: Database) -> tuple[str, str]:
+def _hint(db: Database, job: Job | None) -> tuple[str, str]:
     if not library.count_searchable(db):
         return "Nothing to judge yet", "Add papers on the Library tab first."
     if not judgements.count_judged_queries(db):
@@ -90,6 +90,8 @@ def _hint(db: Database) -> tuple[str, str]:
             "Once you have approved passages for a few questions, those on which a verdict tells most come here: where "
             "two models disagree, where a score is near the border, and papers of which nothing is judged.",
         )
+    if job is not None and job.state in (JobState.QUEUED, JobState.RUNNING):
+        return "Nothing to judge yet", "What is worth judging is being looked for; it comes here by itself."
     return "Nothing waits for a verdict", "Ask more questions, or look again after the next retrain."
 
 

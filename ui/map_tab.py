@@ -116,7 +116,8 @@ def _shown(db: Database, version: ModelVersion) -> dict[str, Any] | None:
 def _tell_changes(db: Database, one: ModelVersion, other: ModelVersion) -> str:
     rows = compare_maps(db, one, other)
     titles = {document.id: document.title for document in library.list_documents(db)}
-    shown = [row | {"title": titles[row["paper"]]} for row in rows[:_CHANGED_SHOWN] if row["paper"] in titles]
+    changed = [row for row in rows if row["kept"] < 1 and row["paper"] in titles]
+    shown = [row | {"title": titles[row["paper"]]} for row in changed[:_CHANGED_SHOWN]]
     mean = fmean(row["kept"] for row in rows) if rows else 1.0
     return render("map_changed.html", rows=shown, one=one.name, other=other.name, mean=mean, many=len(rows))
 

@@ -82,7 +82,7 @@ def build_search_tab(services: Services, news: gr.HTML) -> SearchTab:
             )
             blind = gr.Checkbox(
                 False,
-                label="Judge blind: the passages of two models, mixed and unmarked",
+                label="Judge blind: two models, mixed and unmarked",
                 elem_id="blind",
                 min_width=220,
             )
@@ -96,7 +96,7 @@ def build_search_tab(services: Services, news: gr.HTML) -> SearchTab:
                 min_width=180,
                 elem_id="collections",
             )
-            years = gr.Textbox(label="Years, such as 2015-2019", max_length=40, min_width=140, elem_id="years")
+            years = gr.Textbox(label="Years", placeholder="2015-2019", max_length=40, min_width=140, elem_id="years")
             author = gr.Textbox(label="Author", max_length=200, min_width=140, elem_id="author")
             kinds = gr.Dropdown(
                 choices=[(label, str(kind)) for kind, label in _KINDS.items()],
@@ -182,13 +182,21 @@ def _search(services: Services, asked: Asked) -> str:
     with open_database(services.settings.database) as db:
         verdicts = judgements.relevance_by_chunk(db, request.query)
         like = None if asked.like is None else library.get_chunk(db, asked.like)
-    return render_hits(result, verdicts, asked, like_text="" if like is None else f"{like.document}: {like.text}")
+        states = library.count_by_state(db)
+    unread = states.total() - states[DocumentState.READY] - states[DocumentState.FAILED]
+    like_text = "" if like is None else f"{like.document}: {like.text}"
+    return render_hits(result, verdicts, asked, like_text=like_text, unread=unread)
 
 
 def render_hits(
-    result: SearchResult, verdicts: dict[int, int], asked: Asked | None = None, *, like_text: str = ""
+    result: SearchResult,
+    verdicts: dict[int, int],
+    asked: Asked | None = None,
+    *,
+    like_text: str = "",
+    unread: int = 0,
 ) -> str:
-    """The passages, best first, those that adjoin on one card.
+    """The passages, best first, those that adjoin on one card; and how many papers could not answer yet.
 
     Blind, each is alone, without rank, score and model, so that none is stored with a verdict.
     """
@@ -208,6 +216,7 @@ def render_hits(
         asked=asked,
         address=asking.to_address(asked),
         like_text=like_text,
+        unread=unread,
         asking=asking,
     )
 
@@ -218,21 +227,30 @@ def render_hint(services: Services) -> str:
         "Ask a question",
         "In your own words, as you would ask a colleague: how is attention computed? why does training diverge?",
     )
-    return render("hint.html", title=title, text=text)
+    return render("hint.html", title=title, text=text, clear="")
 
 
 def _desk_without_hits(services: Services, asked: Asked) -> str:
-    title, text = _hint_before_search(services) or (
+    before = _hint_before_search(services)
+    title, text = before or (
         "No passage found",
         "No passage passes the filter above, or its papers are not ready yet; the Library tab shows how far they are. "
         "Change the filter, or clear it.",
     )
-    return _bare_desk(asked, title, text)
+    clear = "" if before or not asked.filtered else asking.to_address(asked.without_filter())
+    return _bare_desk(asked, title, text, clear)
 
 
-def _bare_desk(asked: Asked | None = None, title: str = "", text: str = "") -> str:
+def _bare_desk(asked: Asked | None = None, title: str = "", text: str = "", clear: str = "") -> str:
     asked = asked or Asked()
-    return render("bare_desk.html", query=asked.question, address=asking.to_address(asked), title=title, text=text)
+    return render(
+        "bare_desk.html",
+        query=asked.question,
+        address=asking.to_address(asked),
+        title=title,
+        text=text,
+        clear=clear,
+    )
 
 
 def _hint_before_search(services: Services) -> tuple[str, str] | None:

@@ -233,7 +233,7 @@ def _held_out_score(version: ModelVersion) -> str:
 def _charts(job: Job | None, shown: ModelVersion | None) -> str:
     """Loss and held-out nDCG@10: of the retrain that runs, else of the last version."""
     if job is not None and job.state is JobState.RUNNING and job.result.get("curve"):
-        curve, steps = job.result["curve"], max(job.total, 1)
+        curve, steps = job.result["curve"], job.total
     elif shown is not None:
         curve = shown.report.get("curve", [])
         steps = curve[-1]["step"] if curve else 1

@@ -79,6 +79,7 @@ def test_a_caption_goes_on_below_a_row_that_a_formula_cuts_into_pieces(tmp_path:
     "foot",
     [
         ["1 See https://example.org for the code of it,", "which is free for all."],
+        ["1lucene.apache.org", "2github.com/example/index"],
         ["* Equal contribution, in alphabetical order."],
         ["Permission to make digital or hard copies of this", "is granted without fee. Copyright 2010 ACM."],
     ],

@@ -69,6 +69,8 @@ def test_mode_and_the_whole_filter_stand_in_the_address(page: Page) -> None:
     expect(page.get_by_label("Author", exact=True)).to_have_value("nobody at all")
     expect(page.locator("#mode").get_by_label("Words", exact=True)).to_be_checked()
     expect(page.get_by_label("Spread over papers")).to_be_checked()
+    page.get_by_role("button", name="Clear filter").click()
+    expect(hit(page, 1)).to_be_visible()
 
 
 def test_passages_that_adjoin_are_one_card_and_marked_together(page: Page) -> None:

@@ -1,10 +1,12 @@
 """What the page's HTML is made of, without a browser: escaping first of all."""
 
+import re
+
 import pytest
 
 from core.types import Hit, ModelState, ModelVersion, SearchResult, Span, StoredChunk
 from ui.charts import draw_curve
-from ui.render import mark_words
+from ui.render import mark_words, read_asset
 from ui.search_tab import render_hits
 
 HOSTILE = [
@@ -40,6 +42,8 @@ def test_a_hit_tells_rank_paper_page_section_and_the_verdict_given() -> None:
     assert 'class="yes" data-relevance="1" aria-pressed="true"' in html
     assert 'class="no" data-relevance="0" aria-pressed="false"' in html
     assert "1 passage from 1 paper in 12 ms" in html
+    assert "still being read" not in html
+    assert "in 12 ms; 2 papers still being read" in render_hits(result_of("Deep nets"), {}, unread=2)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +64,11 @@ def test_the_querys_words_are_marked_in_their_forms_and_common_words_are_not(
     assert [part.split("</mark>")[0] for part in html.split("<mark>")[1:]] == marked
 
 
+def test_no_comma_stands_within_a_selectors_brackets() -> None:
+    # Gradio puts its scope before what follows each comma, and such a selector then matches something else.
+    assert re.findall(r":(?:has|is|not|where)\([^()]*,", read_asset("style.css")) == []
+
+
 def test_a_curve_keeps_within_its_frame_and_names_its_newest_value() -> None:
     svg = draw_curve("Loss <b>", [(0, 1.0), (5, 0.25), (10, 0.5)], 10, baseline=0.8)
     assert "Loss &lt;b&gt;" in svg
@@ -67,4 +76,7 @@ def test_a_curve_keeps_within_its_frame_and_names_its_newest_value() -> None:
     points = svg.split('points="')[1].split('"')[0].split()
     assert all(0 <= float(x) <= 520 and 0 <= float(y) <= 170 for x, y in (point.split(",") for point in points))
     assert len(points) == 3
+    # Once the training is over, its steps are no longer what the job counts.
+    later = draw_curve("Loss", [(0, 1.0), (6, 0.5)], 0)
+    assert later.split('points="')[1].split('"')[0].split()[-1].startswith("508.0,")
     assert draw_curve("Loss", [], 10) == ""

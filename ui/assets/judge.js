@@ -86,25 +86,27 @@ element.addEventListener('change', event => {
 element.addEventListener('mousedown', event => {   // a press on a button leaves the selected words selected
   if (event.target.closest('.verdict button')) event.preventDefault();
 });
-element.addEventListener('keydown', event => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input:not([type=checkbox]), textarea, select')) return;
+document.addEventListener('keydown', event => {   // wherever the focus is: rows are made anew after each verdict
+  if (event.ctrlKey || event.metaKey || event.altKey || !element.offsetParent || event.target.closest('input:not([type=checkbox]), textarea, select')) return;
   const all = rows(), at = all.findIndex(row => row.dataset.id === current), row = all[at];
   const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
   if (event.key === 'u') undo();
   else if (!row) return;
-  else if (step) choose(all[Math.min(all.length - 1, Math.max(0, at + step))], true);
+  else if (step && (event.key.length === 1 || event.target.closest('.proposal'))) choose(all[Math.min(all.length - 1, Math.max(0, at + step))], true);
   else if (event.key === 'a' || event.key === 'r') judge([row], event.key === 'a' ? 1 : 0);
   else if (event.key === 's') skip([row]);
   else if (event.key === 'x') { const box = row.querySelector('input'); box.checked = !box.checked; count(); }
   else return;
   event.preventDefault();
 });
-watch('value', () => {
+function settle() {
   for (const row of rows()) if (gone.has(row.dataset.id)) row.remove();
   for (const row of rows()) row.querySelector('input').checked = kept.has(row.dataset.id);
   choose(rows().find(row => row.dataset.id === current) ?? rows()[0], false);
   count();
-});
+}
+watch('value', settle);
+settle();   // what the page came with
 let looked = null;   // the mark at which it was asked for
 new ResizeObserver(() => {   // seen for the first time since something changed
   const mark = queue()?.dataset.mark;

@@ -51,6 +51,7 @@ element.addEventListener('click', async event => {
       if (answer !== null) reports.set(id, answer.html);
     }
     placeReports();
+    if (reports.has(id)) target.closest('tr').nextElementSibling.scrollIntoView({ block: 'nearest' });
   } else if (target.matches('[data-edit]')) {
     await editPaper(target.dataset.edit, server, trigger);
   } else if (!await pressedOfCollection(target, server, trigger, chosen())) await pressedOfJob(target, server, trigger);

@@ -7,7 +7,8 @@ const GROUPS = {
   light: ['#0f6b5f', '#b3541e', '#5b4bb5', '#7d6300', '#a3275a', '#2a6a9b', '#47731b', '#7a4a2b', '#3f5f6b', '#a3271f'],
   dark: ['#6cc4b5', '#f0a070', '#b3a7f5', '#e0c050', '#f090b8', '#8cc4ee', '#a8d67a', '#d0a88a', '#a9c0c8', '#f2a49d'],
 };
-const YEARS = { light: [[196, 138, 60], [24, 60, 120]], dark: [[250, 190, 110], [110, 160, 250]] };
+// No mix of the two is grey: that is a paper without a year.
+const YEARS = { light: [[222, 160, 40], [96, 22, 110]], dark: [[250, 200, 100], [190, 120, 250]] };
 let loaded = null;        // the mark of what is shown
 let loading = 0;          // the newest fetch; answers to older ones are dropped
 let at = { zoom: 1, x: 0, y: 0 };
@@ -71,7 +72,7 @@ function offerCollections(map) {
 }
 async function placeQuestion() {   // the question asked on the Search tab, and its hits
   const desk = document.querySelector('#desk .desk'), query = desk?.dataset.query || '';
-  const hits = desk ? [...desk.querySelectorAll('.hits > .hit')] : [];
+  const hits = desk ? [...desk.querySelectorAll('.hits .hit')] : [];
   asked = { query, hits: [], places: [] };
   if (query && hits.length) {
     const ids = hits.map(hit => Number(hit.dataset.chunk));
