@@ -91,6 +91,8 @@ def restore_library(args: argparse.Namespace) -> int:
 
     home = load_settings(home=getattr(args, "home", None)).home
     contents = restore(args.file.absolute(), home)
+    for sentence in contents.lacking:
+        say(sentence)
     if args.json:
         print_json({"home": str(home)} | asdict(contents))
     else:

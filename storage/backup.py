@@ -25,6 +25,8 @@ from storage import library, models
 from storage.database import now, open_database, prepare_database, transaction
 from storage.jobs import open_jobs
 from storage.migrations import migrations
+from storage.strange import tame
+from storage.words import forget_removed_words
 
 _FORMAT = 1
 _MANIFEST, _DATABASE, _ORIGINALS = "manifest.json", "library.db", "originals"
@@ -162,6 +164,8 @@ def _settle(database: Path) -> None:
                 db.conn.execute(
                     "UPDATE jobs SET state = ?, finished_at = ? WHERE id = ?", [JobState.CANCELLED, now(), job.id]
                 )
+        # The worker may not have come to it yet.
+        forget_removed_words(db)
         # One file, without the log beside it.
         db.conn.execute("PRAGMA journal_mode = DELETE")
 
@@ -245,19 +249,24 @@ def _read_manifest(archive: zipfile.ZipFile, name: str) -> dict[str, dict[str, A
 
 
 def _take_up(unpacked: Settings, name: str) -> Contents:
-    """Bring the unpacked database to this version's schema, and see that it is sound."""
+    """Bring the unpacked database to this version's schema, and see that it is sound and none but a library's."""
     try:
         prepare_database(unpacked.database)
         with open_database(unpacked.database) as db:
             if db.conn.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise ImportFormatError(f"The database in '{name}' is damaged. Take another backup.")
+            watched = tame(db, name)
+        _settle(unpacked.database)
+        with open_database(unpacked.database) as db:
             papers, kept = library.count_documents(db), len(list(unpacked.models.iterdir()))
-            # Closed with its log emptied into it, so that one file is moved.
-            db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
         raise ImportFormatError(f"The database in '{name}' is damaged ({error}). Take another backup.") from error
     size = sum(path.stat().st_size for path in unpacked.home.rglob("*") if path.is_file())
-    return Contents(papers, kept, size)
+    lacking: tuple[str, ...] = ()
+    if watched:
+        # They are folders of the machine it was made on, and only a command names one.
+        lacking = (f"{count(watched, 'folder')} watched there: name what is to be watched here with 'indexer watch'.",)
+    return Contents(papers, kept, size, lacking)
 
 
 def count_contents(contents: Contents) -> str:

@@ -1,27 +1,32 @@
 """A library as one file and back: the same answers, nothing half, nothing from outside."""
 
+import hashlib
 import json
 import shutil
 import sqlite3
 import threading
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from core.errors import ImportFormatError, LibraryError, WhetstoneError
 from core.settings import Settings, load_settings
-from core.types import Collection, Filter, JobKind, KeptSearch
+from core.types import Collection, Filter, JobKind, KeptSearch, ModelState
 from indexer.ingest import add_file, remove_documents
+from indexer.watching import look_at_folders
 from jobs.check import check_library
 from storage import jobs, library, models
 from storage.backup import back_up, restore
 from storage.collections import create_collection, list_collections, put_into_collection
-from storage.database import open_database
+from storage.database import add_functions, open_database
+from storage.half_done import remove_half_done
 from storage.judgements import list_judgements, store_judgement
 from storage.kept_searches import find_saved, save_search
-from tests.libraries import add_paper, add_version, make_library, top_ten, topic_paper
+from storage.words import words_are_sound
+from tests.libraries import add_paper, add_version, make_library, top_ten, topic_paper, work
 from tests.papers import write
 
 QUESTION = "what does this paper tell about bread?"
@@ -194,3 +199,105 @@ def test_a_backup_that_fails_leaves_the_one_before(filled: Settings, tmp_path: P
     assert target.read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"backup.zip", "damaged"}
     assert list(damaged.uploads.iterdir()) == []
+
+
+def forge(archive: dict[str, bytes], target: Path, change: Callable[[sqlite3.Connection], object]) -> Path:
+    """A backup whose database a stranger has changed, and whose manifest agrees with it."""
+    database = target.with_suffix(".db")
+    database.write_bytes(archive["library.db"])
+    with closing(sqlite3.connect(database)) as changed:
+        add_functions(changed)
+        change(changed)
+        changed.commit()
+    files = archive | {"library.db": database.read_bytes()}
+    told = {"bytes": len(files["library.db"]), "sha256": hashlib.sha256(files["library.db"]).hexdigest()}
+    spoil_manifest(files, lambda manifest: manifest["files"].update({"library.db": told}))
+    with zipfile.ZipFile(target, "w") as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    return target
+
+
+def test_a_strangers_backup_has_no_folder_of_the_machine_removed_or_watched(
+    archive: dict[str, bytes], tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    write(mine, "mine.pdf", topic_paper(7))
+
+    def change(db: sqlite3.Connection) -> None:
+        db.execute(
+            "INSERT INTO models (name, source, dimension, window, fingerprint, state, created_at) "
+            "VALUES ('x', ?, 32, 64, 'x', ?, '2026')",
+            [str(mine), ModelState.PREPARING],
+        )
+        db.execute("INSERT INTO watched_folders VALUES (?, '2026', NULL)", [str(mine)])
+        db.execute("INSERT INTO jobs (kind, state, created_at) VALUES ('retrain', 'queued', '2026')")
+        db.execute(
+            "CREATE TRIGGER evil AFTER DELETE ON watched_folders BEGIN "
+            "INSERT INTO collections (name) VALUES (old.path); END"
+        )
+        db.execute("DROP VIEW known_metadata")
+        db.execute("CREATE VIEW known_metadata AS SELECT id AS document_id FROM documents")
+
+    contents = restore(forge(archive, tmp_path / "evil.zip", change), tmp_path / "home")
+    assert contents.lacking[0].startswith("1 folder watched there")
+    restored = load_settings(home=tmp_path / "home")
+    remove_half_done(restored)
+    assert look_at_folders(restored, settle=0).documents == {}
+    assert [path.name for path in mine.iterdir()] == ["mine.pdf"]
+    assert check_library(restored).problems == ()
+    with open_database(restored.database) as db:
+        assert list_collections(db) == []
+        assert jobs.open_jobs(db) == []
+        assert len(library.list_documents(db)) == 4
+        assert db["models"].count_where("state = 'preparing'") == 0
+        assert not db.conn.execute("SELECT 1 FROM sqlite_master WHERE name = 'evil'").fetchone()
+        remove_documents(restored, [4])
+        assert words_are_sound(db)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE documents SET sha256 = '../../mine/mine' WHERE id = 1",
+        "UPDATE documents SET format = 'pdf/../../mine' WHERE id = 1",
+        "UPDATE models SET source = 'models/../../mine' WHERE source LIKE 'models/%'",
+        "UPDATE models SET source = 'models/..' WHERE source LIKE 'models/%'",
+        "UPDATE models SET state = 'evil'",
+    ],
+)
+def test_a_backup_that_names_files_outside_of_its_library_is_refused(
+    archive: dict[str, bytes], tmp_path: Path, statement: str
+) -> None:
+    forge(archive, tmp_path / "evil.zip", lambda db: db.execute(statement))
+    with pytest.raises(ImportFormatError, match=r"which no library has|is damaged"):
+        restore(tmp_path / "evil.zip", tmp_path / "home")
+    assert {path.name for path in tmp_path.iterdir()} == {"evil.zip", "evil.db"}
+
+
+def test_an_unfinished_version_in_a_folder_elsewhere_goes_without_that_folder(filled: Settings, tmp_path: Path) -> None:
+    shutil.copytree(filled.home, tmp_path / "library")
+    settings = load_settings(home=tmp_path / "library")
+    (tmp_path / "mine").mkdir()
+    with open_database(settings.database) as db:
+        for source in (str(tmp_path / "mine"), "models/../../mine"):
+            models.add_model(
+                db, name=source, source=source, dimension=4, window=4, fingerprint=source, state=ModelState.PREPARING
+            )
+    remove_half_done(settings)
+    assert (tmp_path / "mine").is_dir()
+    with open_database(settings.database) as db:
+        assert db["models"].count_where("state = 'preparing'") == 0
+
+
+def test_a_backup_made_right_after_a_removal_holds_no_word_of_the_paper(filled: Settings, tmp_path: Path) -> None:
+    shutil.copytree(filled.home, tmp_path / "library")
+    settings = load_settings(home=tmp_path / "library")
+    document, _ = add_file(settings, write(tmp_path, "secret.pdf", topic_paper(5, "zyxomark")))
+    work(settings)
+    # As the page removes papers: their words are overwritten by the worker, which has not come to it yet.
+    remove_documents(settings, [document.id], wait=False)
+    assert b"zyxomark" in settings.database.read_bytes()
+    back_up(settings, tmp_path / "backup.zip")
+    assert b"zyxo" not in (tmp_path / "backup.zip").read_bytes().lower()
