@@ -4,6 +4,8 @@ import hashlib
 import lzma
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from core.errors import ImportFormatError
@@ -12,6 +14,20 @@ from core.errors import ImportFormatError
 # (ValueError).
 UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, ValueError)
 _COPY_BYTES = 1 << 20
+# With a long name. All of a zip's list of entries is read before the first is looked at, which could fill the memory.
+_BYTES_AN_ENTRY = 1 << 10
+
+
+@contextmanager
+def open_zip(path: Path, most: int) -> Iterator[zipfile.ZipFile]:
+    """The zip. Raises ImportFormatError where its list of entries is longer than one of `most` entries can be."""
+    with path.open("rb") as file:
+        # As ZipFile itself finds it, so that both speak of the same list.
+        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
+        if end and end[zipfile._ECD_SIZE] > most * _BYTES_AN_ENTRY:  # type: ignore[attr-defined]
+            raise ImportFormatError(f"'{path.name}' lists far more than {most:,} files. It is not taken in.")
+        with zipfile.ZipFile(file) as archive:
+            yield archive
 
 
 def place_of(entry: zipfile.ZipInfo, name: str) -> PurePosixPath:

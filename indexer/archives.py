@@ -1,13 +1,12 @@
 """Zips of papers, unpacked within the limits of an upload: no entry leaves its folder, and none fills the disk."""
 
 import shutil
-import zipfile
 from pathlib import Path, PurePosixPath
 
 from core.errors import ImportFormatError, ReadError
 from core.formats import SUFFIXES
 from core.settings import Settings
-from core.zips import UNREADABLE, place_of, unpack_entry
+from core.zips import UNREADABLE, open_zip, place_of, unpack_entry
 
 # What an export or the sources of a paper are made of; pictures and styles are left out.
 _SUFFIXES = frozenset({*SUFFIXES, ".bib", ".ris", ".json", ".bbl"})
@@ -25,7 +24,7 @@ def unpack_papers(settings: Settings, path: Path, folder: Path) -> None:
     """Unpack the papers and bibliographies of a zip. Raises ReadError, in one sentence, where it can't be taken in."""
     most = settings.upload_files
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path, most) as archive:
             entries = archive.infolist()
             if len(entries) > most:
                 raise ReadError(

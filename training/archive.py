@@ -14,7 +14,7 @@ from core.errors import ImportFormatError, ModelError
 from core.files import written_whole
 from core.settings import MODELS_FOLDER, Settings
 from core.types import ModelVersion
-from core.zips import UNREADABLE, place_of, unpack_entry
+from core.zips import UNREADABLE, open_zip, place_of, unpack_entry
 from indexer.encoder import Encoder, find_model_folder, load_encoder
 from storage import models
 from storage.database import open_database, transaction
@@ -113,7 +113,7 @@ def _register(db: Database, metrics: dict[str, Any], encoder: Encoder, source: s
 def _unpack(source: Path, folder: Path) -> dict[str, Any]:
     """The model's files in `folder`, and the metrics."""
     try:
-        with zipfile.ZipFile(source) as archive:
+        with open_zip(source, _MOST_FILES) as archive:
             entries = archive.infolist()
             if len(entries) > _MOST_FILES:
                 raise ImportFormatError(
