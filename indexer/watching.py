@@ -1,7 +1,7 @@
 """Folders that are watched: what is new in them is added, such as what Zotero or a scanner puts there.
 
-A file is looked at once in each state it has, so a paper that was removed from the library does not come back; and
-nothing that vanishes from a folder is removed.
+A file is looked at once in each state it has, so a paper that was removed from the library does not come back;
+nothing that vanishes from a folder is removed; and no link leads out of it.
 """
 
 import hashlib
@@ -72,6 +72,13 @@ def _look_at(settings: Settings, folder: str, added: Added, settle: float) -> st
         with open_database(settings.database) as db:
             seen = watched.seen_files(db, folder)
         for path, file, state in _new_files(Path(folder), seen, settle):
+            if path.is_symlink() and not path.resolve().is_relative_to(folder):
+                # Whoever may write there, such as another one who shares it, is not to have any file here read.
+                added.refused.append(
+                    f"'{path.name}' leads to a file outside of '{folder}', so it is not added by itself. "
+                    "Add it by name: python -m indexer add"
+                )
+                continue
             one = add_paths(settings, [path])
             added.merge(one)
             if not one.refused:

@@ -133,3 +133,17 @@ def test_the_commands_watch_tell_and_end_it(
     assert run("unwatch", str(folder)).startswith("No folder is watched.")
     assert "is not watched" in run("unwatch", str(folder))
     assert "is not a folder" in run("watch", str(folder))
+
+
+def test_no_link_in_a_watched_folder_leads_out_of_it(settings: Settings, folder: Path, tmp_path: Path) -> None:
+    watch_folder(settings, folder)
+    look_at_folders(settings, settle=0)
+    (tmp_path / "private").mkdir()
+    write(tmp_path / "private", "letter.pdf", make_paper("A Letter", ["To nobody else."]))
+    (folder / "letter.pdf").symlink_to(tmp_path / "private" / "letter.pdf")
+    (folder / "all").symlink_to(tmp_path / "private")
+    (folder / "library.pdf").symlink_to(settings.database)
+    (folder / "again.pdf").symlink_to(folder / "BREAD" / "bread.pdf")
+    looked = look_at_folders(settings, settle=0)
+    assert [set(one.names) for one in looked.documents.values()] == [{"again.pdf", "bread.pdf"}]
+    assert sorted(one.split("'")[1] for one in looked.refused) == ["letter.pdf", "library.pdf"]
