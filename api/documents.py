@@ -10,7 +10,7 @@ from api import shapes
 from api.bodies import file_body, file_name, received
 from api.served import Drawn, Served
 from api.services import Services
-from api.shapes import RowId
+from api.shapes import Id, RowId
 from core.errors import NotFoundError, ReadError
 from core.types import Document, PaperFile
 from indexer.additions import add_paths
@@ -28,6 +28,8 @@ from storage.equal_passages import count_equal_passages
 router = APIRouter(tags=["papers"])
 
 _WIDTHS = (400, 2400)
+# Else a browser keeps a file for a tenth of its age, and does not ask.
+_NOT_KEPT = {"Cache-Control": "no-store"}
 _MEDIA_TYPES = {
     "bibtex": "application/x-bibtex",
     "ris": "application/x-research-info-systems",
@@ -132,7 +134,7 @@ def cite_document(services: Served, document_id: RowId, format: CitationFormat =
 @router.get("/citations", response_class=Response)
 def cite_documents(
     services: Served,
-    document_id: Annotated[list[int] | None, Query(max_length=1000, description="all papers unless given")] = None,
+    document_id: Annotated[list[Id] | None, Query(max_length=1000, description="all papers unless given")] = None,
     format: CitationFormat = "bibtex",
 ) -> Response:
     with open_database(services.settings.database) as db:
@@ -142,14 +144,19 @@ def cite_documents(
 
 @router.get("/documents/{document_id}/pages/{number}.jpg", response_class=Response)
 async def page_picture(
-    services: Served, pictures: Drawn, document_id: RowId, number: RowId, width: int = 1200
+    request: Request, services: Served, pictures: Drawn, document_id: RowId, number: RowId, width: int = 1200
 ) -> Response:
     """A page as a picture, 400 to 2400 pixels wide."""
     file = await to_thread.run_sync(_original_of, services, document_id)
     if not file.format.has_pages:
         raise NotFoundError(f"'{file.name}' has no pages that could be shown as pictures.")
-    jpeg = await pictures.draw(file, number, min(max(width, _WIDTHS[0]), _WIDTHS[1]))
-    headers = {"Cache-Control": "private, max-age=86400, immutable"}
+    drawn_wide = min(max(width, _WIDTHS[0]), _WIDTHS[1])
+    # A browser may keep the picture, but asks before it shows it: the paper may be removed, its reader logged out.
+    tag = f'"{file.path.stem}-{number}-{drawn_wide}"'
+    headers = {"Cache-Control": "private, no-cache", "ETag": tag}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    jpeg = await pictures.draw(file, number, drawn_wide)
     return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
@@ -158,14 +165,20 @@ def original_pdf(services: Served, document_id: RowId) -> FileResponse:
     file = _original_of(services, document_id)
     if not file.format.has_pages:
         raise NotFoundError(f"'{file.name}' is no PDF.")
-    return FileResponse(file.path, media_type="application/pdf", filename=file.name, content_disposition_type="inline")
+    return FileResponse(
+        file.path,
+        headers=_NOT_KEPT,
+        media_type="application/pdf",
+        filename=file.name,
+        content_disposition_type="inline",
+    )
 
 
 @router.get("/documents/{document_id}/original", response_class=FileResponse)
 def original(services: Served, document_id: RowId) -> FileResponse:
     # Never shown by the browser itself: a paper in HTML could hold a script.
     file = _original_of(services, document_id)
-    return FileResponse(file.path, media_type="application/octet-stream", filename=file.name)
+    return FileResponse(file.path, headers=_NOT_KEPT, media_type="application/octet-stream", filename=file.name)
 
 
 def _document(services: Services, document_id: int) -> Document:

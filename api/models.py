@@ -106,7 +106,8 @@ def archive(services: Served, model_id: RowId) -> FileResponse:
         shutil.rmtree(folder)
         raise
     done = BackgroundTask(shutil.rmtree, folder)
-    return FileResponse(folder / "version.zip", filename=f"whetstone-{_file_name(name)}.zip", background=done)
+    called = f"whetstone-{_file_name(name)}.zip"
+    return FileResponse(folder / "version.zip", headers={"Cache-Control": "no-store"}, filename=called, background=done)
 
 
 def _take_in(services: Services, path: Path) -> tuple[ModelVersion, Job]:

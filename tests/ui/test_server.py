@@ -13,7 +13,7 @@ from core.errors import ReadError
 from core.formats import DocumentFormat
 from core.settings import Settings
 from core.types import DocumentState, Metadata
-from indexer.ingest import add_file
+from indexer.ingest import add_file, remove_documents
 from indexer.pdf import read_paper
 from indexer.start import ensure_active_model
 from search.gpu import find_device
@@ -58,10 +58,23 @@ def test_a_page_picture_and_the_original_are_served_by_id(client: TestClient, do
     picture = client.get(f"/api/v1/documents/{document_id}/pages/1.jpg")
     assert picture.status_code == 200
     assert picture.content[:2] == b"\xff\xd8"
-    assert "immutable" in picture.headers["cache-control"]
+    assert picture.headers["cache-control"] == "private, no-cache"
     original = client.get(f"/api/v1/documents/{document_id}/original.pdf")
     assert original.content.startswith(b"%PDF-")
     assert original.headers["content-disposition"] == 'inline; filename="light.pdf"'
+    assert original.headers["cache-control"] == "no-store"
+
+
+def test_a_browser_that_kept_a_picture_asks_before_it_shows_it(
+    client: TestClient, settings: Settings, document_id: int
+) -> None:
+    path = f"/api/v1/documents/{document_id}/pages/1.jpg"
+    kept = {"If-None-Match": client.get(path).headers["etag"]}
+    again = client.get(path, headers=kept)
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get(f"{path}?width=400", headers=kept).status_code == 200
+    remove_documents(settings, [document_id])
+    assert client.get(path, headers=kept).status_code == 404
 
 
 @pytest.mark.parametrize(
