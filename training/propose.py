@@ -16,7 +16,7 @@ from search.gpu import Device
 from search.index_cache import follow_rows
 from search.vector_index import VectorIndex
 from storage import jobs, judgements, library, maps, models, proposals
-from storage.database import open_database
+from storage.database import open_database, transaction
 from storage.maps import library_mark
 from storage.progress import Progress
 from storage.proposals import ProposalRow
@@ -80,9 +80,12 @@ def run_propose(settings: Settings, job: Job, progress: Progress) -> dict[str, A
         kinds.insert(0, propose_disagreements(found, active.name, rival.name))
     progress.report("choosing")
     with open_database(settings.database) as db:
-        chosen = take_turns(kinds, _MOST_PROPOSALS) + _propose_uncovered(db, active)
-        proposals.replace_proposals(db, active.id, [_row(one) for one in chosen])
-        ids = dict(db.conn.execute("SELECT text, id FROM queries").fetchall())
+        chosen, uncovered = take_turns(kinds, _MOST_PROPOSALS), _propose_uncovered(db, active)
+        with transaction(db):
+            ids = dict(db.conn.execute("SELECT text, id FROM queries").fetchall())
+            # A question whose judgements went meanwhile, as with a paper, is not brought back.
+            kept = [one for one in chosen if one.query in ids] + uncovered
+            proposals.replace_proposals(db, active.id, [_row(one) for one in kept])
     tops = {str(ids[one.query]): [chunk for chunk, _ in one.active[:_TOP]] for one in found if one.query in ids}
     return {"tops": tops, "model_id": active.id}
 

@@ -14,7 +14,7 @@ from storage.database import open_database
 from tests.libraries import TOPICS, add_rows, add_version, make_library
 from training.__main__ import build_parser, main
 from training.data.worth_judging import ProposalKind
-from training.propose import propose_mark, queue_propose
+from training.propose import propose_mark, queue_propose, run_propose
 
 QUESTIONS = ("what is told about bread of kind 1?", "what is told about maps of kind 6?")
 
@@ -103,6 +103,26 @@ def test_a_question_or_passage_that_goes_takes_its_proposals_along(settings: Set
     (left,) = proposals.list_proposals(db)
     assert (left.query, left.chunk.id) == ("not judged", other.id)
     assert db["proposals"].count == 1
+
+
+def test_a_question_that_goes_during_the_look_is_not_brought_back(settings: Settings, db: Database) -> None:
+    first, approved = QUESTIONS[0], library.chunks_of_document(db, 1)[0].id
+
+    class TakenBack:
+        """Progress at whose last step the question's only verdict is withdrawn."""
+
+        def report(self, step: str, **_: object) -> None:
+            if step == "choosing":
+                judgements.take_back_judgement(db, first, approved)
+
+    job = queue_propose(db, anew=True)
+    assert job is not None
+    run_propose(settings, job, TakenBack())
+    jobs.finish_job(db, job.id, JobState.DONE)
+    asked = {one.query for one in proposals.list_proposals(db)}
+    judgements.store_judgement(db, first, approved, 1)
+    assert first not in asked
+    assert QUESTIONS[1] in asked
 
 
 def test_the_commands_show_the_queue_and_questions_of_a_paper(
