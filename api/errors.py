@@ -69,7 +69,9 @@ class Busy(WhetstoneError):
 
 
 def answer_error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message}}, status, headers)
+    # A value that is quoted may be no Unicode text, which JSON lets one write.
+    text = message.encode("utf-8", "replace").decode()
+    return JSONResponse({"error": {"code": code, "message": text}}, status, headers)
 
 
 def add_error_handlers(app: FastAPI) -> None:

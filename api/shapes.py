@@ -12,8 +12,8 @@ from search.years import YEARS
 
 LONGEST_QUESTION = 2000
 _MOST_IDS = 10_000
-_Id = Annotated[int, Field(ge=0, lt=1 << 63)]
-_Ids = Annotated[list[_Id], Field(max_length=_MOST_IDS)]
+Id = Annotated[int, Field(ge=0, lt=1 << 63)]
+_Ids = Annotated[list[Id], Field(max_length=_MOST_IDS)]
 RowId = Annotated[int, Path(ge=0, lt=1 << 63)]
 NeededId = Annotated[int, Query(ge=0, lt=1 << 63)]
 QueryId = Annotated[int | None, Query(ge=0, lt=1 << 63)]
@@ -162,7 +162,7 @@ class Question(_Request):
     mode: SearchMode = SearchMode.BOTH
     blind: bool = Field(False, description="the passages of two models, mixed, without rank, score and model")
     spread: int | None = Field(None, ge=1, le=50, description="at most so many of a paper before the others")
-    like: _Id | None = Field(None, description="the passages nearest to this one, instead of the question's")
+    like: Id | None = Field(None, description="the passages nearest to this one, instead of the question's")
 
 
 class NamedSearch(_Request):
@@ -318,10 +318,10 @@ class Verdict(_Request):
     """`rank` and `model_id` tell where the passage was shown, and by which model; None where it was not."""
 
     query: str = Field(max_length=LONGEST_QUESTION)
-    chunk_id: _Id
+    chunk_id: Id
     relevance: int = Field(ge=0, le=1, description="1 answers the question, 0 does not")
     rank: int | None = Field(None, ge=1, le=1000)
-    model_id: _Id | None = None
+    model_id: Id | None = None
     part: str | None = Field(
         None, max_length=10_000, description="the words of the passage it is about; all of it unless given"
     )
@@ -376,7 +376,7 @@ class Recipe(_Request):
     """What a retrain is started with; what is not given is the preset's."""
 
     preset: str = "default"
-    base_model_id: _Id | None = Field(None, description="the version to start from; the active one unless given")
+    base_model_id: Id | None = Field(None, description="the version to start from; the active one unless given")
     batch_size: int | None = None
     epochs: int | None = None
     learning_rate: float | None = None
@@ -544,13 +544,13 @@ class Map(_Answer):
 
 
 class MapAsked(_Request):
-    model_id: _Id | None = None
+    model_id: Id | None = None
     anew: bool = False
 
 
 class PassagesAsked(_Request):
-    passages: list[_Id] = Field(max_length=50)
-    model_id: _Id | None = None
+    passages: list[Id] = Field(max_length=50)
+    model_id: Id | None = None
 
 
 class Place(_Answer):

@@ -3,9 +3,9 @@
 import json
 import logging
 import re
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from http.client import HTTPException
 from typing import Any
 
 from core.errors import SettingsError
@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 _SECONDS = 60
 _MOST_ANSWERED = 200_000
+_LONGEST_TOLD = 200
 _PASSAGES, _LETTERS_A_PASSAGE = 8, 700
 _MOST_QUESTIONS, _LONGEST_QUESTION = 8, 300
 _ASK = (
@@ -53,10 +54,11 @@ def _complete(settings: Settings, prompt: str) -> str:
             {"model": model, "messages": [{"role": "user", "content": prompt}], "temperature": 0.3, "max_tokens": 600},
         )
         return str(answer["choices"][0]["message"]["content"])
-    except (urllib.error.URLError, TimeoutError, OSError, ValueError) as error:
+    except (OSError, HTTPException, ValueError, RecursionError) as error:
         logger.info("language model: %s", error)
+        why = " ".join(str(error).split())[:_LONGEST_TOLD]
         raise SettingsError(
-            f"The language model at '{url}' did not answer ({error}). Check WHETSTONE_LLM_URL."
+            f"The language model at '{url}' did not answer ({why}). Check WHETSTONE_LLM_URL."
         ) from error
     except (KeyError, IndexError, TypeError) as error:
         raise SettingsError(

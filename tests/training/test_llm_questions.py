@@ -1,6 +1,7 @@
 """A language model is asked only where its address is set, and whatever answers there does no harm."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -95,3 +96,20 @@ def test_no_address_is_set_by_default_and_a_wrong_one_is_refused(
     monkeypatch.setenv("WHETSTONE_LLM_URL", "file:///etc/passwd")
     with pytest.raises(SettingsError, match="must begin with http"):
         load_settings()
+
+
+def test_what_speaks_another_protocol_is_one_sentence(settings: Settings, db: Database) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            with listener.accept()[0] as connection:
+                connection.recv(1000)
+                connection.sendall(b"SSH-2.0-OpenSSH\r\n" + b"x" * 1000 + b"\r\n")
+
+        greeting = threading.Thread(target=greet)
+        greeting.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        with pytest.raises(SettingsError, match="did not answer") as told:
+            questions(replace(settings, llm_url=url), db)
+        greeting.join()
+    assert len(str(told.value).splitlines()) == 1
