@@ -24,7 +24,9 @@ from core.types import JobKind
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kills", description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50, help="of each kind of job, and as many cancels")
-    parser.add_argument("--kinds", default="ingest,switch,retrain,compare,map", help="which kinds of jobs, with commas")
+    parser.add_argument(
+        "--kinds", default="ingest,switch,retrain,compare,map,propose", help="which kinds of jobs, with commas"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="accepted as elsewhere; it always prints JSON")
     args = parser.parse_args()

@@ -40,10 +40,11 @@ from storage.deaths import count_death
 from tests.libraries import TOPICS, make_library, work
 from tests.models import make_seed_like_model
 from tests.papers import make_paper, write
+from training.propose import queue_propose
 from training.recipe.settings import PRESETS
 from ui.uploads import sweep_uploads
 
-KINDS = (JobKind.INGEST, JobKind.SWITCH, JobKind.RETRAIN, JobKind.COMPARE, JobKind.MAP)
+KINDS = (JobKind.INGEST, JobKind.SWITCH, JobKind.RETRAIN, JobKind.COMPARE, JobKind.MAP, JobKind.PROPOSE)
 PAPERS, PAPERS_TO_COME = 4, 3
 QUESTIONS = tuple(f"why does one tell of {topic}?" for topic in TOPICS[:PAPERS])
 RECIPE = replace(PRESETS["default"], epochs=1, batch_size=4, matryoshka_dims=(16,))
@@ -113,6 +114,8 @@ def queue_job(home: Path, kind: JobKind) -> None:
             jobs.add_job(db, kind, {"source": str(folder / "other")})
         elif kind is JobKind.MAP:
             jobs.add_job(db, kind, {"model_id": 1, "anew": False})
+        elif kind is JobKind.PROPOSE:
+            queue_propose(db)
         else:
             jobs.add_job(db, JobKind.RETRAIN, asdict(RECIPE))
         if kind is JobKind.COMPARE:
@@ -370,6 +373,11 @@ def give_account(settings: Settings) -> tuple[dict[str, Any], dict[tuple[str, st
             "activations": _rows(db, "SELECT model_id, undone_at IS NULL FROM activations"),
             "maps": _rows(db, "SELECT model_id, document_id FROM map_papers"),
             "places": _rows(db, "SELECT model_id, chunk_id FROM map_passages"),
+            "proposals": _rows(
+                db,
+                "SELECT p.kind, coalesce(q.text, p.query), chunk_id, reason, p.rank "
+                "FROM proposals p LEFT JOIN queries q ON q.id = p.query_id",
+            ),
             "jobs": _rows(db, "SELECT kind, state, reason FROM jobs"),
             "marks": _rows(db, "SELECT in_hand FROM documents WHERE in_hand"),
             "files": sorted(

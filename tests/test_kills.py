@@ -18,7 +18,8 @@ from tests.kills import (
     run_undisturbed,
 )
 
-VICTIMS = dict(zip(KINDS, [Victim.WORKER, Victim.SERVER, Victim.BOTH, Victim.WORKER, Victim.SERVER], strict=True))
+_VICTIMS = (Victim.WORKER, Victim.SERVER, Victim.BOTH, Victim.WORKER, Victim.SERVER, Victim.BOTH)
+VICTIMS = dict(zip(KINDS, _VICTIMS, strict=True))
 
 
 @pytest.fixture(scope="module")
