@@ -17,6 +17,8 @@ from search.index_cache import check_index_file
 from storage import library, models
 from storage.database import open_database
 from storage.integrity import DATABASE, Problem, check_file, check_rows, check_vectors, check_words, states_exist
+from storage.kept_searches import check_kept_searches
+from storage.maps import check_maps
 from training.model_card import card_agrees, rewrite_model_card
 
 # A worker that has nothing to do holds the lock for moments only.
@@ -92,6 +94,8 @@ def _find_problems(settings: Settings, db: Database, *, working: bool) -> Iterat
         return
     yield from check_vectors(db)
     yield from check_words(db)
+    yield from check_kept_searches(db)
+    yield from check_maps(db)
     yield from check_originals(settings, db)
     yield from check_models(settings, db)
     yield from _check_cards(settings, db)

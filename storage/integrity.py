@@ -17,6 +17,7 @@ from core.types import (
     ModelState,
     ModelVersion,
     PageSource,
+    SearchMode,
     content_hash,
 )
 from storage.database import transaction
@@ -29,6 +30,8 @@ _MOST_LINES = 5
 _UNIT_TOLERANCE = 1e-3
 # Rows that mean nothing without what they refer to. A judgement is never among them.
 _DERIVED = ("document_names", "pages", "embeddings", "activations", "maps", "map_papers", "map_passages", "proposals")
+# Of these the key is no rowid, or what they say is of no use to anything else.
+_LOOSE = ("collected_documents", "corrections", "recognised_pages", "watched_files")
 _LACKS_VECTOR = """
     EXISTS (SELECT 1 FROM chunks c WHERE c.document_id = documents.id AND NOT EXISTS (
         SELECT 1 FROM embeddings e WHERE e.model_id = :model AND e.content_hash = c.content_hash))
@@ -47,6 +50,7 @@ _STATES: dict[tuple[str, str], tuple[tuple[str, ...], str | None]] = {
     ("jobs", "kind"): (tuple(JobKind), "DELETE FROM jobs"),
     ("pages", "source"): (tuple(PageSource), "UPDATE pages SET source = 'text'"),
     ("chunks", "kind"): (tuple(ChunkKind), "UPDATE chunks SET kind = 'body'"),
+    ("kept_searches", "mode"): (tuple(SearchMode), "UPDATE kept_searches SET mode = 'both'"),
 }
 
 
@@ -161,6 +165,8 @@ def _check_references(db: Database) -> Iterator[Problem]:
 
 
 def _repair_reference(table: str, parent: str) -> Callable[[Database], str] | None:
+    if table in _LOOSE:
+        return partial(_remove_loose, table=table, parent=parent)
     if table in _DERIVED:
         statement = "DELETE FROM {table} WHERE rowid = ?"
     elif table == "chunks":
@@ -263,6 +269,16 @@ def _bad_vectors(db: Database, model_id: int, dimension: int) -> list[int]:
 
 
 # --- what puts it right ------------------------------------------------------------------------
+
+
+def _remove_loose(db: Database, table: str, parent: str) -> str:
+    with transaction(db):
+        gone = sum(
+            db.conn.execute(f"DELETE FROM {table} WHERE {child} NOT IN (SELECT {key} FROM {parent})").rowcount
+            for _, _, of, child, key, *_ in db.conn.execute(f"PRAGMA foreign_key_list({table})").fetchall()
+            if of == parent
+        )
+    return f"{count(gone, 'row')} of '{table}' removed."
 
 
 def _correct(db: Database, statement: str, allowed: tuple[str, ...]) -> str:

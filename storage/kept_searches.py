@@ -1,14 +1,17 @@
 """Saved searches, by name, and the questions asked lately, without; whether these are kept at all."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from sqlite_utils import Database
 
+from core.cli import count
 from core.errors import NotFoundError, QuestionError
 from core.types import ChunkKind, Filter, KeptSearch, SearchMode
 from storage.database import now, transaction
+from storage.integrity import Problem
 
 LONGEST_NAME = 80
 # How many questions asked lately are kept.
@@ -99,6 +102,27 @@ def filter_from_json(text: str) -> Filter:
     if "kinds" in values:
         values["kinds"] = tuple(ChunkKind(kind) for kind in values["kinds"])
     return Filter(**values)
+
+
+def check_kept_searches(db: Database) -> Iterator[Problem]:
+    """A filter that can't be read keeps every search from being shown."""
+    broken = [row["id"] for row in db.query("SELECT id, filter FROM kept_searches") if not _is_filter(row["filter"])]
+    if broken:
+
+        def take_off(db: Database) -> str:
+            with transaction(db):
+                db.conn.executemany("UPDATE kept_searches SET filter = '{}' WHERE id = ?", [(one,) for one in broken])
+            return "The question stays, without the filter."
+
+        yield Problem("rows", f"{count(len(broken), 'question')} kept with a filter that is none.", take_off)
+
+
+def _is_filter(text: str) -> bool:
+    try:
+        filter_from_json(text)
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def _insert(db: Database, name: str | None, search: KeptSearch) -> None:

@@ -1,13 +1,15 @@
 """Maps of the library as rows, one a model version: where papers and passages stand, and what groups are called."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
 
+from core.cli import count
 from core.types import ModelVersion
 from storage.database import now, transaction
+from storage.integrity import Problem
 from storage.vectors import lacks_vectors
 
 _LACKING = "-lacking"
@@ -141,6 +143,26 @@ def load_map(db: Database, model_id: int) -> StoredMap | None:
         tuple(PassagePlace(*passage) for passage in passages),
         {int(group): name for group, name in json.loads(names).items()},
     )
+
+
+def check_maps(db: Database) -> Iterator[Problem]:
+    """A map whose names can't be read can't be shown; it is drawn anew from the vectors."""
+    broken = [row[0] for row in db.conn.execute("SELECT model_id, names FROM maps") if not _are_names(row[1])]
+    if broken:
+
+        def remove(db: Database) -> str:
+            with transaction(db):
+                db.conn.executemany("DELETE FROM maps WHERE model_id = ?", [(one,) for one in broken])
+            return "Removed; the next look at the map draws it anew."
+
+        yield Problem("rows", f"{count(len(broken), 'map')} with names of groups that can't be read.", remove)
+
+
+def _are_names(text: str) -> bool:
+    try:
+        return all(isinstance(name, str) and int(group) >= 0 for group, name in json.loads(text).items())
+    except (ValueError, TypeError, AttributeError):
+        return False
 
 
 def _removed_of(db: Database, document_ids: Sequence[int]) -> bool:

@@ -117,6 +117,30 @@ REPAIRABLE: dict[str, tuple[Damage, str]] = {
     "no name": (sql("DELETE FROM document_names WHERE document_id = 1"), "has lost its file name"),
     "a state that does not exist": (sql("UPDATE documents SET state = 'lost'"), "state 'lost', which does not exist."),
     "a job of no kind": (sql("UPDATE jobs SET kind = 'dance', state = 'queued'"), "the kind 'dance', which does not"),
+    "collected papers that are gone": (
+        sql("INSERT INTO collections (name) VALUES ('x')", "INSERT INTO collected_documents VALUES (1, 99), (9, 1)"),
+        "1 row of 'collected_documents' without what they refer to in 'documents'",
+    ),
+    "a correction of nothing": (
+        sql("INSERT INTO corrections VALUES (99, 'title', '\"x\"', '2026')"),
+        "1 row of 'corrections' without what they refer to",
+    ),
+    "a file of a folder that is not watched": (
+        sql("INSERT INTO watched_files VALUES ('/x', 'y', '1 1')"),
+        "1 row of 'watched_files' without what they refer to",
+    ),
+    "a search of no mode": (
+        sql("INSERT INTO kept_searches (question, filter, mode, at) VALUES ('x', '{}', 'dance', '2026')"),
+        "the mode 'dance', which does not exist.",
+    ),
+    "a search with a filter that is none": (
+        sql("INSERT INTO kept_searches (question, filter, mode, at) VALUES ('x', '{\"of\": 1}', 'both', '2026')"),
+        "1 question kept with a filter that is none.",
+    ),
+    "a map with names that are none": (
+        sql("INSERT INTO maps (model_id, fingerprint, mark, made_at, names) VALUES (1, 'x', 'x', '2026', '[1]')"),
+        "1 map with names of groups that can't be read.",
+    ),
     "no pages": (
         sql("DELETE FROM chunks WHERE document_id = 1", "DELETE FROM pages WHERE document_id = 1"),
         "none of its pages is there",
