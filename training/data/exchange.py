@@ -16,6 +16,9 @@ from storage.judgements import SHORTEST_PART, list_judgements, store_judgement
 
 # Fewer characters than these may stand anywhere.
 _SHORTEST_QUOTE = 8
+# A hundred thousand judgements on long passages; and more sentences than anybody reads.
+_MOST_BYTES = 256 << 20
+_MOST_REFUSED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,16 @@ def export_judgements(db: Database, only: Collection[int] | None = None) -> Iter
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a file. Raises ImportFormatError where it can't be read as text."""
+    """The lines of a file. Raises ImportFormatError where it is no text, or too large for judgements."""
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ImportFormatError(
+                f"'{path.name}' has more than {_MOST_BYTES >> 20} MB, so none of it was taken. Split it."
+            )
         # By "\n" alone: splitlines would also split at line separators inside a text.
         return path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise ImportFormatError(f"'{path}' can't be read as UTF-8 text ({error}).") from error
+        raise ImportFormatError(f"'{path.name}' can't be read as UTF-8 text ({error}).") from error
 
 
 def import_judgements(db: Database, lines: Iterable[str]) -> Imported:
@@ -71,6 +78,10 @@ def import_judgements(db: Database, lines: Iterable[str]) -> Imported:
                 chunk = finder.find(record)
             except ImportFormatError as error:
                 refused.append(f"Line {number}: {error}")
+                if len(refused) > _MOST_REFUSED:
+                    raise ImportFormatError(
+                        f"More than {_MOST_REFUSED:,} lines can't be taken, so none was. The first is: {refused[0]}"
+                    ) from error
                 continue
             part, judge = _part_in(record, chunk), record.get("judge")
             judge = judge if isinstance(judge, str) and is_unicode(judge) else None
@@ -94,7 +105,7 @@ def _parse(line: str) -> dict[str, Any]:
     if not is_unicode(query):
         raise ImportFormatError("'query' holds half a character (a lone surrogate).")
     if record.get("relevance") not in (0, 1):
-        raise ImportFormatError(f"'relevance' is {record.get('relevance')!r}; it must be 1 or 0.")
+        raise ImportFormatError(f"'relevance' is {record.get('relevance')!r:.60}; it must be 1 or 0.")
     return record | {"relevance": int(record["relevance"])}
 
 

@@ -1,11 +1,13 @@
 import json
+from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
 
+from core.errors import ImportFormatError
 from storage import judgements, library
 from tests.makers import store_paper
-from training.data.exchange import export_judgements, import_judgements
+from training.data.exchange import export_judgements, import_judgements, read_lines
 
 
 @pytest.fixture
@@ -116,3 +118,18 @@ def test_a_part_of_a_passage_goes_out_and_comes_in_as_that_part(db: Database) ->
         other = json.dumps(json.loads(line) | {"part": part, "query": f"other {part}?"})
         assert import_judgements(db, [other]).refused == ()
         assert not judgements.list_judgements(db)[-1].narrowed
+
+
+def test_a_file_of_very_many_bad_lines_or_out_of_measure_is_refused_as_a_whole(
+    db: Database, chunk_ids: list[int], tmp_path: Path
+) -> None:
+    judgements.store_judgement(db, "first?", chunk_ids[0], 1)
+    lines = [*export_judgements(db), *["x"] * 10_001]
+    judgements.delete_judgements(db, [j.id for j in judgements.list_judgements(db)])
+    with pytest.raises(ImportFormatError, match=r"More than 10,000 lines can't be taken, so none was.*Line 2"):
+        import_judgements(db, lines)
+    assert pairs(db) == []
+    with (tmp_path / "huge.jsonl").open("wb") as file:
+        file.truncate(300 << 20)
+    with pytest.raises(ImportFormatError, match=r"'huge.jsonl' has more than 256 MB, so none of it was taken"):
+        read_lines(tmp_path / "huge.jsonl")
