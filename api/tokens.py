@@ -58,10 +58,13 @@ def list_tokens(path: Path) -> list[Token]:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, list):
             raise ValueError("it is no list")
-        return [Token(**value) for value in values]
+        tokens = [Token(**value) for value in values]
+        if not all(isinstance(token.digest, str) for token in tokens):
+            raise ValueError("a digest is no text")
+        return tokens
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise LibraryError(
             f"The tokens in '{path}' can't be read. Delete the file, then make them anew: python -m api make-token NAME"
         ) from error

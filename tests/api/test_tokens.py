@@ -104,9 +104,10 @@ def test_a_token_is_kept_as_a_hash_for_its_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     tokens = TokenFile(path)
     assert tokens.knows(token)
-    path.write_text("{}")
-    with pytest.raises(LibraryError, match="can't be read. Delete the file"):
-        tokens.knows(token)
+    for spoilt in ("{}", "[" * 100_000, '[{"name": "a", "digest": ["x"], "made_at": "x"}]'):
+        path.write_text(spoilt)
+        with pytest.raises(LibraryError, match="can't be read. Delete the file"):
+            tokens.knows(token)
     path.unlink()
     assert not tokens.knows(token)
 
