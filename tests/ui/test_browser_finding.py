@@ -65,7 +65,7 @@ def test_mode_and_the_whole_filter_stand_in_the_address(page: Page) -> None:
     expect(page.locator("#desk")).to_contain_text("No passage passes the filter above")
     page.reload()
     expect(page.locator("#desk")).to_contain_text("No passage passes the filter above")
-    page.get_by_role("button", name="Filter").click()
+    page.locator("#filter > button").click()
     expect(page.get_by_label("Author", exact=True)).to_have_value("nobody at all")
     expect(page.locator("#mode").get_by_label("Words", exact=True)).to_be_checked()
     expect(page.get_by_label("Spread over papers")).to_be_checked()
