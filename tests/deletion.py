@@ -4,7 +4,6 @@ Papers are read in this process rather than in a child, and the trained versions
 all else is what the app runs.
 """
 
-import asyncio
 import hashlib
 import inspect
 import json
@@ -40,6 +39,7 @@ from search.searcher import Searcher, SearchRequest
 from storage import jobs, judgements, library, maps, models, proposals
 from storage.database import open_database, prepare_database
 from storage.half_done import HALF_DONE
+from tests.coroutines import run_to_its_end
 from tests.libraries import TOPICS, Silent, make_library
 from tests.papers import make_paper
 from training.data.exchange import export_judgements
@@ -364,7 +364,7 @@ class Walk:
             try:
                 answer = route()
                 if inspect.isawaitable(answer):
-                    answer = asyncio.run(_result(answer))
+                    answer = run_to_its_end(_result(answer))
             except NotFoundError:
                 assert wanted not in ids
             else:

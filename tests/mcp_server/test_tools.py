@@ -1,6 +1,5 @@
 """The tools as an assistant uses them: the real MCP client, over the standard input and output of the command."""
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 
 from api.tokens import make_token
 from client.whetstone import Whetstone
+from tests.coroutines import run_to_its_end
 from tests.papers import make_paper, write
 from tests.served import serve_library
 from tests.ui.conftest import ROOT
@@ -52,7 +52,7 @@ def talk(site: Site, token: str, say: Callable[[Any], Awaitable[Any]]) -> Any:
         async with Client(command) as client:
             return await say(client)
 
-    return asyncio.run(session())
+    return run_to_its_end(session())
 
 
 def test_an_assistant_searches_opens_and_judges(site: Site) -> None:

@@ -63,7 +63,8 @@ def test_the_whole_job_from_upload_to_undo(page: Page, tmp_path: Path) -> None:
         rows = page.locator("#training .scores tbody tr")
         expect(rows.locator("th")).to_have_text(["384", "256", "128", "64"])
         expect(rows.first.locator("td").first).to_have_text(re.compile(r"0\.\d{3} → \d\.\d{3}|1\.000 → \d\.\d{3}"))
-        expect(page.locator("#training .chart")).to_have_count(2)
+        captions = page.locator("#training .chart figcaption")
+        expect(captions).to_have_text([re.compile("^Loss"), re.compile("^nDCG@10"), re.compile("^Judged")])
 
         promote.click()
         page.get_by_role("button", name="Not recommended: promote all the same").click()

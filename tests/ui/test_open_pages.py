@@ -1,12 +1,11 @@
 """When a program that was started for its window has nothing left to be open for."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from tests.coroutines import run_to_its_end
 from ui.open_pages import OpenPages
 
 HEARTBEAT = "/gradio_api/heartbeat/a"
@@ -37,12 +36,6 @@ class Visits:
         return self.pages.unused()
 
 
-def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """In a thread, for Playwright's loop runs in that of the tests."""
-    with ThreadPoolExecutor(1) as executor:
-        executor.submit(asyncio.run, story()).result()
-
-
 @pytest.fixture
 def visits() -> Visits:
     return Visits()
@@ -61,7 +54,7 @@ def test_a_page_is_open_for_as_long_as_its_heartbeat_is_and_a_reload_has_its_tim
         assert not await visits.unused_after(9)
         assert await visits.unused_after(2)
 
-    run(story)
+    run_to_its_end(story())
 
 
 def test_of_two_pages_the_last_counts(visits: Visits) -> None:
@@ -75,7 +68,7 @@ def test_of_two_pages_the_last_counts(visits: Visits) -> None:
         await asyncio.gather(second, return_exceptions=True)
         assert await visits.unused_after(11)
 
-    run(story)
+    run_to_its_end(story())
 
 
 def test_a_browser_and_a_person_at_the_login_have_five_minutes(visits: Visits) -> None:
@@ -86,4 +79,4 @@ def test_a_browser_and_a_person_at_the_login_have_five_minutes(visits: Visits) -
         assert not await visits.unused_after(299)
         assert await visits.unused_after(2)
 
-    run(story)
+    run_to_its_end(story())

@@ -36,9 +36,15 @@ def test_both_windows_look_each_second_and_are_told_of_a_jobs_progress(
     )
     assert [timers[component] for component, kind in look["targets"] if kind == "tick"] == [1.0]
 
+    # A window that has just been opened: each field with what it begins with, and nothing seen yet.
+    begins_with = {part["id"]: part["props"].get("value") for part in config["components"]}
+
     def seen_by(window: str) -> str:
-        inputs = [None, "", "newest first", []]
-        asked = {"data": inputs, "fn_index": look["id"], "session_hash": window}
+        asked = {
+            "data": [begins_with[field] for field in look["inputs"]],
+            "fn_index": look["id"],
+            "session_hash": window,
+        }
         return json.dumps(client.post("/gradio_api/run/predict", json=asked).json())
 
     for window in ("first", "second"):
