@@ -18,6 +18,7 @@ from typing import Any
 
 import faiss
 import torch
+from fastapi import Request
 from safetensors.torch import load_file, save_file
 from sqlite_utils import Database
 
@@ -50,6 +51,8 @@ from training.propose import run_propose
 _PAPERS = 14
 _MOST_VERSIONS = 5
 _STEPS_BETWEEN_LOOKS_AT_BYTES = 25
+# A browser that has kept no picture.
+_ANYBODY = Request({"type": "http", "headers": []})
 
 
 @dataclass
@@ -356,7 +359,7 @@ class Walk:
         ids = {paper.id for paper in self._papers.values()}
         wanted = self._chance.choice([*ids, self._chance.randrange(1, 2 + max(ids, default=1))])
         routes: tuple[Callable[[], object], ...] = (
-            lambda: page_picture(self._services, self._pictures, wanted, 1, 400),
+            lambda: page_picture(_ANYBODY, self._services, self._pictures, wanted, 1, 400),
             lambda: original_pdf(self._services, wanted),
             lambda: original(self._services, wanted),
         )

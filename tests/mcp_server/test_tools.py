@@ -10,6 +10,8 @@ import pytest
 
 from api.tokens import make_token
 from client.whetstone import Whetstone
+from storage.corrections import correct_document
+from storage.database import open_database
 from tests.coroutines import run_to_its_end
 from tests.papers import make_paper, write
 from tests.served import serve_library
@@ -28,7 +30,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         library = whetstone(site)
         for topic in TOPICS[:2]:
             added = library.upload(write(folder, topic.file_name, make_paper(topic.title, topic.paragraphs)))
-            library.wait(added.documents[0])
+            paper = library.wait(added.documents[0])
+            with open_database(site.settings.database) as db:
+                correct_document(db, paper.id, {"authors": ("Ada Loaf",)})
         yield site
 
 
