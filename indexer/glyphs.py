@@ -9,6 +9,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from core.types import Line
+from indexer.right_to_left import turn_words
 
 # What two of UTF-16's units, or none, may stand behind.
 _DOUBTFUL = re.compile(r"[\x00\ufffd\U00010000-\U0010ffff]")
@@ -26,7 +27,7 @@ _SAMPLED_CHARACTERS = 5
 
 def read_text_layer(text_page: pdfium.PdfTextPage) -> tuple[str, tuple[Line, ...]]:
     """The page's text, of which character `i` is PDFium's character `i`, and its lines."""
-    text = _read_text(text_page)
+    text = turn_words(text_page, _read_text(text_page))
     reader = _LineReader(text_page, text)
     return text, tuple(reader.read(*match.span()) for match in _LINE.finditer(text))
 
