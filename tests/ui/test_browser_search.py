@@ -196,7 +196,14 @@ def test_a_reload_shows_the_same_question_with_its_filter(page: Page, app: App) 
 def test_a_passage_chosen_beside_the_page_is_marked_on_it(page: Page, app: App) -> None:
     open_page(page, app)
     search(page, TOPICS[0].question)
-    page.locator(".others summary").click()
+
+    def others_are_open() -> bool:
+        # The results may be shown once more in the page's first second, and with them the page anew.
+        if not page.locator(".others[open]").count():
+            page.locator(".others summary").click()
+        return page.locator(".others[open]").count() == 1
+
+    wait_for(others_are_open)
     current = page.locator(".others li.current")
     before = page.locator(".pageview figure mark").first.get_attribute("style")
     other = page.locator(".others li:not(.current)").first

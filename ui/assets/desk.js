@@ -45,7 +45,9 @@ async function openPage(chunk, page) {
   if (mine !== opening || !pane()) return;
   pane().removeAttribute('aria-busy');
   if (answer === null) return;
+  const opened = pane().querySelector('.others')?.open;   // perhaps since the page was asked for
   pane().innerHTML = answer.html;
+  if (opened) pane().querySelector('.others')?.setAttribute('open', '');
   pane().dataset.chunk = chunk;
   setZoom(zoom);
   fitSheet();
