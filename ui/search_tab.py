@@ -299,15 +299,13 @@ def _make_judge(services: Services) -> Any:
 def _make_open_page(services: Services) -> Any:
     @answer_script
     def open_page(arguments: list) -> dict:
-        """[query, chunk id, page or None for the passage's first, others shown, chunk ids beside]: the page's HTML."""
-        query, chunk_id, page, others, beside = arguments
+        """[query, chunk id, page or None for the passage's first, chunk ids beside]: the page's HTML."""
+        query, chunk_id, page, beside = arguments
         with open_database(services.settings.database) as db:
             chunks = [int(chunk) for chunk in beside]
             view = view_page(services.settings, services.drawer, db, int(chunk_id), _whole(page), chunks)
             verdicts = judgements.relevance_by_chunk(db, str(query))
-        return {
-            "html": render("page_view.html", view=view, query=str(query), verdicts=verdicts, open_others=bool(others))
-        }
+        return {"html": render("page_view.html", view=view, query=str(query), verdicts=verdicts)}
 
     return open_page
 

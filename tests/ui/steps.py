@@ -31,6 +31,18 @@ def hit(page: Page, rank: int) -> Locator:
     return page.locator(f'.hit[data-rank="{rank}"]')
 
 
+def open_passages_of_page(page: Page) -> None:
+    """Open the list below the page. A click is lost where the page moves under it, as while its picture comes."""
+
+    def is_open() -> bool:
+        if not page.locator(".others[open]").count():
+            page.locator(".others summary").click()
+            page.wait_for_timeout(200)
+        return page.locator(".others[open]").count() == 1
+
+    wait_for(is_open)
+
+
 def verdicts(app: App, question: str) -> dict[int, int]:
     with open_database(app.settings.database) as db:
         return judgements.relevance_by_chunk(db, question)

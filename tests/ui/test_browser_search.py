@@ -13,7 +13,7 @@ from storage.database import open_database
 from storage.library import list_documents
 from tests.papers import make_paper, write
 from tests.ui.conftest import App, add_papers
-from tests.ui.steps import chunk_ids, hit, open_page, open_tab, search, verdicts, wait_for
+from tests.ui.steps import chunk_ids, hit, open_page, open_passages_of_page, open_tab, search, verdicts, wait_for
 from tests.ui.topics import TOPICS
 
 pytestmark = pytest.mark.slow
@@ -91,7 +91,7 @@ def test_a_passage_that_was_not_ranked_can_be_approved_from_its_page(page: Page,
     wait_for(takes_five)
     search(page, question)
     expect(page.locator(".hit")).to_have_count(5)
-    page.locator(".others summary").click()
+    open_passages_of_page(page)
     ranked = {hit(page, rank).get_attribute("data-chunk") for rank in range(1, 6)}
     offered = page.locator(".others .verdict")
     ids = [box.get_attribute("data-chunk") for box in offered.all()]
@@ -196,14 +196,7 @@ def test_a_reload_shows_the_same_question_with_its_filter(page: Page, app: App) 
 def test_a_passage_chosen_beside_the_page_is_marked_on_it(page: Page, app: App) -> None:
     open_page(page, app)
     search(page, TOPICS[0].question)
-
-    def others_are_open() -> bool:
-        # The results may be shown once more in the page's first second, and with them the page anew.
-        if not page.locator(".others[open]").count():
-            page.locator(".others summary").click()
-        return page.locator(".others[open]").count() == 1
-
-    wait_for(others_are_open)
+    open_passages_of_page(page)
     current = page.locator(".others li.current")
     before = page.locator(".pageview figure mark").first.get_attribute("style")
     other = page.locator(".others li:not(.current)").first

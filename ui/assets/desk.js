@@ -5,6 +5,7 @@ let current = null;      // the chosen hit's chunk id, as text
 let opening = 0;         // the newest page asked for; answers to older ones are dropped
 const narrow = () => matchMedia('(max-width: 900px)').matches;
 let zoom = narrow() ? 160 : 100;   // so that a phone shows text, not a miniature
+const reopenOthers = keepOpen(element, '.others');   // also where the results are shown anew
 let writes = Promise.resolve();  // verdicts are written in the order they were given
 
 function show(chunk, relevance) {
@@ -38,16 +39,15 @@ function besides(chunk) {   // the other passages of its card, which are marked 
   return all.filter(one => one !== String(chunk));
 }
 async function openPage(chunk, page) {
-  const mine = ++opening, others = pane().querySelector('.others');
+  const mine = ++opening;
   // Until the answer is there the pane shows another passage, which must not be judged in place of this one.
   if (pane().dataset.chunk !== String(chunk)) pane().setAttribute('aria-busy', 'true');
-  const answer = await ask(server.open_page([desk().dataset.query, chunk, page ?? null, !!others && others.open, besides(chunk)]));
+  const answer = await ask(server.open_page([desk().dataset.query, chunk, page ?? null, besides(chunk)]));
   if (mine !== opening || !pane()) return;
   pane().removeAttribute('aria-busy');
   if (answer === null) return;
-  const opened = pane().querySelector('.others')?.open;   // perhaps since the page was asked for
   pane().innerHTML = answer.html;
-  if (opened) pane().querySelector('.others')?.setAttribute('open', '');
+  reopenOthers();
   pane().dataset.chunk = chunk;
   setZoom(zoom);
   fitSheet();
