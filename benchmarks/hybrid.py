@@ -14,7 +14,7 @@ import numpy as np
 
 from core.cli import print_json, run_command, say
 from core.settings import PACKAGED_MODEL
-from indexer.encoder import load_encoder
+from indexer.encoder import Encoder, load_encoder
 from search.beir import LabelledSet, fuse_runs, load_labelled_set, rank_by_words, rank_passages
 from search.evaluation import ndcg_at_k
 from search.fusion import DEPTH
@@ -40,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
             say(f"{folder.name}: {len(labelled.queries)} questions over {len(labelled.passages)} passages")
             dense = rank_passages(encoder, labelled.passages, labelled.queries, DEPTH)
             lexical = rank_by_words(labelled.passages, labelled.queries, DEPTH)
-            figures.append({"set": folder.name} | _compare(labelled, dense, lexical))
+            figures.append({"set": folder.name} | _compare(labelled, encoder, dense, lexical))
     if args.json:
         print_json(figures)
     else:
@@ -49,8 +49,10 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _compare(labelled: LabelledSet, dense: dict[str, list[str]], lexical: dict[str, list[str]]) -> dict[str, object]:
-    fused = fuse_runs(dense, lexical, labelled.queries)
+def _compare(
+    labelled: LabelledSet, encoder: Encoder, dense: dict[str, list[str]], lexical: dict[str, list[str]]
+) -> dict[str, object]:
+    fused = fuse_runs(dense, lexical, labelled.queries, encoder.unknown_share)
     scores = {
         way: np.array([ndcg_at_k(run[query], labelled.qrels[query], 10) for query in labelled.queries])
         for way, run in (("meaning", dense), ("words", lexical), ("both", fused))

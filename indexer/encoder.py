@@ -70,6 +70,15 @@ class Encoder:
             )
         return [len(ids) for ids in tokens["input_ids"]]
 
+    def unknown_share(self, text: str) -> float:
+        """The share of a text's word pieces, 0 to 1, that the model's tokenizer has no entry for."""
+        unknown = getattr(self._counter, "unk_token_id", None)
+        if unknown is None:
+            return 0.0
+        with self._counter_lock:
+            ids = self._counter(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
+        return ids.count(unknown) / max(1, len(ids))
+
     def encode_query(self, query: str) -> Vector:
         """The query's unit vector, with the model's query prompt."""
         return self.encode_queries([query])[0]

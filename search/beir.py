@@ -88,15 +88,21 @@ def rank_by_words(passages: Mapping[str, str], queries: Mapping[str, str], k: in
 
 
 def fuse_runs(
-    by_meaning: Mapping[str, Sequence[str]], by_words: Mapping[str, Sequence[str]], queries: Mapping[str, str]
+    by_meaning: Mapping[str, Sequence[str]],
+    by_words: Mapping[str, Sequence[str]],
+    queries: Mapping[str, str],
+    unknown_share: Callable[[str], float],
 ) -> dict[str, list[str]]:
-    """Each query's passages in the order of both rankings, as a search fuses them."""
+    """Each query's passages in the order of both rankings, as a search fuses them.
+
+    `unknown_share` is that of the encoder whose ranking by meaning it is.
+    """
     names = list(dict.fromkeys(name for run in (by_meaning, by_words) for ids in run.values() for name in ids))
     numbers = {name: number for number, name in enumerate(names)}
     fused = {}
     for query, text in queries.items():
         meaning, words = ([numbers[name] for name in run[query]] for run in (by_meaning, by_words))
-        fused[query] = [names[number] for number in fuse(meaning, words, parse_words(text))]
+        fused[query] = [names[number] for number in fuse(meaning, words, parse_words(text), unknown_share(text))]
     return fused
 
 

@@ -12,7 +12,7 @@ from core.errors import NotFoundError
 from core.types import ChunkIds, EmbeddingMatrix, ModelVersion, ScoredChunks, SearchMode
 from indexer.encoder import Encoder, load_version
 from search.floor import FEWEST_PASSAGES, embed_general_questions, find_floor
-from search.fusion import DEPTH, fuse
+from search.fusion import DEPTH, fuse, is_known
 from search.index_cache import follow_rows, open_index
 from search.questions import QuestionEmbedder
 from search.vector_index import StoredVectors, VectorIndex
@@ -25,12 +25,16 @@ _SHARE_OF_CHANGE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Chunk ids, best first; the cosine of each; the ranks by meaning and by words of those that have one."""
+    """Chunk ids, best first; the cosine of each; the ranks by meaning and by words of those that have one.
+
+    `known` tells whether the model knows the question, so that its cosines say something.
+    """
 
     ids: list[int]
     scores: dict[int, float]
     dense: dict[int, int]
     lexical: dict[int, int]
+    known: bool = True
 
 
 @dataclass(slots=True)
@@ -91,10 +95,13 @@ class LiveModel:
         vector = embedding.result()
         if mode is not SearchMode.WORDS:
             dense = self.index.search(vector, max(k, DEPTH), among, stored).ids.tolist()
-        ids = fuse(dense, lexical, words) if dense and lexical else dense or lexical
+        unknown_share = self.encoder.unknown_share(words.question)
+        ids = fuse(dense, lexical, words, unknown_share) if dense and lexical else dense or lexical
         cosines = self.index.search(vector, len(ids), ids, stored) if ids else ScoredChunks(np.array([]), np.array([]))
         scores = dict(zip(cosines.ids.tolist(), cosines.scores.tolist(), strict=True))
-        return Ranked([one for one in ids if one in scores], scores, _ranks(dense), _ranks(lexical))
+        return Ranked(
+            [one for one in ids if one in scores], scores, _ranks(dense), _ranks(lexical), is_known(unknown_share)
+        )
 
     def rank_like(self, db: Database, chunk_id: int, k: int, among: ChunkIds | None = None) -> Ranked:
         """At least the k passages nearest to a passage. Raises NotFoundError where that has no vector yet."""

@@ -83,7 +83,7 @@ class Searcher:
             most = len(ranked.ids) if asked.spread else asked.k + _REFERENCES_PASSED
             loaded = self._rerank(asked.query, _load_hits(db, ranked, most))
             hits = _number(_choose(_put_references_last(loaded, words), asked))
-            answered = _is_answered(hits, floor) or _name_what_is_asked(db, words, hits)
+            answered = _is_answered(hits, floor, ranked.known) or _name_what_is_asked(db, words, hits)
             seconds = time.perf_counter() - started
             self.recent_seconds.append(seconds)
             return SearchResult(request.query, live.version, seconds, hits, floor, answered)
@@ -190,9 +190,14 @@ def _put_references_last(hits: Sequence[Hit], words: WordQuery) -> list[Hit]:
     return sorted(hits, key=comes_last)
 
 
-def _is_answered(hits: Sequence[Hit], floor: float | None) -> bool:
-    """Whether a hit is nearer than what has nothing to do with the question."""
-    return floor is None or not hits or max(hit.score for hit in hits) >= floor
+def _is_answered(hits: Sequence[Hit], floor: float | None, known: bool) -> bool:
+    """Whether a hit is nearer than what has nothing to do with the question; or has its words, where the model does not
+    know the question."""
+    if floor is None or not hits:
+        return True
+    if not known:
+        return any(hit.lexical_rank is not None for hit in hits)
+    return max(hit.score for hit in hits) >= floor
 
 
 def _name_what_is_asked(db: Database, words: WordQuery, hits: Sequence[Hit]) -> bool:

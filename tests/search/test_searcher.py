@@ -210,6 +210,24 @@ def test_a_question_the_library_can_not_answer_is_told_with_the_nearest(
     assert not searcher.search(SearchRequest("violins of the XC-90 kind in the north?")).answered
 
 
+def test_a_question_in_a_language_the_model_does_not_know_is_answered_by_its_words(
+    db: Database, active: ModelVersion, searcher: Searcher, minilm: Encoder
+) -> None:
+    crops, facts = "麦稻粟豆麻棉茶桑", ("春天播种", "夏末收割", "需要氮肥", "容易生锈病", "磨成粉末")
+    store_paper(
+        db, "farm", [f"农民知道{crop}在{soil}土地上{fact}。" for crop in crops for fact in facts for soil in "肥瘦"]
+    )
+    stars = store_paper(db, "stars", ["脉冲星是高速旋转的中子星，周期非常稳定。"])
+    embed_all(db, active, minilm)
+    assert minilm.unknown_share("how precisely do pulsars keep time?") == 0
+    assert minilm.unknown_share("脉冲星的周期稳定吗？") > 0.5
+    asked = searcher.search(SearchRequest("脉冲星的周期稳定吗？"))
+    assert asked.hits[0].chunk.document_id == stars.id
+    assert asked.floor is not None
+    assert asked.answered
+    assert not searcher.search(SearchRequest("卷積網絡")).answered, "none of its words stands in the library"
+
+
 def test_a_removed_paper_is_not_found_by_its_words(
     db: Database, active: ModelVersion, searcher: Searcher, minilm: Encoder
 ) -> None:

@@ -109,6 +109,11 @@ def test_fusion_prefers_what_both_find_and_words_where_they_are_exact() -> None:
     assert sorted(fuse(range(5), range(3, 9))) == list(range(9))
 
 
+def test_words_come_first_where_the_model_does_not_know_the_question() -> None:
+    assert fuse([1, 2, 3], [8, 9], unknown_share=0.19)[0] == 1
+    assert fuse([1, 2, 3], [8, 9], unknown_share=0.2)[:2] == [8, 9]
+
+
 CHINESE = [
     "本文提出一种机器学习方法，用于蛋白质结构预测。",
     "我们研究了学习机器人的行为。",
