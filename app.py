@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from core.cli import complete, print_json, quieten_libraries
 from core.errors import LibraryError, SettingsError, WhetstoneError, explain_storage_error
 from core.served import Served, announced, local_url
-from core.settings import VARIABLES, Settings, find_home, load_settings
+from core.settings import VARIABLES, Settings, find_home, load_settings, open_to_others
 from core.stored_settings import forget_setting, list_knobs, store_setting
 from ui.guard import is_loopback
 from ui.password import PasswordFile, store_password
@@ -182,22 +182,20 @@ def serve(settings: Settings, *, while_open: bool = False) -> None:
 
     from api.services import Services
     from indexer.drawing import Drawer, DrawLimits
-    from indexer.ingest import sweep_copies
     from indexer.start import ensure_active_model
     from jobs.supervisor import Supervisor
     from search.gpu import find_device
     from search.searcher import Searcher
     from storage.database import open_database, prepare_database
+    from storage.half_done import sweep_library
     from ui.open_pages import OpenPages
     from ui.server import create_app
-    from ui.uploads import sweep_uploads
 
     # A query on several threads waits for the slowest of them, which beside a training job is slow indeed.
     torch.set_num_threads(1)
     faiss.omp_set_num_threads(1)
     prepare_database(settings.database)
-    sweep_uploads(settings)
-    sweep_copies(settings)
+    sweep_library(settings)
     start = ensure_active_model(settings, switch=True)
     searcher = Searcher(settings)
     device = find_device()
@@ -219,6 +217,10 @@ def serve(settings: Settings, *, while_open: bool = False) -> None:
     served = Served(local_url(host, port), services.run)
     print(f"Whetstone   http://{shown}:{port}", flush=True)
     print(f"Library     {settings.home}", flush=True)
+    if rights := open_to_others(settings.home):
+        print(
+            f"Rights      {rights}: other users of this machine can look into it, unless: chmod 700 '{settings.home}'"
+        )
     if protected:
         print("Password    is asked for", flush=True)
     print(f"Model       {start.version.name} ({start.version.source}): {start.why}", flush=True)

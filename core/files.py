@@ -1,44 +1,44 @@
 """Files that are written whole or not at all, and the sweeping up of what was left half done."""
 
-import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from core.errors import SettingsError
+from core.held import held_folder, remove_abandoned
 
 
 @contextmanager
 def written_whole(target: Path) -> Iterator[Path]:
-    """A file beside `target` to write to, which takes its place at the end; after an error `target` is as it was.
+    """A file to write to, which takes the place of `target` at the end; after an error `target` is as it was.
 
-    Raises SettingsError where it can't be written.
+    What a killed process left beside `target` is removed first. Raises SettingsError where it can't be written.
     """
     try:
-        with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            half_done = Path(file.name)
-        try:
+        with _half_done(target) as half_done:
             yield half_done
-            half_done.replace(target)
-        finally:
-            half_done.unlink(missing_ok=True)
     except OSError as error:
         raise SettingsError(f"'{target}' can't be written ({error.strerror}). Give another file.") from error
 
 
 def write_private(target: Path, text: str) -> None:
     """Write a file whole, readable to its owner only at any moment. Raises OSError."""
-    half_done = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        half_done.unlink(missing_ok=True)
-        with os.fdopen(os.open(half_done, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
+    with _half_done(target) as half_done:
+        half_done.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _half_done(target: Path) -> Iterator[Path]:
+    """An empty file that only its owner can read, and that takes the place of `target` at the end."""
+    remove_abandoned(target.parent)
+    with held_folder(target.parent) as folder:
+        # Without an ending, so that nobody who looks through the folder takes it for a paper.
+        half_done = folder / "half-done"
+        half_done.touch(mode=0o600)
+        yield half_done
         half_done.replace(target)
-    finally:
-        half_done.unlink(missing_ok=True)
 
 
 def stale(paths: Iterable[Path], seconds: float) -> list[Path]:
@@ -53,12 +53,10 @@ def stale(paths: Iterable[Path], seconds: float) -> list[Path]:
     return old
 
 
-def remove_stale(paths: Iterable[Path], seconds: float) -> int:
-    """Remove those of the files and folders that were last written so long ago; how many there were."""
-    old = stale(paths, seconds)
-    for path in old:
-        if path.is_dir():
+def remove_all(paths: Iterable[Path]) -> None:
+    """Remove these files and folders, and of a link the link alone."""
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-    return len(old)

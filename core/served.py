@@ -1,7 +1,6 @@
 """Where the app that serves a library is: told in a file beside its lock, and believed once it has answered."""
 
 import json
-import os
 import secrets
 import urllib.error
 import urllib.request
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 
+from core.files import write_private
 from core.settings import Settings
 
 # Answered before any login, with a number that means nothing to anyone but the owner of the library's folder.
@@ -41,13 +41,10 @@ def local_url(host: str, port: int) -> str:
 def announced(settings: Settings, served: Served) -> Iterator[None]:
     """While this lasts, `find_served` finds it. Only the holder of the app's lock may say so."""
     file = settings.app_address
-    half_done = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        half_done.write_text(json.dumps({"url": served.url, "run": served.run}), encoding="utf-8")
-        half_done.replace(file)
+        write_private(file, json.dumps({"url": served.url, "run": served.run}))
         yield
     finally:
-        half_done.unlink(missing_ok=True)
         file.unlink(missing_ok=True)
 
 

@@ -2,7 +2,9 @@
 
 import json
 import os
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -211,12 +213,20 @@ class Settings:
     def original(self, sha256: str, format: DocumentFormat) -> Path:
         return self.originals / f"{sha256}.{format}"
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where something is written: the library's own folder, and those in it for files."""
+        return self.home, self.originals, self.models, self.uploads
+
     def prepare_home(self) -> None:
         """Make the library folder and what it holds. Raises LibraryError where that is not allowed."""
         try:
-            # What is in it is nobody else's; a folder that is there already keeps its rights.
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for folder in (self.originals, self.models, self.uploads):
+            if not any(self.home.iterdir()):
+                # What comes into it is nobody else's. On some disks, or in another's folder, rights can't be changed.
+                with suppress(OSError):
+                    self.home.chmod(0o700)
+            for folder in self.folders:
                 folder.mkdir(exist_ok=True)
             probe = self.home / f".write-{os.getpid()}"
             probe.touch()
@@ -226,6 +236,13 @@ class Settings:
                 f"The library folder '{self.home}' can't be written ({error.strerror}). "
                 "Give another one with --home or WHETSTONE_HOME."
             ) from error
+
+
+def open_to_others(folder: Path) -> str | None:
+    """The rights of a folder that other users of the machine can look into; None where they can't."""
+    rights = stat.S_IMODE(folder.stat().st_mode)
+    # Windows has rights of another kind.
+    return f"{rights:03o}" if os.name == "posix" and rights & 0o077 else None
 
 
 def find_home(home: str | Path | None = None) -> Path:

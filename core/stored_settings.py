@@ -1,7 +1,6 @@
 """Settings that the library keeps: change them, list them, and have them in force while the program runs."""
 
 import json
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import SettingsError
+from core.files import write_private
 from core.settings import NEXT_START, VARIABLES, Settings, Source, Variable, load_settings, read_stored, stored_path
 
 _GIVEN = (Source.ARGUMENT, Source.ENVIRONMENT)
@@ -100,17 +100,14 @@ def _with_stored(settings: Settings, variables: Sequence[Variable]) -> Settings:
 
 def _write(home: Path, values: dict[str, str]) -> None:
     path = stored_path(home)
-    half_done = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        half_done.write_text(json.dumps(values, indent=1, sort_keys=True), encoding="utf-8")
-        half_done.replace(path)
+        # An address in it may hold a password.
+        write_private(path, json.dumps(values, indent=1, sort_keys=True))
     except OSError as error:
         raise SettingsError(
             f"'{path}' can't be written ({error.strerror}). Look at the rights and the disk."
         ) from error
-    finally:
-        half_done.unlink(missing_ok=True)
 
 
 def _text(settings: Settings, variable: Variable) -> str:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from core.cli import count
 from core.errors import ReadError
 from core.formats import FOLDER_SUFFIXES, SUFFIXES
+from core.held import held_folder
 from core.settings import Settings
 from indexer.added import Added
 from indexer.archives import is_archive, unpack_papers
@@ -41,12 +41,12 @@ def add_paths(settings: Settings, paths: Sequence[Path]) -> Added:
 
 def add_archive(settings: Settings, path: Path) -> Added:
     """Add what a zip holds: an exported bibliography with its papers, the sources of a LaTeX paper, or papers."""
-    with TemporaryDirectory(dir=settings.uploads, prefix="import-") as folder:
+    with held_folder(settings.uploads) as folder:
         try:
-            unpack_papers(settings, path, Path(folder))
+            unpack_papers(settings, path, folder)
         except ReadError as error:
             return Added(refused=[str(error)])
-        return _add_unpacked(settings, Path(folder), path.name)
+        return _add_unpacked(settings, folder, path.name)
 
 
 def add_bibliography(settings: Settings, path: Path) -> Added:
@@ -156,8 +156,8 @@ def _add_latex(settings: Settings, path: Path, root: Path, added: Added, name: s
     if paper.text == decode_text(path.read_bytes(), path.name):
         added.take(*add_file(settings, path, name))
         return paper.parts
-    with TemporaryDirectory(dir=settings.uploads, prefix="import-") as folder:
-        whole = Path(folder) / path.name
+    with held_folder(settings.uploads) as folder:
+        whole = folder / path.name
         whole.write_bytes(paper.text.encode("utf-8", "replace"))
         added.take(*add_file(settings, whole, name))
     return paper.parts

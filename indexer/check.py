@@ -11,22 +11,21 @@ from sqlite_utils import Database
 
 from core.cli import count
 from core.errors import ModelError
-from core.files import remove_stale, stale
+from core.files import remove_all, stale
 from core.formats import DocumentFormat
+from core.held import PREFIX, find_abandoned, remove_abandoned
 from core.settings import MODELS_FOLDER, Settings
 from core.types import Document, ModelState, ModelVersion
 from indexer.encoder import find_model_folder, fingerprint_folder
-from indexer.ingest import COPY_SECONDS, COPYING
 from storage import library, models
 from storage.database import empty_log, transaction
 from storage.half_done import HALF_DONE, remove_half_done
 from storage.integrity import Problem
 from storage.words import forget_removed_words
 
-# An upload, an import and a backup are under way for hours at most.
-_PASSING_SECONDS = 86_400
+# An upload is under way for hours at most.
+_UPLOAD_SECONDS = 86_400
 _ORIGINAL = re.compile(rf"[0-9a-f]{{64}}\.(?:{'|'.join(DocumentFormat)})")
-_IMPORTING = ".import-*"
 
 
 def check_originals(settings: Settings, db: Database) -> Iterator[Problem]:
@@ -73,20 +72,18 @@ def check_models(settings: Settings, db: Database) -> Iterator[Problem]:
 
 
 def check_leftovers(settings: Settings) -> Iterator[Problem]:
-    """Copies, uploads and imports of processes that died long ago."""
-    for what, folder, pattern, seconds in (
-        ("half-made copy", settings.originals, f"{COPYING}*", COPY_SECONDS),
-        ("forgotten upload", settings.uploads, "*", _PASSING_SECONDS),
-        ("half-done import", settings.models, _IMPORTING, _PASSING_SECONDS),
-    ):
-        if number := len(stale(folder.glob(pattern), seconds)):
-
-            def remove(
-                db: Database, folder: Path = folder, pattern: str = pattern, seconds: float = seconds, what: str = what
-            ) -> str:
-                return f"{count(remove_stale(folder.glob(pattern), seconds), what)} removed."
-
-            yield Problem("leftovers", f"{count(number, what)} in '{folder.name}/'.", remove)
+    """What processes left that are no more, and uploads of long ago."""
+    for folder in settings.folders:
+        if number := len(find_abandoned(folder)):
+            yield Problem(
+                "leftovers",
+                f"{count(number, 'half-done file')} in '{folder.name}/', of a process that is no more.",
+                partial(_remove_abandoned, folder),
+            )
+    if number := len(_forgotten_uploads(settings)):
+        yield Problem(
+            "leftovers", f"{count(number, 'forgotten upload')} in 'uploads/'.", partial(_remove_forgotten, settings)
+        )
 
 
 def check_half_done(settings: Settings, db: Database) -> Iterator[Problem]:
@@ -100,6 +97,21 @@ def check_half_done(settings: Settings, db: Database) -> Iterator[Problem]:
         return "It was removed, with its folder and its vectors."
 
     yield Problem("leftovers", f"A retrain was cut off and left {', '.join(unfinished) or 'its folder'}.", remove)
+
+
+def _remove_abandoned(folder: Path, db: Database) -> str:
+    return f"{count(remove_abandoned(folder), 'half-done file')} removed."
+
+
+def _forgotten_uploads(settings: Settings) -> list[Path]:
+    """Those that no process holds; of the page's, which all lie together, the old ones."""
+    return stale((path for path in settings.uploads.iterdir() if not path.name.startswith(PREFIX)), _UPLOAD_SECONDS)
+
+
+def _remove_forgotten(settings: Settings, db: Database) -> str:
+    forgotten = _forgotten_uploads(settings)
+    remove_all(forgotten)
+    return f"{count(len(forgotten), 'forgotten upload')} removed."
 
 
 def hash_file(path: Path) -> str:

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from sqlite_utils import Database
 
 from core.errors import Cancelled, PasswordError, ReadError, WhetstoneError
-from core.files import remove_stale
 from core.formats import PDF_HEADER_BYTES, format_of
+from core.held import held_folder
 from core.settings import Settings
 from core.stored_settings import current
 from core.types import Document, DocumentState, ModelVersion, Page, PaperFile, PaperText
@@ -47,9 +46,6 @@ _SECONDS_BETWEEN_LOOKS = 0.25
 # Each may take as much memory as the reading of one paper is allowed.
 _MOST_READERS = 4
 _COPY_BYTES = 1 << 20
-COPYING = "copying-"
-# No copy takes as long as this without writing.
-COPY_SECONDS = 3600
 _NAME_CHARACTERS = 200
 
 
@@ -99,42 +95,37 @@ def _hash(path: Path) -> str | None:
 
 
 def _add_copy(settings: Settings, source: BinaryIO, path: Path, name: str | None) -> tuple[Document, bool]:
-    with NamedTemporaryFile(dir=settings.originals, prefix=COPYING, delete=False) as copy:
-        try:
+    try:
+        with held_folder(settings.originals) as folder:
+            copy = folder / "copy"
             sha256 = _copy(source, copy)
-            copy.close()
             with open_database(settings.database) as db, transaction(db):
                 document, new = library.add_document(
-                    db, sha256, clean_name(name or path.name), format_of(_head(copy.name), name or path.name)
+                    db, sha256, clean_name(name or path.name), format_of(_head(copy), name or path.name)
                 )
                 # Inside the transaction, so that a removal of the same bytes comes wholly before or wholly after.
-                Path(copy.name).replace(settings.original(sha256, document.format))
-        except OSError as error:
-            raise ReadError(f"'{path.name}' can't be copied into the library ({error.strerror}).") from error
-        finally:
-            Path(copy.name).unlink(missing_ok=True)
+                copy.replace(settings.original(sha256, document.format))
+    except OSError as error:
+        raise ReadError(f"'{path.name}' can't be copied into the library ({error.strerror}).") from error
     if document.state is DocumentState.FAILED:
         with open_database(settings.database) as db:
             library.retry_document(db, document.id)
     return document, new
 
 
-def sweep_copies(settings: Settings) -> None:
-    """Remove the half-made copies of processes that died."""
-    remove_stale(settings.originals.glob(f"{COPYING}*"), COPY_SECONDS)
-
-
-def _copy(source: BinaryIO, target: IO[bytes]) -> str:
+def _copy(source: BinaryIO, target: Path) -> str:
     """Copy all bytes; their SHA-256."""
     digest = hashlib.sha256()
-    while block := source.read(_COPY_BYTES):
-        digest.update(block)
-        target.write(block)
+    target.touch(mode=0o600)
+    with target.open("wb") as file:
+        while block := source.read(_COPY_BYTES):
+            digest.update(block)
+            file.write(block)
     return digest.hexdigest()
 
 
-def _head(path: str) -> bytes:
-    with open(path, "rb") as file:
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
         return file.read(PDF_HEADER_BYTES)
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 from sqlite_utils import Database
@@ -18,6 +17,7 @@ from sqlite_utils import Database
 from core.cli import count
 from core.errors import ImportFormatError, LibraryError
 from core.files import written_whole
+from core.held import held_folder, remove_abandoned
 from core.settings import MODELS_FOLDER, Settings, load_settings
 from core.types import JobState, ModelState
 from core.zips import UNREADABLE, place_of, unpack_entry
@@ -55,16 +55,16 @@ def back_up(settings: Settings, target: Path) -> Contents:
         raise LibraryError(f"'{target}' lies in the library itself. Give a file outside of it.")
     with (
         written_whole(target) as half_done,
-        TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as beside,
-        _frozen(settings, Path(beside) / _DATABASE) as frozen,
+        held_folder(target.parent) as beside,
+        _frozen(settings, beside / _DATABASE) as frozen,
     ):
         files: dict[str, dict[str, Any]] = {}
         with zipfile.ZipFile(half_done, "w") as archive:
-            files[_DATABASE] = _pack(archive, Path(beside) / _DATABASE, _DATABASE)
+            files[_DATABASE] = _pack(archive, beside / _DATABASE, _DATABASE)
             for path in sorted(path for path in frozen.rglob("*") if path.is_file()):
                 name = path.relative_to(frozen).as_posix()
                 files[name] = _pack(archive, path, name)
-            with open_database(Path(beside) / _DATABASE) as db:
+            with open_database(beside / _DATABASE) as db:
                 contents = _describe(db, settings, files)
             manifest = {
                 "format": _FORMAT,
@@ -88,8 +88,9 @@ def restore(source: Path, home: Path) -> Contents:
         raise LibraryError(f"'{home}' is not an empty folder. Give a new one; nothing there is overwritten.")
     beside = next(folder for folder in home.parents if folder.is_dir())
     try:
-        with TemporaryDirectory(dir=beside, prefix=".restore-") as name:
-            unpacked = load_settings(home=Path(name) / "library")
+        remove_abandoned(beside)
+        with held_folder(beside) as folder:
+            unpacked = load_settings(home=folder / "library")
             unpacked.prepare_home()
             _unpack(source, unpacked.home)
             contents = _take_up(unpacked, source.name)
@@ -114,8 +115,8 @@ def _frozen(settings: Settings, database: Path) -> Iterator[Path]:
     While the write lock is held no paper comes or goes, so the files are linked, which takes no time; the rows are
     copied afterwards, as a reader sees them who began to read at that moment.
     """
-    folder = Path(mkdtemp(dir=settings.uploads, prefix="backup-"))
-    try:
+    remove_abandoned(settings.uploads)
+    with held_folder(settings.uploads) as folder:
         with open_database(settings.database) as reading:
             with open_database(settings.database) as db, transaction(db):
                 reading.conn.execute("BEGIN")
@@ -126,8 +127,6 @@ def _frozen(settings: Settings, database: Path) -> Iterator[Path]:
             reading.conn.rollback()
         _settle(database)
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _link_files(settings: Settings, db: Database, folder: Path) -> None:

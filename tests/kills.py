@@ -28,7 +28,7 @@ from sqlite_utils import Database
 import indexer.ingest
 from core.settings import Settings, load_settings
 from core.types import UNFINISHED, Filter, JobKind
-from indexer.ingest import add_file, sweep_copies
+from indexer.ingest import add_file
 from indexer.start import ensure_active_model
 from jobs.__main__ import _end_with_parent
 from jobs.check import check_library
@@ -37,12 +37,12 @@ from search.searcher import Searcher, SearchRequest
 from storage import jobs, judgements, library, models
 from storage.database import open_database, prepare_database
 from storage.deaths import count_death
+from storage.half_done import sweep_library
 from tests.libraries import TOPICS, make_library, work
 from tests.models import make_seed_like_model
 from tests.papers import make_paper, write
 from training.propose import queue_propose
 from training.recipe.settings import PRESETS
-from ui.uploads import sweep_uploads
 
 KINDS = (JobKind.INGEST, JobKind.SWITCH, JobKind.RETRAIN, JobKind.COMPARE, JobKind.MAP, JobKind.PROPOSE)
 PAPERS, PAPERS_TO_COME = 4, 3
@@ -277,8 +277,7 @@ def _serve(home: Path, telling: Connection, holding: Connection) -> None:
     _use_one_thread()
     settings = load_settings(home=home)
     prepare_database(settings.database)
-    sweep_uploads(settings)
-    sweep_copies(settings)
+    sweep_library(settings)
     ensure_active_model(settings, switch=True)
     searcher, told = Searcher(settings), set[tuple[int, Answer]]()
     while True:

@@ -5,13 +5,13 @@ import re
 import shutil
 import zipfile
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlite_utils import Database
 
 from core.errors import ImportFormatError, ModelError
 from core.files import written_whole
+from core.held import held_folder, remove_abandoned
 from core.settings import MODELS_FOLDER, Settings
 from core.types import ModelVersion
 from core.zips import UNREADABLE, open_zip, place_of, unpack_entry
@@ -74,8 +74,8 @@ def import_version(settings: Settings, source: Path) -> ModelVersion:
     Its questions are remembered, so that a comparison here leaves out what it has learnt. Raises ImportFormatError
     where the file is no such zip, or the version is here already; then nothing stays.
     """
-    with TemporaryDirectory(dir=settings.models, prefix=".import-") as folder:
-        unpacked = Path(folder)
+    remove_abandoned(settings.models)
+    with held_folder(settings.models) as unpacked:
         metrics = _unpack(source, unpacked)
         encoder = load_encoder(str(unpacked), settings.home)
         if encoder.fingerprint != metrics["fingerprint"]:

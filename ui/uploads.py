@@ -4,17 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from core.errors import ReadError
-from core.files import remove_stale
+from core.held import held_folder
 from core.settings import Settings
 from core.stored_settings import current
 from indexer.added import Added
 from indexer.additions import add_chosen, add_paths, belongs_to_others
-
-# An upload is under way for minutes at most.
-_UPLOAD_SECONDS = 86_400
 
 
 def add_uploads(settings: Settings, files: Sequence[Path]) -> Added:
@@ -34,8 +30,8 @@ def add_uploads(settings: Settings, files: Sequence[Path]) -> Added:
             )
         if not any(map(belongs_to_others, files)):
             return add_paths(settings, files)
-        with TemporaryDirectory(dir=settings.uploads, prefix="import-") as folder:
-            return add_chosen(settings, _put_together(files, Path(folder)), Path(folder))
+        with held_folder(settings.uploads) as folder:
+            return add_chosen(settings, _put_together(files, folder), folder)
     finally:
         for file in files:
             discard_upload(file)
@@ -65,8 +61,3 @@ def discard_upload(file: Path) -> None:
     with suppress(OSError):
         # Another upload may just be putting its own there.
         file.parent.rmdir()
-
-
-def sweep_uploads(settings: Settings) -> None:
-    """Remove what uploads have left behind: Gradio's empty spool files, and uploads that never became papers."""
-    remove_stale(settings.uploads.iterdir(), _UPLOAD_SECONDS)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import SettingsError
-from core.settings import VARIABLES, load_settings
+from core.settings import VARIABLES, load_settings, open_to_others
 
 
 def test_an_argument_goes_before_the_environment_and_that_before_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,3 +37,19 @@ def test_every_variable_has_a_field_and_every_path_lies_in_the_home(tmp_path: Pa
         assert hasattr(settings, variable.name.removeprefix("WHETSTONE_").lower())
     for path in (settings.database, settings.originals, settings.models, settings.uploads, settings.work_lock):
         assert path.is_relative_to(tmp_path / "x")
+
+
+def test_a_new_library_is_closed_to_others_even_in_a_folder_that_was_there_and_an_old_one_keeps_its_rights(
+    tmp_path: Path,
+) -> None:
+    for folder in ("missing", "empty"):
+        home = tmp_path / folder
+        if folder == "empty":
+            home.mkdir()
+            home.chmod(0o755)
+            assert open_to_others(home) == "755"
+        load_settings(home=home).prepare_home()
+        assert open_to_others(home) is None
+    home.chmod(0o750)
+    load_settings(home=home).prepare_home()
+    assert open_to_others(home) == "750"

@@ -22,7 +22,7 @@ from core.stored_settings import store_setting
 from core.types import Chunk, DocumentState, JobKind, JobState, Page, PaperFile, PaperText
 from indexer.child import ReadLimits
 from indexer.chunking import chunk_pages
-from indexer.ingest import add_file, clean_name, paper_file, remove_documents, sweep_copies
+from indexer.ingest import add_file, clean_name, paper_file, remove_documents
 from indexer.pdf import render_page
 from indexer.start import ensure_active_model
 from jobs.worker import Worker
@@ -270,12 +270,7 @@ def test_a_file_that_can_not_be_copied_leaves_no_half_of_it(settings: Settings, 
         add_file(settings, Path("/dev/null"))
     with pytest.raises(ReadError, match="can't be opened"):
         add_file(settings, tmp_path / "missing.pdf")
-    old, young = (settings.originals / f"copying-{age}" for age in ("old", "young"))
-    for left in (old, young):
-        left.touch()
-    os.utime(old, (0, 0))
-    sweep_copies(settings)
-    assert list(settings.originals.iterdir()) == [young]
+    assert list(settings.originals.iterdir()) == []
 
 
 def test_an_encrypted_paper_waits_for_its_password_and_is_shown_with_it(

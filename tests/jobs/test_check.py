@@ -20,6 +20,7 @@ from jobs.check import check_library, repair_library
 from storage import library, models
 from storage.database import open_database
 from storage.judgements import list_judgements, store_judgement
+from tests.killed import leave_half_done
 from tests.libraries import add_paper, add_version, make_library, top_ten, work
 
 QUESTION = "what does this paper tell about bread?"
@@ -97,7 +98,7 @@ def unfinished_version(settings: Settings, db: Database) -> None:
 
 REPAIRABLE: dict[str, tuple[Damage, str]] = {
     "a removal cut off": (stray_original, "1 file of a paper that is not in the library"),
-    "a copy cut off": (lambda settings, db: old(settings.originals / "copying-x"), "1 half-made copy"),
+    "a copy cut off": (lambda settings, db: leave_half_done(settings.originals), "1 half-done file in 'originals/'"),
     "an upload forgotten": (lambda settings, db: old(settings.uploads / "abc"), "1 forgotten upload"),
     "a retrain cut off": (unfinished_version, "A retrain was cut off and left v3"),
     "a saving cut off": (lambda settings, db: old(settings.models / ".training" / "x"), "cut off and left its folder"),

@@ -4,7 +4,10 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
@@ -21,11 +24,12 @@ from jobs.check import check_library
 from storage import jobs, library, models
 from storage.backup import back_up, restore
 from storage.collections import create_collection, list_collections, put_into_collection
-from storage.database import add_functions, open_database
+from storage.database import add_functions, open_database, transaction
 from storage.half_done import remove_half_done
 from storage.judgements import list_judgements, store_judgement
 from storage.kept_searches import find_saved, save_search
 from storage.words import words_are_sound
+from tests.killed import leave_half_done
 from tests.libraries import add_paper, add_version, make_library, top_ten, topic_paper, work
 from tests.papers import write
 
@@ -199,6 +203,27 @@ def test_a_backup_that_fails_leaves_the_one_before(filled: Settings, tmp_path: P
     assert target.read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"backup.zip", "damaged"}
     assert list(damaged.uploads.iterdir()) == []
+
+
+def test_what_a_killed_backup_or_restore_left_goes_with_the_next(filled: Settings, tmp_path: Path) -> None:
+    shutil.copytree(filled.home, tmp_path / "library")
+    settings, beside = load_settings(home=tmp_path / "library"), tmp_path / "backups"
+    beside.mkdir()
+    command = [sys.executable, "-m", "indexer", "--home", str(settings.home), "backup", str(beside / "backup.zip")]
+    with open_database(settings.database) as db, transaction(db), subprocess.Popen(command) as killed:
+        # It waits for the write lock, which is held here.
+        while not (any(settings.uploads.iterdir()) and len(list(beside.iterdir())) == 2):
+            assert killed.poll() is None
+            time.sleep(0.01)
+        killed.kill()
+    assert any(settings.uploads.iterdir())
+    back_up(settings, beside / "backup.zip")
+    assert list(settings.uploads.iterdir()) == []
+    assert [path.name for path in beside.iterdir()] == ["backup.zip"]
+
+    leave_half_done(tmp_path / "backups")
+    restore(beside / "backup.zip", beside / "home")
+    assert {path.name for path in beside.iterdir()} == {"backup.zip", "home"}
 
 
 def forge(archive: dict[str, bytes], target: Path, change: Callable[[sqlite3.Connection], object]) -> Path:

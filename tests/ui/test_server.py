@@ -1,6 +1,5 @@
 """The server over HTTP: who is let in, what is served, what is refused."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from storage.database import open_database
 from storage.readings import store_reading
 from tests.papers import make_paper, write
 from ui.server import create_app
-from ui.uploads import discard_upload, require_upload, sweep_uploads
+from ui.uploads import discard_upload, require_upload
 
 
 @pytest.fixture
@@ -160,19 +159,6 @@ def test_only_what_lies_among_the_uploads_is_one(settings: Settings) -> None:
             require_upload(settings, path)
     discard_upload(uploaded)
     assert not uploaded.parent.exists()
-
-
-def test_what_uploads_left_behind_is_swept_away_and_young_uploads_are_kept(settings: Settings) -> None:
-    old, young = settings.uploads / "old", settings.uploads / "young"
-    for folder in (old, young):
-        folder.mkdir()
-        (folder / "paper.pdf").write_bytes(b"%PDF")
-    spool = settings.uploads / "tmp123"
-    spool.touch()
-    for left in (old, spool):
-        os.utime(left, (0, 0))
-    sweep_uploads(settings)
-    assert list(settings.uploads.iterdir()) == [young]
 
 
 def test_another_sites_page_can_not_have_pictures_drawn(client: TestClient, document_id: int) -> None:
