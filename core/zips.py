@@ -14,20 +14,28 @@ from core.errors import ImportFormatError
 # (ValueError).
 UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, ValueError)
 _COPY_BYTES = 1 << 20
+# Text packs to a tenth; what unpacks to so many times its size was made to fill the disk.
+_MOST_TIMES = 50
+_SMALLEST_LIMIT = 64 << 20
 # With a long name. All of a zip's list of entries is read before the first is looked at, which could fill the memory.
 _BYTES_AN_ENTRY = 1 << 10
 
 
 @contextmanager
-def open_zip(path: Path, most: int) -> Iterator[zipfile.ZipFile]:
+def open_zip(path: Path, most: int, bytes_an_entry: int = _BYTES_AN_ENTRY) -> Iterator[zipfile.ZipFile]:
     """The zip. Raises ImportFormatError where its list of entries is longer than one of `most` entries can be."""
     with path.open("rb") as file:
         # As ZipFile itself finds it, so that both speak of the same list.
         end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
-        if end and end[zipfile._ECD_SIZE] > most * _BYTES_AN_ENTRY:  # type: ignore[attr-defined]
+        if end and end[zipfile._ECD_SIZE] > most * bytes_an_entry:  # type: ignore[attr-defined]
             raise ImportFormatError(f"'{path.name}' lists far more than {most:,} files. It is not taken in.")
         with zipfile.ZipFile(file) as archive:
             yield archive
+
+
+def most_unpacked(path: Path) -> int:
+    """The bytes that a zip of this size may unpack to."""
+    return max(_SMALLEST_LIMIT, _MOST_TIMES * path.stat().st_size)
 
 
 def place_of(entry: zipfile.ZipInfo, name: str) -> PurePosixPath:

@@ -6,13 +6,10 @@ from pathlib import Path, PurePosixPath
 from core.errors import ImportFormatError, ReadError
 from core.formats import SUFFIXES
 from core.settings import Settings
-from core.zips import UNREADABLE, open_zip, place_of, unpack_entry
+from core.zips import UNREADABLE, most_unpacked, open_zip, place_of, unpack_entry
 
 # What an export or the sources of a paper are made of; pictures and styles are left out.
 _SUFFIXES = frozenset({*SUFFIXES, ".bib", ".ris", ".json", ".bbl"})
-# Text packs to a tenth; what unpacks to so many times its size was made to fill the disk.
-_MOST_TIMES = 50
-_SMALLEST_LIMIT = 64 << 20
 _RESERVED_BYTES = 1 << 30
 
 
@@ -56,10 +53,9 @@ def _is_wanted(place: PurePosixPath) -> bool:
 
 def _most_bytes(path: Path, folder: Path) -> int:
     """What the zip may unpack to: so many times its size, and what the disk has room for."""
-    by_size = max(_SMALLEST_LIMIT, _MOST_TIMES * path.stat().st_size)
     # Its papers are copied once more when they are taken in.
     by_disk = max(0, shutil.disk_usage(folder).free - _RESERVED_BYTES) // 2
-    return min(by_size, by_disk)
+    return min(most_unpacked(path), by_disk)
 
 
 def _too_large(name: str, entry: str, settings: Settings, by_file: bool) -> str:

@@ -20,7 +20,7 @@ from core.files import written_whole
 from core.held import held_folder, remove_abandoned
 from core.settings import MODELS_FOLDER, Settings, load_settings
 from core.types import JobState, ModelState
-from core.zips import UNREADABLE, place_of, unpack_entry
+from core.zips import UNREADABLE, most_unpacked, open_zip, place_of, unpack_entry
 from storage import library, models
 from storage.database import now, open_database, prepare_database, transaction
 from storage.jobs import open_jobs
@@ -31,6 +31,10 @@ from storage.words import forget_removed_words
 _FORMAT = 1
 _MANIFEST, _DATABASE, _ORIGINALS = "manifest.json", "library.db", "originals"
 _MOST_MANIFEST_BYTES = 64 << 20
+# With what the manifest tells of each, and how long its name is here.
+_MOST_FILES, _BYTES_AN_ENTRY = 250_000, 256
+# As many as SQLite and the file systems know.
+_MOST_BYTES = (1 << 63) - 1
 _COPY_BYTES = 1 << 20
 # The manifest and what the file system needs for folders.
 _SPARE_BYTES = 16 << 20
@@ -59,9 +63,15 @@ def back_up(settings: Settings, target: Path) -> Contents:
         _frozen(settings, beside / _DATABASE) as frozen,
     ):
         files: dict[str, dict[str, Any]] = {}
+        paths = sorted(path for path in frozen.rglob("*") if path.is_file())
+        if len(paths) >= _MOST_FILES:
+            raise LibraryError(
+                f"The library has {len(paths):,} files, more than the {_MOST_FILES:,} that a backup can hold. "
+                "Copy its folder as a whole while the app is stopped."
+            )
         with zipfile.ZipFile(half_done, "w") as archive:
             files[_DATABASE] = _pack(archive, beside / _DATABASE, _DATABASE)
-            for path in sorted(path for path in frozen.rglob("*") if path.is_file()):
+            for path in paths:
                 name = path.relative_to(frozen).as_posix()
                 files[name] = _pack(archive, path, name)
             with open_database(beside / _DATABASE) as db:
@@ -203,16 +213,16 @@ def _describe(db: Database, settings: Settings, files: dict[str, dict[str, Any]]
 def _unpack(source: Path, folder: Path) -> None:
     """Every file of the archive, each with the bytes that the manifest tells of."""
     try:
-        with source.open("rb") as file, zipfile.ZipFile(file) as archive:
+        with open_zip(source, _MOST_FILES, _BYTES_AN_ENTRY) as archive:
             files = _read_manifest(archive, source.name)
-            needed = sum(file["bytes"] for file in files.values()) + _SPARE_BYTES
-            if shutil.disk_usage(folder).free < needed:
-                raise LibraryError(f"The library takes {needed >> 20:,} MB, which are not free beside '{folder}'.")
+            _require_room(source, folder, sum(file["bytes"] for file in files.values()))
             entries = {entry.filename: entry for entry in archive.infolist() if entry.filename != _MANIFEST}
             if set(entries) != set(files) or len(entries) + 1 != len(archive.infolist()):
                 raise ImportFormatError(f"'{source.name}' does not hold the files its manifest tells of.")
             for name, entry in entries.items():
                 place = place_of(entry, source.name)
+                if entry.file_size != files[name]["bytes"]:
+                    raise ImportFormatError(f"'{name}' in '{source.name}' is damaged. Take another backup.")
                 if name != _DATABASE and place.parts[0] not in (_ORIGINALS, MODELS_FOLDER):
                     raise ImportFormatError(f"'{source.name}' holds '{name}', which no library has.")
                 written = unpack_entry(archive, entry, folder / place, files[name]["bytes"])
@@ -224,6 +234,17 @@ def _unpack(source: Path, folder: Path) -> None:
         raise ImportFormatError(f"'{source.name}' can't be read as a backup ({error}). Take another one.") from error
 
 
+def _require_room(source: Path, folder: Path, size: int) -> None:
+    """Raise WhetstoneError where the disk has no room for so many bytes, or a backup of this size never holds them."""
+    if shutil.disk_usage(folder).free < size + _SPARE_BYTES:
+        raise LibraryError(f"The library takes {size >> 20:,} MB, which are not free beside '{folder}'.")
+    if size > most_unpacked(source):
+        raise ImportFormatError(
+            f"'{source.name}' unpacks to {size >> 20:,} MB, far more than a backup of its size holds. "
+            "It is not taken in."
+        )
+
+
 def _read_manifest(archive: zipfile.ZipFile, name: str) -> dict[str, dict[str, Any]]:
     problem = f"'{name}' is not a backup of a library"
     try:
@@ -233,7 +254,7 @@ def _read_manifest(archive: zipfile.ZipFile, name: str) -> dict[str, dict[str, A
         manifest = json.loads(archive.read(entry))
         files, schema, kind = manifest["files"], manifest["schema"], manifest["format"]
         sound = _DATABASE in files and all(
-            isinstance(file["bytes"], int) and file["bytes"] >= 0 and isinstance(file["sha256"], str)
+            isinstance(file["bytes"], int) and 0 <= file["bytes"] <= _MOST_BYTES and isinstance(file["sha256"], str)
             for file in files.values()
         )
         newer = sorted({str(one) for one in schema} - {migration.name for migration in migrations._migrations})

@@ -14,7 +14,7 @@ from core.files import written_whole
 from core.held import held_folder, remove_abandoned
 from core.settings import MODELS_FOLDER, Settings
 from core.types import ModelVersion
-from core.zips import UNREADABLE, open_zip, place_of, unpack_entry
+from core.zips import UNREADABLE, most_unpacked, open_zip, place_of, unpack_entry
 from indexer.encoder import Encoder, find_model_folder, load_encoder
 from storage import models
 from storage.database import open_database, transaction
@@ -29,9 +29,6 @@ _METRICS, _PAIRS, _MODEL = "metrics.json", "pairs.jsonl", "model"
 MODEL_FILE_SUFFIXES = frozenset({".json", ".jinja", ".md", ".model", ".safetensors", ".txt"})
 _MOST_BYTES = 32 << 30
 _MOST_FILES = 1000
-# Weights can hardly be packed at all; what unpacks to so many times its size was made to fill the disk.
-_MOST_TIMES = 50
-_SMALLEST_LIMIT = 64 << 20
 _RESERVED_BYTES = 1 << 30
 _MOST_METRICS_BYTES = 64 << 20
 
@@ -142,10 +139,9 @@ def _unpack(source: Path, folder: Path) -> dict[str, Any]:
 
 def _most_bytes(source: Path, folder: Path) -> int:
     """What the zip may unpack to: so many times its size, and what the disk has room for."""
-    by_size = max(_SMALLEST_LIMIT, _MOST_TIMES * source.stat().st_size)
     # Its files are copied once more when they are taken in.
     by_disk = max(0, shutil.disk_usage(folder).free - _RESERVED_BYTES) // 2
-    return min(_MOST_BYTES, by_size, by_disk)
+    return min(_MOST_BYTES, most_unpacked(source), by_disk)
 
 
 def _read_metrics(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:

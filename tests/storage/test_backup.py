@@ -32,6 +32,7 @@ from storage.words import words_are_sound
 from tests.killed import leave_half_done
 from tests.libraries import add_paper, add_version, make_library, top_ten, topic_paper, work
 from tests.papers import write
+from tests.zips import write_list_of_many
 
 QUESTION = "what does this paper tell about bread?"
 
@@ -153,6 +154,8 @@ def flip(files: dict[str, bytes]) -> None:
         (lambda files: spoil_manifest(files, lambda one: one["schema"].append("m999_future")), "has m999_future"),
         (lambda files: spoil_manifest(files, lambda one: one.update(files=[])), "manifest.json"),
         (lambda files: spoil_manifest(files, lambda one: one["files"]["library.db"].update(bytes=1 << 60)), "not free"),
+        (lambda files: spoil_manifest(files, lambda one: one["files"]["library.db"].update(bytes=1 << 90)), "not tell"),
+        (lambda files: spoil_manifest(files, lambda one: one["files"]["library.db"].update(bytes=9)), "is damaged"),
     ],
 )
 def test_what_is_no_sound_backup_is_refused_and_leaves_nothing(
@@ -166,6 +169,32 @@ def test_what_is_no_sound_backup_is_refused_and_leaves_nothing(
     with pytest.raises(WhetstoneError, match=said):
         restore(tmp_path / "backup.zip", tmp_path / "home")
     assert [path.name for path in tmp_path.iterdir()] == ["backup.zip"]
+
+
+def test_a_backup_that_unpacks_to_far_more_than_its_size_is_refused_before_it_is_unpacked(
+    archive: dict[str, bytes], tmp_path: Path
+) -> None:
+    files = dict(archive)
+    zeros = bytes(80 << 20)
+    smuggle(name := f"originals/{'0' * 64}.pdf")(files)
+    files[name] = zeros
+    told = {"bytes": len(zeros), "sha256": hashlib.sha256(zeros).hexdigest()}
+    spoil_manifest(files, lambda manifest: manifest["files"].update({name: told}))
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        for entry, content in files.items():
+            packed.writestr(entry, content)
+    with pytest.raises(ImportFormatError, match="far more than a backup of its size holds"):
+        restore(tmp_path / "bomb.zip", tmp_path / "home")
+    assert [path.name for path in tmp_path.iterdir()] == ["bomb.zip"]
+
+
+def test_a_backup_that_lists_files_without_end_is_refused_before_its_list_is_read(tmp_path: Path) -> None:
+    write_list_of_many(tmp_path / "many.zip", 1_500_000)
+    began = time.monotonic()
+    with pytest.raises(ImportFormatError, match="lists far more than 250,000 files"):
+        restore(tmp_path / "many.zip", tmp_path / "home")
+    assert time.monotonic() - began < 5
+    assert [path.name for path in tmp_path.iterdir()] == ["many.zip"]
 
 
 def test_a_backup_cut_off_anywhere_is_refused(archive: dict[str, bytes], filled: Settings, tmp_path: Path) -> None:
