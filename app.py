@@ -218,8 +218,9 @@ def serve(settings: Settings, *, while_open: bool = False) -> None:
     print(f"Whetstone   http://{shown}:{port}", flush=True)
     print(f"Library     {settings.home}", flush=True)
     if rights := open_to_others(settings.home):
+        cure = f"chmod 700 '{settings.home}'"
         print(
-            f"Rights      {rights}: other users of this machine can look into it, unless: chmod 700 '{settings.home}'"
+            f"Rights      {rights}, so other users of this machine can look into it; to stop that: {cure}", flush=True
         )
     if protected:
         print("Password    is asked for", flush=True)

@@ -1,0 +1,27 @@
+"""What a start of the app finds of the one before."""
+
+from pathlib import Path
+
+import pytest
+
+from core.settings import load_settings
+from tests.killed import leave_half_done
+from tests.ui.conftest import run_app
+
+
+@pytest.mark.slow
+def test_a_start_sweeps_up_after_a_kill_and_tells_where_others_can_look_into_the_library(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path / "library")
+    settings.prepare_home()
+    settings.home.chmod(0o755)
+    for folder in (settings.uploads, settings.originals, tmp_path):
+        leave_half_done(folder)
+    (settings.uploads / "a1b2").mkdir()
+    (settings.uploads / "a1b2" / "an upload.pdf").touch()
+    with run_app(settings.home):
+        # Gradio makes empty folders of its own.
+        left = [path for path in settings.home.rglob("*") if "upload" in path.name or "half" in path.name]
+        assert left == [settings.uploads]
+        assert {path.name for path in tmp_path.iterdir()} == {"library", "library.log"}
+    said = (tmp_path / "library.log").read_text()
+    assert "755, so other users of this machine can look into it; to stop that: chmod 700" in said
