@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from core.addresses import is_web_address, without_secrets
 from core.errors import LibraryError, SettingsError
 from core.formats import DocumentFormat
 
@@ -351,6 +352,9 @@ def _switch(name: str, value: str) -> bool:
 
 
 def _address(name: str, value: str) -> str:
-    if value and not value.startswith(("http://", "https://")):
-        raise SettingsError(f"{name} is '{value}'; it must begin with http:// or https://, or be empty.")
+    if value and not is_web_address(value):
+        raise SettingsError(
+            f"{name} is '{without_secrets(value)}'; "
+            "it must be an address that begins with http:// or https://, or empty."
+        )
     return value.rstrip("/")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from core.addresses import without_secrets
 from core.errors import SettingsError
 from core.files import write_private
 from core.settings import NEXT_START, VARIABLES, Settings, Source, Variable, load_settings, read_stored, stored_path
@@ -111,9 +112,11 @@ def _write(home: Path, values: dict[str, str]) -> None:
 
 
 def _text(settings: Settings, variable: Variable) -> str:
+    """A value as it may be shown to whoever reads the settings."""
     value = getattr(settings, variable.key)
     if value is None:
         return "off"
     if isinstance(value, bool):
         return "on" if value else "off"
-    return " ".join(value) if isinstance(value, tuple) else str(value)
+    text = " ".join(value) if isinstance(value, tuple) else str(value)
+    return without_secrets(text) if "://" in text else text
