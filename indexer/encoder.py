@@ -90,8 +90,11 @@ class Encoder:
             )
         return self._matrix(vectors)
 
-    def encode_passages(self, texts: Sequence[str]) -> EmbeddingMatrix:
-        """Unit vectors, one row a text. Raises ModelError rather than leave out tokens past the window."""
+    def encode_passages(self, texts: Sequence[str], between: Callable[[], object] = lambda: None) -> EmbeddingMatrix:
+        """Unit vectors, one row a text. Raises ModelError rather than leave out tokens past the window.
+
+        `between` is called every few texts, and ends it by what it raises.
+        """
         lengths = self.count_tokens(texts)
         longest = max(lengths, default=0)
         if longest > self.passage_tokens:
@@ -99,13 +102,15 @@ class Encoder:
                 f"This model reads at most {self.passage_tokens} tokens of a passage, but one has {longest}. "
                 "Choose a model with a larger window, or start a library with a smaller WHETSTONE_CHUNK_TOKENS."
             )
-        return self._encode_by_length(texts, lengths)
+        return self._encode_by_length(texts, lengths, between)
 
     def encode_truncated_passages(self, texts: Sequence[str]) -> EmbeddingMatrix:
         """As `encode_passages`, but tokens past the window are left out: for labelled sets, which come as they are."""
         return self._encode_by_length(texts, self.count_tokens(texts))
 
-    def _encode_by_length(self, texts: Sequence[str], lengths: Sequence[int]) -> EmbeddingMatrix:
+    def _encode_by_length(
+        self, texts: Sequence[str], lengths: Sequence[int], between: Callable[[], object] = lambda: None
+    ) -> EmbeddingMatrix:
         """Texts of about one length together, so that little is padded, and of short ones more at once."""
         matrix = np.zeros((len(texts), self.dimension), np.float32)
         tokens = _CPU_TOKENS if self.model.device.type == "cpu" else _GPU_TOKENS
@@ -118,6 +123,7 @@ class Encoder:
                     show_progress_bar=False,
                 )
             matrix[rows] = vectors
+            between()
         return matrix
 
     @property

@@ -7,7 +7,7 @@ import queue
 import sqlite3
 import threading
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -38,7 +38,7 @@ from storage.words import forget_removed_words
 
 logger = logging.getLogger(__name__)
 
-# One transaction, and one chance to stop or to tell how far it is: a second or two on a laptop.
+# One transaction, and one step of what is told: a second or two on a laptop.
 _TEXTS_A_BATCH = 64
 # The search for what is missing looks at every chunk, so it is done once for many batches.
 _TEXTS_A_LOOK = 2048
@@ -61,6 +61,8 @@ def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[D
     except OSError as error:
         raise ReadError(f"'{path.name}' can't be opened ({error.strerror}). Check the name and the rights.") from error
     with source:
+        if not os.fstat(source.fileno()).st_size:
+            raise ReadError(f"'{name or path.name}' is empty. Download it again.")
         known = _add_known(settings, source, path, name)
         return known or _add_copy(settings, source, path, name)
 
@@ -181,17 +183,23 @@ def embed_missing(settings: Settings, encoder: Encoder, version: ModelVersion, p
     with open_database(settings.database) as db:
         total = vectors.count_missing(db, version.id)
         progress.report("embedding", item=version.name, total=total)
+
+        def tell() -> None:
+            progress.report("embedding", item=version.name, done=done, total=max(total, done))
+
         while texts := vectors.missing_texts(db, version.id, _TEXTS_A_LOOK):
             for first in range(0, len(texts), _TEXTS_A_BATCH):
                 batch = texts[first : first + _TEXTS_A_BATCH]
-                _embed_batch(db, encoder, version, batch)
+                _embed_batch(db, encoder, version, batch, tell)
                 done += len(batch)
-                progress.report("embedding", item=version.name, done=done, total=max(total, done))
+                tell()
     return done
 
 
-def _embed_batch(db: Database, encoder: Encoder, version: ModelVersion, batch: Sequence[MissingText]) -> None:
-    matrix = encoder.encode_passages([missing.text for missing in batch])
+def _embed_batch(
+    db: Database, encoder: Encoder, version: ModelVersion, batch: Sequence[MissingText], between: Callable[[], object]
+) -> None:
+    matrix = encoder.encode_passages([missing.text for missing in batch], between)
     vectors.store_vectors(db, version.id, [missing.content_hash for missing in batch], matrix)
 
 
@@ -335,7 +343,7 @@ class _IngestRun:
     ) -> dict[int, Page]:
         done = pages.recognised_pages(db, document.id)
         waiting = [page for page in pictures if page.number not in done]
-        with closing(recognise_pages(file, waiting, limits)) as recognised:
+        with closing(recognise_pages(file, waiting, limits, self._is_given_up)) as recognised:
             self._tell_recognised(document, len(pictures) - len(waiting), len(pictures))
             for count, page in enumerate(recognised, start=len(pictures) - len(waiting) + 1):
                 pages.keep_recognised(db, document.id, page)
@@ -378,7 +386,7 @@ class _IngestRun:
                 if active is None or active.id != self._version.id:
                     return False
                 self._embedding = document.names[0]
-                _embed_batch(db, self._encoder, self._version, texts)
+                _embed_batch(db, self._encoder, self._version, texts, self._tell)
                 self._embedded += len(texts)
                 self._tell()
             library.mark_ready_when_embedded(db, [document.id])

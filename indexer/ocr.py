@@ -10,13 +10,15 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core.errors import Cancelled
 from core.types import Box, Line, Metadata, Page, PageSource, PaperFile, PaperText, Word
 from core.wire import file_from_json, file_to_json, lines_from_json, words_from_json
 from indexer.boxes import join_on_lines
@@ -33,6 +35,7 @@ _SCALE = 2.0
 _MOST_PIXELS = 12_000_000
 # To load the engine and its models.
 _SECONDS_TO_START = 90
+_SECONDS_BETWEEN_LOOKS = 0.25
 # The engine is sure of what it can read by 0.9 and more; of writing it does not know, or that lies on its side, less.
 _LEAST_SURE = 0.75
 # Lines that stand upright: each so much higher than wide, and so many of a page.
@@ -48,15 +51,17 @@ _FEWEST_LINES_OF_A_COLUMN = 4
 _MOST_LINES_ACROSS = 0.3
 
 
-def recognise_pages(file: PaperFile, pages: Sequence[Page], limits: ReadLimits) -> Generator[Page]:
+def recognise_pages(
+    file: PaperFile, pages: Sequence[Page], limits: ReadLimits, stopped: Callable[[], bool] = lambda: False
+) -> Generator[Page]:
     """The pages as they are recognised; `limits.seconds` hold for each.
 
     A page in which nothing is found is empty, and one that crashes the engine or takes too long has failed, with the
-    reason. Closing the iterator ends the work.
+    reason. Closing the iterator ends the work. Raises Cancelled soon after it is `stopped`, in the middle of a page.
     """
     waiting = list(pages)
     while waiting:
-        with _Child(file, [page.number for page in waiting], limits) as child:
+        with _Child(file, [page.number for page in waiting], limits, stopped) as child:
             if isinstance(child.next(max(limits.seconds, _SECONDS_TO_START)), str):
                 reason = "the recognition of text could not be started"
                 yield from (replace(page, source=PageSource.FAILED, reason=reason, needs_ocr=False) for page in waiting)
@@ -94,11 +99,14 @@ def boxes_of_words(words: Sequence[Word], start: int, end: int) -> list[Box]:
 class _Child:
     """The process that recognises pages, and the lines it prints, one a page."""
 
-    def __init__(self, file: PaperFile, numbers: Sequence[int], limits: ReadLimits) -> None:
+    def __init__(
+        self, file: PaperFile, numbers: Sequence[int], limits: ReadLimits, stopped: Callable[[], bool]
+    ) -> None:
         command = [sys.executable, "-m", "indexer.ocr", str(limits.megabytes), str(limits.seconds)]
         self._process = subprocess.Popen(
             command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
+        self._stopped = stopped
         self._wanted = json.dumps([file_to_json(file), numbers]).encode()
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -113,11 +121,18 @@ class _Child:
         self._reader.join()
 
     def next(self, seconds: float) -> dict[str, Any] | str:
-        """That it is ready, then what was found on each page, or why nothing was."""
-        try:
-            line = self._lines.get(timeout=seconds)
-        except queue.Empty:
-            return f"its text was not recognised within {seconds} seconds; raise WHETSTONE_READ_SECONDS to allow more"
+        """That it is ready, then what was found on each page, or why nothing was. Raises Cancelled."""
+        last = time.monotonic() + seconds
+        line: bytes | None = None
+        while line is None:
+            try:
+                line = self._lines.get(timeout=min(max(last - time.monotonic(), 0), _SECONDS_BETWEEN_LOOKS))
+            except queue.Empty:
+                if self._stopped():
+                    raise Cancelled("The recognition was stopped.") from None
+                if time.monotonic() >= last:
+                    more = "raise WHETSTONE_READ_SECONDS to allow more"
+                    return f"its text was not recognised within {seconds} seconds; {more}"
         if not line:
             return "its picture made the recognition of text crash"
         found: dict[str, Any] = json.loads(line)

@@ -105,16 +105,18 @@ def test_what_fails_says_why_and_the_others_go_on(ready: Settings, db: Database,
         "page.pdf": b"<html>",
         "locked.pdf": encrypt(paper(2), "secret"),
         "good.pdf": paper(3),
-        "empty.pdf": b"",
     }.items():
         add_file(ready, write(tmp_path, name, content))
+    with pytest.raises(ReadError, match=r"'empty.pdf' is empty. Download it again."):
+        add_file(ready, write(tmp_path, "empty.pdf", b""))
     work(ready)
     states = {document.names[0]: (document.state, document.reason) for document in library.list_documents(db)}
     assert states["good.pdf"] == (DocumentState.READY, None)
-    for name, reason in {"page.pdf": "not a PDF", "locked.pdf": "encrypted", "empty.pdf": "is empty"}.items():
+    for name, reason in {"page.pdf": "not a PDF", "locked.pdf": "encrypted"}.items():
         assert states[name][0] is DocumentState.FAILED
         assert name in (states[name][1] or "")
         assert reason in (states[name][1] or "")
+    assert "empty.pdf" not in states
 
 
 def test_a_removed_paper_is_gone_from_rows_files_and_results(ready: Settings, db: Database, tmp_path: Path) -> None:
