@@ -111,6 +111,39 @@ def test_a_file_that_is_broken_off_leaves_nothing(site: Site) -> None:
     assert documents(site) == 0
 
 
+def test_a_file_of_nothing_is_no_paper(site: Site) -> None:
+    for name in ("a.pdf", "a.html", "a.txt"):
+        answer = site.ask("POST", f"/api/v1/documents?name={name}", {"Content-Length": "0"})
+        assert (answer.status, answer.json()["error"]["code"]) == (400, "read")
+        assert answer.json()["error"]["message"] == f"'{name}' is empty. Download it again."
+    assert documents(site) == 0
+    assert files(site) == []
+
+
+def test_a_sender_that_falls_silent_is_given_up_and_its_room_given_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = (1 << 30) + (1 << 20)
+    monkeypatch.setattr("ui.upload_gate.shutil.disk_usage", lambda folder: SimpleNamespace(free=room))
+    monkeypatch.setattr("ui.upload_gate._SILENT_SECONDS", 5)
+    request = (
+        f"POST /api/v1/documents?name=a.pdf HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\nContent-Length: 900000\r\n\r\n"
+    ).encode()
+    with socket.create_connection(("127.0.0.1", site.port), timeout=60) as connection:
+        connection.sendall(request + b"%PDF-")
+        _wait_until(lambda: files(site) != [])
+        # What was claimed is kept free, less what came.
+        refused = site.ask("POST", "/api/v1/documents?name=b.pdf", {"Content-Length": "200000"})
+        assert "has room for 0 MB only" in refused.json()["error"]["message"]
+        answer = b"".join(iter(lambda: connection.recv(10_000), b""))
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"The upload was given up, because nothing of it came for a while. Send it again." in answer
+    _wait_until(lambda: files(site) == [])
+    # What is no paper is refused as one, and not for want of room.
+    body = b"\0" * 200_000
+    assert site.ask("POST", "/api/v1/documents?name=b.zip", {}, body).json()["error"]["code"] == "read"
+
+
 def test_fifty_may_follow_a_job_and_a_place_is_given_back(site: Site) -> None:
     with open_database(site.settings.database) as db:
         job = jobs.add_job(db, JobKind.INGEST)

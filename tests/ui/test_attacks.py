@@ -258,6 +258,22 @@ def test_an_upload_that_is_broken_off_leaves_nothing(site: Site) -> None:
     _wait_until(lambda: leftovers(site.settings) == [])
 
 
+def test_an_upload_that_falls_silent_is_given_up_and_leaves_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.upload_gate._SILENT_SECONDS", 1)
+    request = (
+        f"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\nContent-Length: 900000\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+        '--b\r\nContent-Disposition: form-data; name="files"; filename="a.pdf"\r\n\r\n%PDF-'
+    ).encode()
+    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as connection:
+        connection.sendall(request + b"x" * 500_000)
+        _wait_until(lambda: leftovers(site.settings) != [])
+        assert connection.recv(10_000).split(b" ")[1] == b"400"
+    _wait_until(lambda: leftovers(site.settings) == [])
+
+
 def test_too_many_files_at_once_are_one_sentence_and_leave_nothing(site: Site) -> None:
     said = drop(site, {f"{number}.pdf": f"%PDF- {number}".encode() for number in range(4)})
     assert "4 files came at once, more than 3, so none was taken. Add them in parts" in said
