@@ -1,5 +1,6 @@
 """Open the library's SQLite database; one handle a thread, one write transaction at a time."""
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ def open_database(path: Path) -> Iterator[Database]:
         # What is removed is overwritten, not only unlinked.
         connection.execute("PRAGMA secure_delete = ON")
     except sqlite3.Error as error:
-        raise LibraryError(f"The library's database '{path}' can't be opened: {error}.{_if_full(path)}") from error
+        raise LibraryError(f"The library's database '{path}' can't be opened: {error}.{_reason(path)}") from error
     with closing(connection):
         yield Database(connection, execute_plugins=False)
 
@@ -54,10 +55,13 @@ def add_functions(connection: sqlite3.Connection) -> None:
     connection.create_function("pair_cjk", 1, pair_cjk, deterministic=True)
 
 
-def _if_full(path: Path) -> str:
-    """The reason that SQLite does not give: to be read even, a database needs some space for its log's index."""
-    full = path.parent.is_dir() and shutil.disk_usage(path.parent).free < _LEAST_SPACE
-    return " The disk is full. Free some space." if full else ""
+def _reason(path: Path) -> str:
+    """The reason that SQLite does not give: to be read even, a database needs a file beside it for its log's index."""
+    if not path.parent.is_dir():
+        return ""
+    if not os.access(path.parent, os.W_OK):
+        return " Its folder can't be written. Look at its rights and its disk."
+    return " The disk is full. Free some space." if shutil.disk_usage(path.parent).free < _LEAST_SPACE else ""
 
 
 @contextmanager

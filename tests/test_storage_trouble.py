@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+import app
 import storage.database
 from core.cli import REFUSED, run_command
 from core.errors import LibraryError, ReadError, SettingsError, explain_storage_error
 from core.settings import Settings, load_settings
+from core.stored_settings import store_setting
 from core.types import DocumentState
 from indexer.__main__ import build_parser, main
 from indexer.ingest import add_file
@@ -95,6 +97,46 @@ def test_a_backup_or_a_restore_that_does_not_fit_leaves_nothing(small_disk: Path
     with pytest.raises(LibraryError, match="which are not free|No space left"):
         restore(tmp_path / "backup.zip", small_disk / "restored")
     assert list(small_disk.iterdir()) == [filler]
+
+
+def test_a_library_on_a_disk_that_may_only_be_read_is_one_sentence_and_stays_as_it_was(
+    small_disk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = make_library(small_disk / "library", tmp_path / "model")
+    paper = write(tmp_path, "1.pdf", topic_paper(1))
+    before = {path: path.stat().st_mtime_ns for path in settings.home.rglob("*")}
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    for command, said in {
+        ("add", str(paper)): f"The library folder '{settings.home}' can't be written (Read-only file system).",
+        ("list",): f"The library folder '{settings.home}' can't be written (Read-only file system).",
+        ("check",): "Its folder can't be written. Look at its rights and its disk.",
+        ("backup", str(tmp_path / "backup.zip")): "Its folder can't be written. Look at its rights and its disk.",
+    }.items():
+        assert run_command(main, build_parser(), [*command, "--home", str(settings.home)]) == REFUSED
+        told = capsys.readouterr()
+        assert said in told.err
+        assert len(told.err.splitlines()) == 1
+    with pytest.raises(SettingsError, match=r"can't be written \(Read-only file system\)"):
+        store_setting(settings.home, "ocr", "off")
+    assert {path: path.stat().st_mtime_ns for path in settings.home.rglob("*")} == before
+    assert {path.name for path in tmp_path.iterdir()} == {"disk", "model", "1.pdf"}
+
+
+@pytest.mark.parametrize("taken", ["library", "library/originals", "."])
+def test_a_file_in_the_place_of_a_folder_is_one_sentence_and_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    folder = tmp_path / "folder"
+    file = folder / taken
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("mine")
+    home = folder / "library"
+    assert run_command(main, build_parser(), ["list", "--home", str(home)]) == REFUSED
+    assert capsys.readouterr().err.startswith(f"The library folder '{home}' can't be written (")
+    monkeypatch.setattr("sys.argv", ["app.py", "--home", str(home), "--port", "0"])
+    assert app.main() == 1
+    assert capsys.readouterr().err.startswith(f"The library folder '{home}' can't be written (")
+    assert file.read_text() == "mine"
 
 
 def test_a_locked_database_is_one_sentence(

@@ -72,7 +72,7 @@ class PasswordFile:
                 if seen != self._seen:
                     self._password = _parse(self._path.read_text(encoding="utf-8"))
                     self._seen = seen
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 self._seen = self._password = None
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise LibraryError(
