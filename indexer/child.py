@@ -56,12 +56,20 @@ def run_child(
         raise ReadError(said.decode())
     if child.returncode == LOCKED:
         raise PasswordError(said.decode())
-    if child.returncode == OUT_OF_MEMORY or b"MemoryError" in complained or -child.returncode == signal.SIGKILL:
+    if _ran_out_of_memory(child.returncode, complained):
         raise ReadError(
             f"'{name}' needs more than {megabytes} MB of memory to be read. "
             "If you trust it, raise WHETSTONE_READ_MEGABYTES and retry it."
         )
     raise ReadError(f"'{name}' made the program that reads it crash. Save or print it anew, then add that.")
+
+
+def _ran_out_of_memory(code: int, complained: bytes) -> bool:
+    """Whether the child ended for want of memory, by its own word or by how it ended."""
+    if code == OUT_OF_MEMORY or b"MemoryError" in complained or -code == signal.SIGKILL:
+        return True
+    # What PDFium does where it gets none. Its own checks end by another signal, and the C library says what it found.
+    return sys.platform == "linux" and -code == signal.SIGABRT and not complained.strip()
 
 
 def _talk_to(

@@ -58,6 +58,9 @@ def test_each_is_ready_or_failed_with_a_sentence_and_the_library_goes_on(tmp_pat
             assert document.reason
             assert document.reason.startswith(f"'{name}' ")
             assert "\n" not in document.reason
+    reasons = {document.names[0]: document.reason or "" for document in documents.values()}
+    for name in ("flate bomb.pdf", "100 MB of text.pdf"):
+        assert reasons[name].startswith(f"'{name}' needs more than {MEGABYTES} MB of memory to be read."), reasons
     failed = {document.names[0].removesuffix(".pdf") for document in documents.values() if document.reason}
     assert failed >= {"flate bomb", "100 MB of text"}
     assert failed <= {"deep page tree", "form in itself", "10,000 pages", "flate bomb", "100 MB of text"}
