@@ -62,7 +62,7 @@ def read_one(number: int, folder: Path) -> str:
     path.write_bytes(content)
     try:
         if path.suffix == ".pdf":
-            _check(read_paper(path), name)
+            require_whole(read_paper(path), name)
         else:
             read_bibliography_here(path)
     except ReadError as error:
@@ -74,7 +74,7 @@ def read_one(number: int, folder: Path) -> str:
     return "refused"
 
 
-def _check(paper: PaperText, name: str) -> None:
+def require_whole(paper: PaperText, name: str) -> None:
     """What was read can be cut into passages that stand where they say."""
     texts = {page.number: page.text for page in paper.pages}
     chunks = chunk_pages(paper.pages, paper.outline, _count_words, ChunkingSettings(max_tokens=_MOST_TOKENS))
@@ -90,12 +90,12 @@ def _count_words(texts: Sequence[str]) -> list[int]:
 
 
 def _some_pdf(chance: random.Random) -> tuple[str, bytes]:
-    return "a.pdf", _change(chance.choice(_BASES)(), chance)
+    return "a.pdf", change(chance.choice(_BASES)(), chance)
 
 
 def _some_bibliography(chance: random.Random) -> tuple[str, bytes]:
     suffix = chance.choice(list(_BIBLIOGRAPHIES))
-    return f"a{suffix}", _change(_BIBLIOGRAPHIES[suffix].encode() * chance.randint(1, 3), chance)
+    return f"a{suffix}", change(_BIBLIOGRAPHIES[suffix].encode() * chance.randint(1, 3), chance)
 
 
 _BASES: tuple[Callable[[], bytes], ...] = (
@@ -108,7 +108,7 @@ _BASES: tuple[Callable[[], bytes], ...] = (
 )
 
 
-def _change(content: bytes, chance: random.Random) -> bytes:
+def change(content: bytes, chance: random.Random) -> bytes:
     """Bytes replaced, left out, doubled or moved, in some places; numbers made great."""
     changed = bytearray(content)
     for _ in range(chance.randint(1, 12)):
