@@ -11,11 +11,12 @@ from core.settings import Settings
 from indexer.added import Added
 from indexer.archives import is_archive, unpack_papers
 from indexer.bib_entries import Bibliography
-from indexer.bib_import import PaperFiles, import_bibliography
+from indexer.bib_import import import_bibliography
 from indexer.bibliography import BIBLIOGRAPHY_SUFFIXES, read_bibliography
 from indexer.child import ReadLimits
 from indexer.ingest import add_file
 from indexer.latex_sources import gather, is_latex, is_whole_paper
+from indexer.paper_files import PaperFiles
 
 UPLOAD_SUFFIXES = (*SUFFIXES, ".zip", *BIBLIOGRAPHY_SUFFIXES)
 _MOST_NAMED = 3

@@ -1,6 +1,7 @@
 """What every format of a bibliography tells of a paper: its metadata, and the PDFs attached to it."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,3 +64,8 @@ def places_of(written: str, folder: Path) -> Iterator[Path]:
 def find_arxiv_id(texts: Iterable[str]) -> str:
     """The first arXiv id in texts such as addresses and notes; empty where none is."""
     return next((match["id"] for text in texts if (match := _ARXIV.search(text))), "")
+
+
+def letters_of(text: str) -> str:
+    """What of a title or an identifier is the same however it is written."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))

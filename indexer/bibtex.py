@@ -3,18 +3,22 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import bibtexparser
 from bibtexparser.middlewares import SeparateCoAuthors
 from bibtexparser.middlewares.names import parse_single_name_into_parts
 from bibtexparser.model import Block, DuplicateBlockKeyBlock, DuplicateFieldKeyBlock, Entry
+from pylatexenc import latex2text, latexwalker
 from pylatexenc.latex2text import LatexNodes2Text
 
 from indexer.bib_entries import BibEntry, Bibliography, find_arxiv_id, make_entry, places_of
 
 # In a bibliography these are no signs of LaTeX: nothing is a comment there, or a table.
 _NO_LATEX = re.compile(r"(?<!\\)[%&]")
+# Without any of these a text is what it stands for.
+_MAY_BE_LATEX = re.compile(r"[^\w\s.,:;()/+*=\[\]|'@\"-]|--|''|\n\s*\n")
 # What the decoder does not know.
 _LOGO = re.compile(r"\\((?:Bib|La)?TeX)\b")
 _GREEK = re.compile(
@@ -29,8 +33,13 @@ _ARXIV_FIELDS = ("number", "url", "journal", "note", "doi")
 def read_bibtex(text: str, name: str, folder: Path) -> Bibliography:
     """The entries, and a sentence for each part of the text that is none."""
     library = bibtexparser.parse_string(text, append_middleware=[SeparateCoAuthors()])
-    entries = tuple(_entry(entry, folder) for entry in library.entries)
-    return Bibliography(entries, tuple(_refusal(name, block) for block in library.failed_blocks))
+    entries, refused = [], [_refusal(name, block) for block in library.failed_blocks]
+    for entry in library.entries:
+        try:
+            entries.append(_entry(entry, folder))
+        except RecursionError:
+            refused.append(f"{_place(name, entry)}: its braces are nested too deeply. Write this entry more simply.")
+    return Bibliography(tuple(entries), tuple(refused))
 
 
 def pdf_paths(attached: str, folder: Path) -> Iterator[tuple[Path, ...]]:
@@ -72,12 +81,16 @@ def _split(text: str, separator: str) -> list[str]:
 
 
 def _refusal(name: str, block: Block) -> str:
-    line = (block.start_line or 0) + 1
+    place = _place(name, block)
     if isinstance(block, DuplicateBlockKeyBlock):
-        return f"'{name}', line {line}: a second entry has the key '{block.key}'. Give it another one."
+        return f"{place}: a second entry has the key '{block.key}'. Give it another one."
     if isinstance(block, DuplicateFieldKeyBlock):
-        return f"'{name}', line {line}: a field of this entry stands in it twice. Remove one of the two."
-    return f"'{name}', line {line}: this is not a whole BibTeX entry. Look for a missing comma or brace."
+        return f"{place}: a field of this entry stands in it twice. Remove one of the two."
+    return f"{place}: this is not a whole BibTeX entry. Look for a missing comma or brace."
+
+
+def _place(name: str, block: Block) -> str:
+    return f"'{name}', line {(block.start_line or 0) + 1}"
 
 
 def _entry(entry: Entry, folder: Path) -> BibEntry:
@@ -104,8 +117,16 @@ def _name(name: str) -> str:
 
 def _plain_text(latex: str) -> str:
     """The text with its accents and signs; formulas as they stand."""
+    if not _MAY_BE_LATEX.search(latex):
+        return latex
     known = _GREEK.sub(lambda match: _greek(match["name"]), _LOGO.sub(r"\1", latex))
-    return LatexNodes2Text(math_mode="verbatim").latex_to_text(_NO_LATEX.sub(r"\\\g<0>", known))
+    told = LatexNodes2Text(latex_context=_told(), math_mode="verbatim")
+    return str(told.latex_to_text(_NO_LATEX.sub(r"\\\g<0>", known), latex_context=_known()))
+
+
+# Made once: it takes longer than to read a title by them.
+_told = cache(latex2text.get_default_latex_context_db)
+_known = cache(latexwalker.get_default_latex_context_db)
 
 
 def _greek(name: str) -> str:

@@ -1,17 +1,23 @@
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 pytest.importorskip("bibtexparser", reason="bibtexparser is not installed; requirements.txt names it")
+
+from pylatexenc.latex2text import LatexNodes2Text
 
 from core.errors import ReadError
 from core.settings import Settings
 from indexer.additions import add_bibliography
 from indexer.bibliography import read_bibliography
-from indexer.bibtex import pdf_paths
+from indexer.bibtex import _plain_text, pdf_paths
 from indexer.child import ReadLimits
 from storage import library
-from storage.database import open_database
+from storage.corrections import correct_document
+from storage.database import open_database, transaction
 from tests.papers import make_paper, write
 
 ZOTERO = r"""
@@ -109,6 +115,49 @@ def test_odd_names_and_doubled_fields_lose_no_other_entry(tmp_path: Path) -> Non
     assert bibliography.refused == (
         "'x.bib', line 2: a field of this entry stands in it twice. Remove one of the two.",
     )
+
+
+@pytest.mark.parametrize(("opening", "field"), [("{", "title"), ("{", "author"), (r"\emph{", "title")])
+def test_an_entry_nested_without_end_is_named_and_loses_no_other(tmp_path: Path, opening: str, field: str) -> None:
+    deep = f"{opening * 3000}x{'}' * 3000}"
+    text = f"@misc{{a, title={{ok}}}}\n@misc{{deep, {field}={{{deep}}}}}\n@misc{{c, title={{ok}}}}"
+    bibliography = read_bibliography(write(tmp_path, "x.bib", text.encode()), ReadLimits())
+    assert [entry.key for entry in bibliography.entries] == ["a", "c"]
+    assert bibliography.refused == ("'x.bib', line 2: its braces are nested too deeply. Write this entry more simply.",)
+
+
+@given(st.text(alphabet="abDé1.,:;()/+*=[]|'@\"-\n\t ", max_size=20))
+def test_a_text_without_signs_of_latex_is_what_it_stands_for(text: str) -> None:
+    told = LatexNodes2Text(math_mode="verbatim").latex_to_text(text)
+    assert _plain_text(text) == told
+
+
+@pytest.mark.slow
+def test_ten_thousand_entries_take_no_longer_than_their_number(settings: Settings, tmp_path: Path) -> None:
+    """Of a library of 2,000 papers, with 300 files named by titles; the processor's time, whoever else uses it."""
+    titles = [f"Of the Light of Star {n}, and What Follows from It" for n in range(10_000)]
+    accent = dict.fromkeys(range(0, 10000, 5), r"M{\"u}ller, Jos{\'e}")
+    text = "\n".join(
+        f"@article{{k{n}, title = {{{title}}}, author = {{{accent.get(n, 'Doe, Jane')} and Smith, J.}}, year = 2001}}"
+        for n, title in enumerate(titles)
+    )
+    for n in range(300):
+        write(tmp_path, f"Doe - 2001 - {titles[n].replace(',', '')}.pdf", f"%PDF- {n}".encode())
+    with open_database(settings.database) as db, transaction(db):
+        for n in range(2000):
+            document, _ = library.add_document(db, f"{n:064x}", f"{n}.pdf")
+            correct_document(db, document.id, {"title": titles[5000 + n]})
+    began = seconds_used()
+    found = add_bibliography(settings, write(tmp_path, "export.bib", text.encode()))
+    took = seconds_used() - began
+    assert (len(found.documents), len(found.known), found.refused) == (2300, 2000, [])
+    assert found.remarks[0].startswith("7700 entries of 'export.bib' have no PDF attached")
+    assert took < 20
+
+
+def seconds_used() -> float:
+    """What this process and its children have used of a processor."""
+    return sum(used.ru_utime + used.ru_stime for used in map(getrusage, (RUSAGE_SELF, RUSAGE_CHILDREN)))
 
 
 def test_an_import_adds_what_is_there_and_tells_of_the_rest(settings: Settings, export: Path) -> None:
