@@ -1,9 +1,9 @@
-# run, desktop, test, lint, bench: what a newcomer, CI and a contributor need, the same for all three.
+# run, desktop, test, lint, bench, audit: what a newcomer, CI and a contributor need, the same for all three.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run desktop test lint bench chromium clean
+.PHONY: run desktop test lint bench audit chromium clean
 
 run: $(VENV)/.installed
 	$(BIN)/python app.py
@@ -23,6 +23,12 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.loop $(PAPERS)
+
+# In an environment of its own, since nothing of ours needs it.
+audit:
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/pip install -q pip-audit
+	$(VENV)/audit/bin/pip-audit --strict -r requirements.txt
 
 # The browser tests drive Debian's Chromium; where it is missing and we may install it, we do.
 chromium:
