@@ -219,9 +219,7 @@ def serve(settings: Settings, *, while_open: bool = False) -> None:
     print(f"Library     {settings.home}", flush=True)
     if rights := open_to_others(settings.home):
         cure = f"chmod 700 '{settings.home}'"
-        print(
-            f"Rights      {rights}, so other users of this machine can look into it; to stop that: {cure}", flush=True
-        )
+        print(f"Rights      {rights}, which is open to other users of this machine; to close it: {cure}", flush=True)
     if protected:
         print("Password    is asked for", flush=True)
     print(f"Model       {start.version.name} ({start.version.source}): {start.why}", flush=True)

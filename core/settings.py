@@ -240,7 +240,7 @@ class Settings:
 
 
 def open_to_others(folder: Path) -> str | None:
-    """The rights of a folder that other users of the machine can look into; None where they can't."""
+    """The rights of a folder that are open to other users of the machine; None where they are not."""
     rights = stat.S_IMODE(folder.stat().st_mode)
     # Windows has rights of another kind.
     return f"{rights:03o}" if os.name == "posix" and rights & 0o077 else None

@@ -10,7 +10,7 @@ from tests.ui.conftest import run_app
 
 
 @pytest.mark.slow
-def test_a_start_sweeps_up_after_a_kill_and_tells_where_others_can_look_into_the_library(tmp_path: Path) -> None:
+def test_a_start_sweeps_up_after_a_kill_and_tells_where_the_library_is_open_to_others(tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path / "library")
     settings.prepare_home()
     settings.home.chmod(0o755)
@@ -24,4 +24,4 @@ def test_a_start_sweeps_up_after_a_kill_and_tells_where_others_can_look_into_the
         assert left == [settings.uploads]
         assert {path.name for path in tmp_path.iterdir()} == {"library", "library.log"}
     said = (tmp_path / "library.log").read_text()
-    assert "755, so other users of this machine can look into it; to stop that: chmod 700" in said
+    assert "755, which is open to other users of this machine; to close it: chmod 700" in said
