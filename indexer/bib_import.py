@@ -99,10 +99,10 @@ def import_bibliography(settings: Settings, name: str, bibliography: Bibliograph
             path = files.find(entry)
             document, new = (_in_library(settings, entry), False) if path is None else add_file(settings, path)
         except ReadError as error:
-            added.refused.append(f"'{entry.key}': {error}")
+            added.refused.append(f"{entry.named}: {error}")
             continue
         if document is None:
-            left_out.append(entry.key)
+            left_out.append(entry)
             continue
         with open_database(settings.database) as db:
             correct_document(db, document.id, entry.values)
@@ -111,10 +111,11 @@ def import_bibliography(settings: Settings, name: str, bibliography: Bibliograph
         if len(entry.pdfs) > 1:
             pdfs = count(len(entry.pdfs), "PDF")
             added.remarks.append(f"'{entry.key}' has {pdfs} attached; the first there is was taken.")
+    added.without_file += [f"{entry.named} has no PDF attached, so it was left out." for entry in left_out]
     if len(left_out) == 1:
-        added.remarks.append(f"'{left_out[0]}' has no PDF attached, so it was left out.")
+        added.remarks += added.without_file[-1:]
     elif left_out:
-        keys = ", ".join(f"'{key}'" for key in left_out[:5])
+        keys = ", ".join(f"'{entry.key}'" for entry in left_out[:5])
         others = ", …" if len(left_out) > 5 else ""
         added.remarks.append(
             f"{len(left_out)} entries of '{name}' have no PDF attached, so were left out: {keys}{others}"

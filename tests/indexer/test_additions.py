@@ -100,7 +100,7 @@ def test_csl_items_find_their_papers_by_title_and_then_in_the_library(settings: 
     added = add_bibliography(settings, items)
     (document,) = added.documents.values()
     assert (document.authors, document.year) == (("Ada Lovelace", "The Royal Society"), 1919)
-    assert added.remarks == ["'shelf' has no PDF attached, so it was left out."]
+    assert added.remarks == ["“Only on the shelf” ('shelf') has no PDF attached, so it was left out."]
     alone = write(below(tmp_path, "x"), "i.json", json.dumps([CSL]).encode())
     again = add_bibliography(settings, alone)
     assert again.known == set(again.documents) == {document.id}
