@@ -139,7 +139,8 @@ def _ask(connection: http.client.HTTPConnection, parts: SplitResult) -> http.cli
 
 
 def _no_answer(host: str, error: Exception) -> FetchError:
-    why = " ".join(str(error).split())[:100] or type(error).__name__
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    why = " ".join(said.split())[:100] or type(error).__name__
     return FetchError(f"{host} does not answer from here ({why}). {_BY_HAND}")
 
 

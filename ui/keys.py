@@ -14,17 +14,22 @@ _ON_PASSAGES = (
 )
 _SEARCH = (
     (("/",), "to the question; Esc leads back to the passages"),
-    *_ON_PASSAGES,
-    (("Enter",), "its page, where that does not stand beside it"),
+    (("Enter",), "the passage's page, where that does not stand beside it"),
 )
-_JUDGE = (*_ON_PASSAGES, (("s",), "skip it"), (("u",), "take the last verdict back"))
+_JUDGE = ((("s",), "skip the passage"), (("u",), "take the last verdict back"))
 _MAP = (
     (("←", "→", "↑", "↓"), "move the map, once it is clicked"),
     (("+", "−"), "nearer, farther"),
     (("0",), "all of it"),
     (("Esc",), "close the card"),
 )
-_GROUPS = (("On every tab", _EVERYWHERE), ("Search", _SEARCH), ("Judge", _JUDGE), ("Map", _MAP))
+_GROUPS = (
+    ("On every tab", _EVERYWHERE),
+    ("Search and Judge", _ON_PASSAGES),
+    ("Search", _SEARCH),
+    ("Judge", _JUDGE),
+    ("Map", _MAP),
+)
 
 
 def keys_script() -> str:
