@@ -2,8 +2,8 @@
 
     python -m benchmarks.painting http://127.0.0.1:7860 [--json]
 
-Asks a running app with papers in it, for 10, 20 and 50 passages, in headless Chromium. The clock is the browser's own: the
-end of the response to the end of the first frame that has the passages.
+Asks a running app with papers in it, for 10, 20 and 50 passages, in headless Chromium. The clock is the browser's own:
+from the end of the response to the end of the first frame that has the passages.
 """
 
 import argparse
@@ -63,9 +63,8 @@ def main() -> int:
         print_json({"painting": figures})
     else:
         for one in figures:
-            print(
-                f"{one['passages']:>3} passages: p50 {one['p50_ms']} ms, p95 {one['p95_ms']} ms, at most {one['most_ms']} ms"
-            )
+            times = ", ".join(f"{name} {one[f'{name}_ms']} ms" for name in ("p50", "p95", "most"))
+            print(f"{one['passages']:>3} passages: {times}")
     return 0
 
 
