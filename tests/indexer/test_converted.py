@@ -97,7 +97,8 @@ def test_what_a_file_declares_of_itself_is_known(tmp_path: Path, format: Documen
 
 @pytest.mark.parametrize("declared", ["On the Bending of Light", "On the bending of light · Star Notes"])
 def test_a_title_that_the_text_has_too_is_read_once(tmp_path: Path, declared: str) -> None:
-    page = f"<title>{declared}</title><body><h1>On the Bending of Light</h1><p>It bends.</p></body>"
+    body = "<body><h1>On the Bending of Light</h1><p>It bends.</p></body>"
+    page = f"<html><head><title>{declared}</title></head>{body}</html>"
     paper = read(write(tmp_path, "a.html", page.encode()), DocumentFormat.HTML)
     assert paper.pages[0].text == "On the Bending of Light\n\nIt bends."
     assert paper.metadata.title == declared
