@@ -12,6 +12,8 @@ function besides(chunk) {   // the other passages of its card, which are marked 
 }
 async function openPage(chunk, page) {   // false where there is no such passage
   const mine = ++opening;
+  // At once: when the answer comes, the address may be that of another question already.
+  if (restoring === null) keepPassage(chunk);
   // Until the answer is there the pane shows another passage, which must not be judged in place of this one.
   if (pane().dataset.chunk !== String(chunk)) pane().setAttribute('aria-busy', 'true');
   const answer = await ask(server.open_page([desk().dataset.query, chunk, page ?? null, besides(chunk)]));
@@ -21,7 +23,6 @@ async function openPage(chunk, page) {   // false where there is no such passage
   pane().innerHTML = answer.html;
   reopenOthers();
   pane().dataset.chunk = chunk;
-  keepPassage(chunk);
   setZoom(zoom);
   fitSheet();
   const picture = pane().querySelector('figure img');
