@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from core.cli import complete, print_json, quieten_libraries
 from core.errors import LibraryError, SettingsError, WhetstoneError, explain_storage_error
 from core.served import Served, announced, local_url
-from core.settings import VARIABLES, Settings, find_home, load_settings, open_to_others
+from core.settings import PACKAGED_MODEL, VARIABLES, Settings, find_home, load_settings, open_to_others
 from core.stored_settings import forget_setting, list_knobs, store_setting
 from ui.guard import is_loopback
 from ui.password import PasswordFile, store_password
@@ -222,7 +222,8 @@ def serve(settings: Settings, *, while_open: bool = False) -> None:
         print(f"Rights      {rights}, which is open to other users of this machine; to close it: {cure}", flush=True)
     if protected:
         print("Password    is asked for", flush=True)
-    print(f"Model       {start.version.name} ({start.version.source}): {start.why}", flush=True)
+    named = "" if start.version.source == PACKAGED_MODEL else f" ({start.version.source})"
+    print(f"Model       {start.version.name}{named}, as {start.why}", flush=True)
     print(f"Index       on {device.name}: {device.why}", flush=True)
     try:
         server = uvicorn.Server(uvicorn.Config(pages, **SERVER))

@@ -13,9 +13,11 @@ from api.services import Services
 from api.shapes import Id, RowId
 from core.errors import NotFoundError, ReadError
 from core.types import Document, PaperFile
+from indexer.added import Added
 from indexer.additions import add_paths
 from indexer.citations import FORMATS
 from indexer.editing import parse_metadata
+from indexer.fetching import fetch_paper
 from indexer.ingest import paper_file, remove_documents
 from indexer.report import make_report
 from indexer.same_work import find_same_works
@@ -24,6 +26,7 @@ from storage.collections import collections_by_document
 from storage.corrections import FIELDS, correct_document, forget_corrections
 from storage.database import open_database, transaction
 from storage.equal_passages import count_equal_passages
+from storage.left_out import dismiss_left_out, list_left_out
 
 router = APIRouter(tags=["papers"])
 
@@ -69,10 +72,30 @@ async def add_document(request: Request, services: Served, name: FileName) -> sh
         added = await to_thread.run_sync(add_paths, services.settings, [path])
     if added.refused and not added.documents:
         raise ReadError(" ".join(added.refused))
-    documents = list(added.documents.values())
-    return shapes.Added.model_validate(
-        {"documents": documents, "known": sorted(added.known), "refused": added.refused, "remarks": added.remarks}
-    )
+    return _tell_added(added)
+
+
+@router.post("/documents/fetch", status_code=201)
+def fetch_document(services: Served, wanted: shapes.Fetch) -> shapes.Added:
+    """Fetch a paper from arXiv, or from where its DOI leads: the identifier is sent there, and nothing else.
+
+    It is queued to be read as one that was uploaded.
+    """
+    return _tell_added(fetch_paper(services.settings, wanted.identifier))
+
+
+@router.get("/documents/left-out")
+def list_left_out_files(services: Served) -> shapes.LeftOut:
+    with open_database(services.settings.database) as db:
+        return shapes.LeftOut(left_out=list_left_out(db))
+
+
+@router.delete("/documents/left-out")
+def dismiss_left_out_files(services: Served) -> shapes.LeftOut:
+    """Dismiss the list; it is empty then."""
+    with open_database(services.settings.database) as db:
+        dismiss_left_out(db)
+    return shapes.LeftOut(left_out=[])
 
 
 @router.get("/documents/{document_id}")
@@ -179,6 +202,13 @@ def original(services: Served, document_id: RowId) -> FileResponse:
     # Never shown by the browser itself: a paper in HTML could hold a script.
     file = _original_of(services, document_id)
     return FileResponse(file.path, headers=_NOT_KEPT, media_type="application/octet-stream", filename=file.name)
+
+
+def _tell_added(added: Added) -> shapes.Added:
+    documents = list(added.documents.values())
+    return shapes.Added.model_validate(
+        {"documents": documents, "known": sorted(added.known), "refused": added.refused, "remarks": added.remarks}
+    )
 
 
 def _document(services: Services, document_id: int) -> Document:

@@ -79,6 +79,18 @@ class Added(_Answer):
     remarks: list[str]
 
 
+class Fetch(_Request):
+    """A paper by its arXiv id or DOI, alone or as a link."""
+
+    identifier: str = Field(min_length=1, max_length=1000)
+
+
+class LeftOut(_Answer):
+    """What files that were dropped onto the page held, and could not be added, in sentences, the latest first."""
+
+    left_out: list[str]
+
+
 class Corrections(_Request):
     """Texts as one would type them, authors with semicolons between them; an empty one says that there is none.
 

@@ -75,6 +75,10 @@ class Whetstone:
             answer = self._ask("POST", f"/documents?{urlencode({'name': path.name})}", file, size)
         return build(Added, json.loads(answer))
 
+    def fetch(self, identifier: str) -> Added:
+        """Fetch a paper by its arXiv id, its DOI, or a link with one, to be read."""
+        return build(Added, self._post("/documents/fetch", {"identifier": identifier}))
+
     def wait(self, document: Document, seconds: float = 600) -> Document:
         """The paper once it is ready or failed. Raises TimeoutError where it is neither by then."""
         end = time.monotonic() + seconds

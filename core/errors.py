@@ -6,6 +6,7 @@ WhetstoneError
 ├── LibraryError           the library folder or its database can't be used
 ├── ReadError              a file can't be read as a paper
 │   └── PasswordError      it is encrypted, and its password is not known
+├── FetchError             a paper can't be fetched from where it is published
 ├── MetadataError          a title, name, year or identifier that no paper has
 ├── CollectionError        a name that no collection can have
 ├── QuestionError          a part of a question, or of its filter, that can't be understood
@@ -50,6 +51,10 @@ class ReadError(WhetstoneError):
 
 
 class PasswordError(ReadError):
+    pass
+
+
+class FetchError(WhetstoneError):
     pass
 
 

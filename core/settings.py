@@ -16,6 +16,7 @@ from core.formats import DocumentFormat
 SEED_MODEL = "chelleboyer/llm-evals-2-79b954ef-4798-4994-be72-a88d46b8ecca"
 SEED_BASE_MODEL = "Snowflake/snowflake-arctic-embed-l"
 PACKAGED_MODEL = "packaged-minilm"
+ARXIV_URL, DOI_URL = "https://arxiv.org", "https://doi.org"
 # In the library folder; the source of a version kept there begins with it.
 MODELS_FOLDER = "models"
 # In the library folder; holds the start-up copy of a large library's index.
@@ -149,6 +150,27 @@ VARIABLES = (
         label="Its name",
         instead=_BY_THE_START,
     ),
+    Variable(
+        "WHETSTONE_ARXIV_URL",
+        ARXIV_URL,
+        "where a paper is fetched from when you ask for it by its arXiv id: arXiv, a mirror, or off",
+        label="arXiv",
+        instead=_BY_THE_START,
+    ),
+    Variable(
+        "WHETSTONE_DOI_URL",
+        DOI_URL,
+        "where a DOI that you ask for is looked up, or off",
+        label="DOIs",
+        instead=_BY_THE_START,
+    ),
+    Variable(
+        "WHETSTONE_FETCH_HOSTS",
+        "www.arxiv.org export.arxiv.org aclanthology.org link.springer.com www.nature.com",
+        "the hosts of publishers that a DOI may lead to, with spaces between; from no other is a PDF taken",
+        label="Publishers",
+        instead=_BY_THE_START,
+    ),
 )
 
 
@@ -167,6 +189,9 @@ class Settings:
     ocr: bool = True
     llm_url: str = ""
     llm_model: str = ""
+    arxiv_url: str = ""
+    doi_url: str = ""
+    fetch_hosts: tuple[str, ...] = ()
     reranker: str | None = None
     sources: Mapping[str, Source] = field(default_factory=dict, compare=False)
 
@@ -323,6 +348,9 @@ def _parse(home: Path, values: Mapping[str, str], sources: Mapping[str, Source])
         ocr=_switch("WHETSTONE_OCR", values["ocr"]),
         llm_url=_address("WHETSTONE_LLM_URL", values["llm_url"].strip()),
         llm_model=values["llm_model"].strip(),
+        arxiv_url=_address_or_off("WHETSTONE_ARXIV_URL", values["arxiv_url"].strip()),
+        doi_url=_address_or_off("WHETSTONE_DOI_URL", values["doi_url"].strip()),
+        fetch_hosts=tuple(values["fetch_hosts"].split()),
         sources=sources,
         reranker=None if values["reranker"].strip() in ("", "off") else values["reranker"].strip(),
     )
@@ -358,3 +386,7 @@ def _address(name: str, value: str) -> str:
             "it must be an address that begins with http:// or https://, or empty."
         )
     return value.rstrip("/")
+
+
+def _address_or_off(name: str, value: str) -> str:
+    return "" if value == "off" else _address(name, value)

@@ -1,5 +1,5 @@
 # PYTHON_ARGCOMPLETE_OK
-"""`python -m indexer`: add, list, correct, cite and remove papers, tell how they were read; keep the library sound."""
+"""`python -m indexer`: add, fetch, list, correct, cite and remove papers, tell how they were read; keep all sound."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from getpass import getpass
 from pathlib import Path
 
 from core.cli import DONE, REFUSED, add_home_argument, count, print_json, run_command, say, unicode_text, whole_id
-from core.errors import MetadataError
+from core.errors import FetchError, MetadataError
 from core.settings import Settings
 from core.types import UNFINISHED, Document, DocumentState
 from indexer.added import Added
@@ -25,6 +25,7 @@ from storage.commands import settings_from
 from storage.corrections import FIELDS, correct_document, forget_corrections
 from storage.database import open_database, transaction
 from storage.equal_passages import count_equal_passages
+from storage.left_out import dismiss_left_out, list_left_out
 
 # What an edit takes, with an example of each; an empty text clears.
 _EDITABLE = {"title": "TEXT", "authors": '"A; B"', "year": "2017", "doi": "10.1000/182", "arxiv_id": "1706.03762"}
@@ -45,6 +46,12 @@ def build_parser() -> argparse.ArgumentParser:
     add.add_argument("paths", nargs="+", type=Path, metavar="FILE_OR_FOLDER")
     bib = commands.add_parser("import-bib", help="add the PDFs of an exported bibliography, with what it says of them")
     bib.add_argument("path", type=Path, metavar="FILE", help="BibTeX (.bib), RIS (.ris), CSL-JSON (.json), or a zip")
+    fetch = commands.add_parser("fetch", help="fetch papers from arXiv, or from where their DOIs lead, and add them")
+    fetch.add_argument("identifiers", nargs="+", type=unicode_text, metavar="ID_OR_LINK")
+    left_out = commands.add_parser(
+        "left-out", help="show what files dropped onto the page held, and could not be added"
+    )
+    left_out.add_argument("--dismiss", action="store_true", help="show it no longer")
     listing = commands.add_parser("list", help="show the papers of the library")
     remove = commands.add_parser("remove", help="remove papers, with the judgements on them")
     remove.add_argument("ids", nargs="+", type=whole_id, metavar="ID")
@@ -66,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     for field, example in _EDITABLE.items():
         edit.add_argument(f"--{field.replace('_', '-')}", type=unicode_text, metavar=example)
     edit.add_argument("--as-read", action="store_true", help="first let every field be what was read again")
-    for command in (add, bib, listing, remove, report, retry, again, edit):
+    for command in (add, bib, fetch, left_out, listing, remove, report, retry, again, edit):
         add_home_argument(command)
         command.add_argument("--json", action="store_true", help="print one JSON document")
     add_watch_commands(commands)
@@ -84,6 +91,8 @@ def main(args: argparse.Namespace) -> int:
     commands = {
         "add": add,
         "import-bib": import_bib,
+        "fetch": fetch,
+        "left-out": show_left_out,
         "list": list_papers,
         "remove": remove,
         "report": report,
@@ -135,6 +144,30 @@ def import_bib(settings: Settings, args: argparse.Namespace) -> int:
     from indexer.additions import add_bibliography
 
     return _finish_added(settings, args, add_bibliography(settings, args.path))
+
+
+def fetch(settings: Settings, args: argparse.Namespace) -> int:
+    from indexer.fetching import fetch_paper
+
+    added = Added()
+    for identifier in args.identifiers:
+        try:
+            added.merge(fetch_paper(settings, identifier))
+        except FetchError as error:
+            added.refused.append(str(error))
+    return _finish_added(settings, args, added)
+
+
+def show_left_out(settings: Settings, args: argparse.Namespace) -> int:
+    with open_database(settings.database) as db:
+        told = list_left_out(db)
+        if args.dismiss:
+            dismiss_left_out(db)
+    if args.json:
+        print_json({"left_out": told})
+    else:
+        print("\n".join(told) or "Nothing was left out, or it was dismissed.")
+    return DONE
 
 
 def _finish_added(settings: Settings, args: argparse.Namespace, added: Added) -> int:

@@ -27,6 +27,12 @@ class BibEntry:
     pdfs: tuple[tuple[Path, ...], ...]
     remarks: tuple[str, ...] = ()
 
+    @property
+    def named(self) -> str:
+        """Its title, where it has one, and its key."""
+        title = self.values.get("title")
+        return f"“{title}” ('{self.key}')" if title else f"'{self.key}'"
+
 
 @dataclass(frozen=True, slots=True)
 class Bibliography:

@@ -34,12 +34,12 @@ def import_bibliography(settings: Settings, name: str, bibliography: Bibliograph
             try:
                 document_id, new = _paper_of(settings, entry, files, known)
                 if document_id is None:
-                    left_out.append(entry.key)
+                    left_out.append(entry)
                     continue
                 correct_document(db, document_id, entry.values)
                 document = library.get_document(db, document_id)
             except (ReadError, NotFoundError) as error:
-                added.refused.append(f"'{entry.key}': {error}")
+                added.refused.append(f"{entry.named}: {error}")
                 continue
             known.take(document)
             added.take(document, new)
@@ -47,10 +47,11 @@ def import_bibliography(settings: Settings, name: str, bibliography: Bibliograph
             if len(entry.pdfs) > 1:
                 pdfs = count(len(entry.pdfs), "PDF")
                 added.remarks.append(f"'{entry.key}' has {pdfs} attached; the first there is was taken.")
+    added.without_file += [f"{entry.named} has no PDF attached, so it was left out." for entry in left_out]
     if len(left_out) == 1:
-        added.remarks.append(f"'{left_out[0]}' has no PDF attached, so it was left out.")
+        added.remarks += added.without_file[-1:]
     elif left_out:
-        keys = ", ".join(f"'{key}'" for key in left_out[:5])
+        keys = ", ".join(f"'{entry.key}'" for entry in left_out[:5])
         others = ", …" if len(left_out) > 5 else ""
         added.remarks.append(
             f"{len(left_out)} entries of '{name}' have no PDF attached, so were left out: {keys}{others}"

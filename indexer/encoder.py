@@ -155,13 +155,13 @@ def batches_by_length(lengths: Sequence[int], tokens: int) -> list[list[int]]:
     return batches
 
 
-def choose_model(setting: str) -> ModelChoice:
-    """What WHETSTONE_MODEL stands for on this machine; nothing is loaded."""
+def choose_model(setting: str, asked_by: str = "WHETSTONE_MODEL") -> ModelChoice:
+    """What the setting, named by `asked_by`, stands for on this machine; nothing is loaded."""
     if setting != "auto":
-        return ModelChoice(absolute_source(setting), "WHETSTONE_MODEL asks for it")
+        return ModelChoice(absolute_source(setting), f"{asked_by} asks for it")
     if torch.cuda.is_available():
-        return ModelChoice(SEED_MODEL, f"WHETSTONE_MODEL=auto, and this machine has {torch.cuda.get_device_name(0)}")
-    return ModelChoice(PACKAGED_MODEL, "WHETSTONE_MODEL=auto, and this machine has no NVIDIA GPU that PyTorch can use")
+        return ModelChoice(SEED_MODEL, f"{asked_by}=auto, and this machine has {torch.cuda.get_device_name(0)}")
+    return ModelChoice(PACKAGED_MODEL, f"{asked_by}=auto, and this machine has no NVIDIA GPU that PyTorch can use")
 
 
 def absolute_source(source: str) -> str:

@@ -35,6 +35,8 @@ _SECONDS_LEFT = 2
 _QUOTES = {"SingleQuote": ("‘", "’"), "DoubleQuote": ("“", "”")}
 _BIBLIOGRAPHY = {"thebibliography", "references", "csl-bib-body"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+# In letters; a shorter heading may be in a title by chance.
+_SHORTEST_TITLE = 12
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 
 
@@ -139,17 +141,26 @@ def _walk(tree: dict[str, Any]) -> Converted:
     meta = tree["meta"]
     title = _clean(" ".join(_meta_texts(meta.get("title")))) or None
     authors = tuple(filter(None, (_clean(text) for text in _meta_texts(meta.get("author")))))
+    text = list(_blocks(tree["blocks"]))
     blocks: list[Draft] = []
-    # A title page is part of what is read, though its format keeps it elsewhere.
-    if title:
+    # A title page is part of what is read, though its format keeps it elsewhere; where the text has one, it is that.
+    if title and text and _is_title(text[0], title):
+        blocks.append(text.pop(0))
+    elif title:
         blocks.append(Draft(title, BlockKind.HEADING, 1))
-    if authors:
+    if authors and not (text and text[0].text.startswith(authors[0])):
         blocks.append(Draft(", ".join(authors)))
     if "abstract" in meta:
         blocks.append(Draft("Abstract", BlockKind.HEADING, 2))
-        blocks += [Draft(text) for text in map(_clean, _meta_texts(meta["abstract"])) if text]
-    blocks += _blocks(tree["blocks"])
-    return Converted(tuple(blocks), title, authors, _clean(" ".join(_meta_texts(meta.get("date")))))
+        blocks += [Draft(said) for said in map(_clean, _meta_texts(meta["abstract"])) if said]
+    return Converted((*blocks, *text), title, authors, _clean(" ".join(_meta_texts(meta.get("date")))))
+
+
+def _is_title(block: Draft, title: str) -> bool:
+    """Whether the heading says what the title does; a page's title often names its site too."""
+    said, declared = (" ".join(text.casefold().split()) for text in (block.text, title))
+    alike = said == declared or (len(said) >= _SHORTEST_TITLE and said in declared)
+    return block.kind is BlockKind.HEADING and alike
 
 
 def _meta_texts(value: dict[str, Any] | None) -> list[str]:

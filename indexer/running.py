@@ -28,7 +28,8 @@ _SHARE_OF_BAND = 0.5
 _LONGEST_SECTION_NAME = 100
 
 _PAGE_NUMBER = re.compile(
-    r"^[-\u2013\u2014|\[\s]*(?:page\s+)?(\d{1,4})(?:\s*(?:/|of)\s*\d{1,4})?[-\u2013\u2014|\]\s]*$", re.IGNORECASE
+    r"^[-\u2013\u2014|\[\s]*(?P<named>page\s+)?(?P<number>\d{1,4})(?:\s*(?:/|of)\s*\d{1,4})?[-\u2013\u2014|\]\s]*$",
+    re.IGNORECASE,
 )
 
 _NUMBERED_ROW = re.compile(r"^(?:(?P<first>\d{1,4})\s+\D.*|.*\D\s+(?P<last>\d{1,4}))$")
@@ -78,16 +79,21 @@ def _rows(page: Page) -> list[list[Line]]:
 
 
 def _find_page_numbers(lines: Sequence[tuple[Page, Line]]) -> set[tuple[int, int]]:
-    """Lines that hold nothing but a number, which is the page's own plus the same everywhere."""
+    """Lines that hold nothing but a number, which is the page's own plus the same everywhere, or "Page" and that."""
     offsets: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    named: set[tuple[int, int]] = set()
     a_page = Counter(page.number for page, _ in lines)
     for page, line in lines:
         if a_page[page.number] > _MOST_LINES_OF_A_RUNNING_ROW:
             continue  # the scale of a figure
         match = _PAGE_NUMBER.match(page.text_of(line).strip())
         if match:
-            offsets[int(match[1]) - page.number].append((page.number, line.start))
-    return {place for places in offsets.values() if len({number for number, _ in places}) > 1 for place in places}
+            offset = int(match["number"]) - page.number
+            offsets[offset].append((page.number, line.start))
+            if match["named"] and offset == 0:
+                named.add((page.number, line.start))
+    counting = {place for places in offsets.values() if len({number for number, _ in places}) > 1 for place in places}
+    return named | counting
 
 
 def _find_repeated(lines: Sequence[tuple[Page, Line]], pages: int) -> set[tuple[int, int]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from core.errors import ModelError
-from core.settings import PACKAGED_MODEL, Settings
+from core.settings import PACKAGED_MODEL, Settings, Source
 from core.types import JobKind, ModelVersion
 from indexer.encoder import Encoder, choose_model, load_encoder
 from storage import models
@@ -27,7 +27,8 @@ def ensure_active_model(settings: Settings, *, switch: bool = False) -> StartMod
     Where the settings ask for another model than the library has, the present one serves; with `switch` the switch is
     queued. Raises ModelError where a new library's model, asked for by name, can't be loaded.
     """
-    choice = choose_model(settings.model)
+    asked_by = "--model" if settings.sources.get("model") is Source.ARGUMENT else "WHETSTONE_MODEL"
+    choice = choose_model(settings.model, asked_by)
     with open_database(settings.database) as db:
         active = models.active_model(db)
         if active is None:
@@ -35,11 +36,11 @@ def ensure_active_model(settings: Settings, *, switch: bool = False) -> StartMod
         if settings.model == "auto":
             return StartModel(active, "it is the one this library was last switched to")
         if choice.source in _lineage(db, active):
-            return StartModel(active, f"WHETSTONE_MODEL asks for {choice.source}, from which it comes")
+            return StartModel(active, f"{asked_by} asks for {choice.source}, from which it comes")
         if not switch:
-            return StartModel(active, f"it is the library's; {choice.source}, which WHETSTONE_MODEL asks for, is not")
+            return StartModel(active, f"it is the library's; {choice.source}, which {asked_by} asks for, is not")
         add_job(db, JobKind.SWITCH, {"source": choice.source})
-        return StartModel(active, f"it serves until {choice.source}, which WHETSTONE_MODEL asks for, has taken over")
+        return StartModel(active, f"it serves until {choice.source}, which {asked_by} asks for, has taken over")
 
 
 def register_encoder(db: Database, source: str, encoder: Encoder) -> ModelVersion:

@@ -121,6 +121,16 @@ def relevance_by_chunk(db: Database, query: str) -> dict[int, int]:
     return dict(rows.fetchall())
 
 
+def parts_by_chunk(db: Database, query: str) -> dict[int, str]:
+    """What of each passage a verdict for this query is about, where that is not all of it, by the passage's id."""
+    rows = db.conn.execute(
+        "SELECT j.chunk_id, j.part FROM judgements j JOIN queries q ON q.id = j.query_id "
+        "WHERE q.text = ? AND j.part IS NOT NULL",
+        [normalise_query(query)],
+    )
+    return dict(rows.fetchall())
+
+
 def judged_chunks(db: Database) -> dict[int, int]:
     """Every passage that is judged for some question, by id; 1 where it is approved for one of them."""
     return dict(db.conn.execute("SELECT chunk_id, max(relevance) FROM judgements GROUP BY chunk_id").fetchall())

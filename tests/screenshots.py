@@ -39,6 +39,7 @@ def main() -> int:
             page = browser.new_context(viewport=_WINDOW, device_scale_factor=1.5).new_page()
             page.goto(app.url)
             take_search(page, args.question, args.to / "search.png")
+            take_map(page, args.to / "map.png")
             take_library(page, args.to / "library.png")
             take_training(page, args.to / "training.png")
             browser.close()
@@ -66,6 +67,13 @@ def take_search(page: Page, question: str, target: Path) -> None:
         page.locator(f'.hit[data-rank="{rank}"]').get_by_role("button", name=name).click()
     expect(page.locator("#header")).to_contain_text("1 rejected")
     page.locator('.hit[data-rank="1"]').focus()
+    _take(page, target)
+
+
+def take_map(page: Page, target: Path) -> None:
+    page.get_by_role("tab", name="Map").click()
+    expect(page.locator("#map .maplegend button").first).to_be_visible(timeout=120_000)
+    expect(page.locator("#map-state .job")).to_have_count(0, timeout=120_000)
     _take(page, target)
 
 

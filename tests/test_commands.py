@@ -137,7 +137,11 @@ def test_a_bibliography_is_imported_with_its_pdfs(run: Run, papers: Path) -> Non
     bib = write(papers, "x.bib", "\n".join([*entries, "@book{shelf, title = {B}}"]).encode())
     imported = run("-m", "indexer", "import-bib", bib)
     assert (imported.returncode, imported.stdout) == (1, "1 paper ready (1 passage), 2 failed.\n")
-    told = ["'gone': its file 'gone.pdf' is not there.", "'shelf' has no PDF attached", "'bad.pdf' is not a PDF"]
+    told = [
+        "“T gone” ('gone'): its file 'gone.pdf' is not there.",
+        "“B” ('shelf') has no PDF attached",
+        "'bad.pdf' is not a PDF",
+    ]
     assert [sentence for sentence in told if sentence not in imported.stderr] == []
     assert "T light" in run("-m", "indexer", "list").stdout
 

@@ -12,6 +12,7 @@ from storage.database import open_database
 from storage.overview import library_facts
 from ui.changes import ChangeWatch, SharedView, View, digest
 from ui.judge_tab import build_judge_tab, render_queue
+from ui.keys import keys_script
 from ui.library_tab import build_library_tab, render_library
 from ui.map_tab import build_map_tab, render_map_state
 from ui.parts import SILENT, PlainHTML, build_news
@@ -33,7 +34,7 @@ def build_page(services: Services) -> gr.Blocks:
     with gr.Blocks(
         title="Whetstone", analytics_enabled=False, fill_width=True, delete_cache=(_ONE_DAY, _ONE_DAY)
     ) as page:
-        header = PlainHTML(render_header(services), elem_id="header")
+        header = PlainHTML(render_header(services), elem_id="header", js_on_load=keys_script())
         news = build_news()
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Search", id="search"):
@@ -153,4 +154,4 @@ def _remember_tab(page: gr.Blocks, tabs: gr.Tabs) -> None:
     for tab, name in zip(tabs.children, TABS, strict=True):
         tab.select(None, None, None, js=f"() => keepTab('{name}')")
     # Gradio selects the first tab before anything of ours runs; address.js has read the address still earlier.
-    page.load(None, None, None, js=f"() => openTab({list(TABS)}.indexOf(firstAddress.get('tab')))")
+    page.load(None, None, None, js="() => openTab(tabOf(firstAddress))")

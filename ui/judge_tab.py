@@ -7,13 +7,13 @@ import gradio as gr
 from sqlite_utils import Database
 
 from api.services import Services
-from core.errors import NotFoundError
 from core.types import Job, JobKind, JobState
 from storage import jobs, judgements, library, proposals
-from storage.database import open_database, transaction
+from storage.database import open_database
 from training.data.worth_judging import ProposalKind
 from training.propose import propose_mark, queue_propose
 from training.questions import questions_of
+from ui.judging import make_judge_many
 from ui.library_tab import current_job, make_cancel, make_dismiss, render_job
 from ui.messages import answer_script, warn_user
 from ui.parts import SILENT, PlainHTML
@@ -24,7 +24,6 @@ _KINDS = {
     ProposalKind.BORDER: "near the border",
     ProposalKind.UNCOVERED: "not covered yet",
 }
-_MOST_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +33,13 @@ class JudgeTab:
 
 
 def build_judge_tab(services: Services, news: gr.HTML) -> JudgeTab:
-    script = read_asset("common.js") + read_asset("judge.js")
+    script = "".join(map(read_asset, ("common.js", "judging.js", "judge.js")))
     queue = PlainHTML(
         render_queue(services),
         elem_id="judge",
         js_on_load=script,
         server_functions=[
-            _make_judge_many(services),
+            make_judge_many(services),
             _make_skip(services),
             _make_look(services),
             make_cancel(services),
@@ -104,35 +103,6 @@ def render_suggestions(services: Services, document_id: int | None) -> str:
 
 
 # --- what the page's script asks for ---
-
-
-def _make_judge_many(services: Services) -> Any:
-    @answer_script
-    def judge_many(arguments: list) -> dict:
-        """[[[query, chunk id, rank, model id, part], ...], relevance or None to take back, who]; None for unknown."""
-        rows, relevance, judge = arguments
-        if len(rows) > _MOST_AT_ONCE:
-            raise NotFoundError(f"{len(rows)} verdicts at once are more than {_MOST_AT_ONCE}. Choose fewer.")
-        with open_database(services.settings.database) as db, transaction(db):
-            for query, chunk_id, rank, model_id, part in rows:
-                if not isinstance(query, str) or not query.strip():
-                    raise NotFoundError("There is no question to judge this passage for.")
-                if relevance is None:
-                    judgements.take_back_judgement(db, query, int(chunk_id))
-                else:
-                    judgements.store_judgement(
-                        db,
-                        query,
-                        int(chunk_id),
-                        int(bool(relevance)),
-                        int(rank) if rank else None,
-                        int(model_id) if model_id else None,
-                        str(part) if part else None,
-                        judge=str(judge) if judge else None,
-                    )
-        return {}
-
-    return judge_many
 
 
 def _make_skip(services: Services) -> Any:

@@ -18,7 +18,9 @@ from storage import jobs, judgements, library
 from storage.collections import collections_by_document, list_collections
 from storage.database import open_database
 from storage.equal_passages import count_equal_passages
+from storage.left_out import keep_left_out, list_left_out
 from ui.collecting import make_collect
+from ui.fetching import build_fetch_field, make_dismiss_left_out
 from ui.messages import answer_script, tell, warn_user
 from ui.paper_editor import make_forget_form, make_save_form, make_show_form
 from ui.parts import SILENT, PlainHTML
@@ -52,6 +54,7 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
         height=150,
         elem_id="upload",
     )
+    build_fetch_field(services)
     table = PlainHTML(
         render_library(services),
         elem_id="library",
@@ -67,6 +70,7 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
             make_collect(services),
             make_cancel(services),
             make_dismiss(services),
+            make_dismiss_left_out(services),
         ],
     )
 
@@ -86,6 +90,7 @@ def render_library(services: Services) -> str:
         judged = judgements.count_by_document(db)
         job = current_job(db, JobKind.INGEST)
         collections, collected = list_collections(db), collections_by_document(db)
+        left_out = list_left_out(db)
     return render(
         "library.html",
         documents=documents,
@@ -100,6 +105,7 @@ def render_library(services: Services) -> str:
         chunks=sum(document.chunks for document in documents if document.state is DocumentState.READY),
         home=services.settings.home,
         job=render_job(job),
+        left_out=left_out,
     )
 
 
@@ -139,6 +145,8 @@ def make_dismiss(services: Services) -> Any:
 def _add_uploads(services: Services, files: list[Path]) -> str:
     """Copy the uploads into the library; the worker does the rest. Returns the news: what was refused, or there."""
     added = add_uploads(services.settings, files)
+    with open_database(services.settings.database) as db:
+        keep_left_out(db, [*added.refused, *added.without_file])
     news = _shortened(added.remarks, "remarks")
     if known := [document.title for document in added.documents.values() if document.id in added.known]:
         news.insert(0, f"Already in the library: {', '.join(known[:5])}{' and others' if len(known) > 5 else ''}.")

@@ -6,6 +6,8 @@ from statistics import fmean
 
 from markupsafe import Markup
 
+from ui.render import minus
+
 # Places are shares of the strip's width, so that dots stay round however wide it is; the ends leave room for a dot.
 _FIRST, _LAST = 2.5, 97.5
 _LEAST_SCALE = 0.02
@@ -55,7 +57,7 @@ def draw_interval(before: Sequence[float], after: Sequence[float], interval: Seq
         low=place(low),
         high=place(high),
         mean=place(mean),
-        least=f"{-most:+.2f}",
+        least=minus(f"{-most:+.2f}"),
         greatest=f"{most:+.2f}",
     )
 
@@ -63,10 +65,10 @@ def draw_interval(before: Sequence[float], after: Sequence[float], interval: Seq
 def _tell(mean: float, interval: Sequence[float] | None) -> str:
     said = f"nDCG@10 changes by {mean:+.3f} in the mean"
     if interval is None:
-        return f"{said}."
+        return minus(f"{said}.")
     low, high = interval
     where = "all of it above 0" if low > 0 else "all of it below 0" if high < 0 else "0 lies within it"
-    return f"{said}; the 95% interval is {low:+.3f} to {high:+.3f}, {where}."
+    return minus(f"{said}; the 95% interval is {low:+.3f} to {high:+.3f}, {where}.")
 
 
 def _place(share: float) -> str:

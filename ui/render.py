@@ -41,7 +41,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_without_overrides,
     )
-    environment.filters |= {"seconds": describe_seconds, "day": _day, "count": count, "mark": mark_words}
+    environment.filters |= {
+        "seconds": describe_seconds,
+        "day": _day,
+        "count": count,
+        "mark": mark_words,
+        "minus": minus,
+    }
     return environment
 
 
@@ -56,6 +62,11 @@ def plain_direction(text: str) -> str:
 
 def _without_overrides(value: Any) -> Any:
     return plain_direction(value) if isinstance(value, str) else value
+
+
+def minus(text: str) -> str:
+    """The text with a minus sign before negative figures, in place of the hyphen."""
+    return re.sub(r"(?<!\w)-(?=\d)", "\u2212", text)
 
 
 def _day(moment: str) -> str:

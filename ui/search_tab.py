@@ -1,7 +1,8 @@
 """The Search tab: a question, ranked passages to judge, and the page each stands on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
@@ -15,6 +16,7 @@ from storage import judgements, library
 from storage.database import open_database
 from ui import asking
 from ui.asking import K_DEFAULT, LONGEST_QUESTION, SPREAD, Asked
+from ui.judging import make_judge_many
 from ui.messages import answer_script, tell, warn_user
 from ui.parts import DIRECT, SILENT, PlainHTML
 from ui.recall import make_export, make_remember, make_save
@@ -109,9 +111,9 @@ def build_search_tab(services: Services, news: gr.HTML) -> SearchTab:
     desk = PlainHTML(
         _bare_desk(),
         elem_id="desk",
-        js_on_load=read_asset("common.js") + read_asset("desk.js"),
+        js_on_load="".join(map(read_asset, ("common.js", "judging.js", "verdicts.js", "page.js", "desk.js"))),
         server_functions=[
-            _make_judge(services),
+            make_judge_many(services),
             _make_open_page(services),
             make_remember(services),
             make_save(services),
@@ -151,7 +153,9 @@ def _ask_again(services: Services, desk: gr.HTML, fields: tuple[gr.components.Co
         return [*asked.fields, answer(services, asked), tell()]
 
     # Asked for by desk.js, and only where there is something to ask: what is typed meanwhile is not touched.
-    desk.restore(ask_again, [address], [*fields, desk, news], js="() => [wantedAddress]", **SILENT)
+    wanted = "() => [wantedAddress]"
+    # The last of several steps through the browser's history is the one that counts.
+    desk.restore(ask_again, [address], [*fields, desk, news], js=wanted, trigger_mode="always_last", **SILENT)
 
 
 def paper_choices(documents: Sequence[Document]) -> list[tuple[str, int]]:
@@ -180,12 +184,12 @@ def _search(services: Services, asked: Asked) -> str:
     if not result.hits:
         return _desk_without_hits(services, asked)
     with open_database(services.settings.database) as db:
-        verdicts = judgements.relevance_by_chunk(db, request.query)
+        verdicts, parts = judgements.relevance_by_chunk(db, request.query), judgements.parts_by_chunk(db, request.query)
         like = None if asked.like is None else library.get_chunk(db, asked.like)
         states = library.count_by_state(db)
     unread = states.total() - states[DocumentState.READY] - states[DocumentState.FAILED]
     like_text = "" if like is None else f"{like.document}: {like.text}"
-    return render_hits(result, verdicts, asked, like_text=like_text, unread=unread)
+    return render_hits(result, verdicts, asked, parts=parts, like_text=like_text, unread=unread)
 
 
 def render_hits(
@@ -193,10 +197,13 @@ def render_hits(
     verdicts: dict[int, int],
     asked: Asked | None = None,
     *,
+    parts: Mapping[int, str] = MappingProxyType({}),
     like_text: str = "",
     unread: int = 0,
 ) -> str:
     """The passages, best first, those that adjoin on one card; and how many papers could not answer yet.
+
+    `parts` are what of a passage a verdict is about, by its id, where that is not all of it.
 
     Blind, each is alone, without rank, score and model, so that none is stored with a verdict.
     """
@@ -207,6 +214,7 @@ def render_hits(
         groups=[(hit,) for hit in result.hits] if blind else group_adjoining(result.hits),
         hits=result.hits,
         verdicts=verdicts,
+        parts=parts,
         query=result.query,
         model_id="" if blind else result.model.id,
         papers=len({hit.chunk.document_id for hit in result.hits}),
@@ -272,30 +280,6 @@ def _hint_before_search(services: Services) -> tuple[str, str] | None:
 # --- what the page's script asks for ---
 
 
-def _make_judge(services: Services) -> Any:
-    @answer_script
-    def judge_passage(arguments: list) -> dict:
-        """[query, chunk id, relevance or None to take it back, rank or None, model id, who or None]: the verdict that
-        stands now."""
-        query, chunk_id, relevance, rank, model_id, *judge = arguments
-        with open_database(services.settings.database) as db:
-            if relevance is None:
-                judgements.take_back_judgement(db, str(query), int(chunk_id))
-            else:
-                judgements.store_judgement(
-                    db,
-                    str(query),
-                    int(chunk_id),
-                    int(bool(relevance)),
-                    _whole(rank),
-                    _whole(model_id),
-                    judge=_name(*judge),
-                )
-            return {"relevance": judgements.relevance_by_chunk(db, str(query)).get(int(chunk_id))}
-
-    return judge_passage
-
-
 def _make_open_page(services: Services) -> Any:
     @answer_script
     def open_page(arguments: list) -> dict:
@@ -304,14 +288,11 @@ def _make_open_page(services: Services) -> Any:
         with open_database(services.settings.database) as db:
             chunks = [int(chunk) for chunk in beside]
             view = view_page(services.settings, services.drawer, db, int(chunk_id), _whole(page), chunks)
-            verdicts = judgements.relevance_by_chunk(db, str(query))
-        return {"html": render("page_view.html", view=view, query=str(query), verdicts=verdicts)}
+            verdicts, parts = judgements.relevance_by_chunk(db, str(query)), judgements.parts_by_chunk(db, str(query))
+        shown = {"query": str(query), "verdicts": verdicts, "parts": parts}
+        return {"html": render("page_view.html", view=view, **shown)}
 
     return open_page
-
-
-def _name(judge: object = None) -> str | None:
-    return judge if isinstance(judge, str) else None
 
 
 def _whole(value: object) -> int | None:

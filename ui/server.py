@@ -8,7 +8,7 @@ from api.create import create_api
 from api.services import Services
 from api.tokens import TokenFile
 from ui.guard import Guard, HostNames, is_loopback
-from ui.interface import build_page
+from ui.interface import TABS, build_page
 from ui.login import Login
 from ui.open_files import HEAD, OpenFiles
 from ui.password import PasswordFile
@@ -27,6 +27,11 @@ def create_app(services: Services) -> ASGIApp:
     return Guard(OpenFiles(login, services.run), names)
 
 
+def _head_script() -> str:
+    """What all parts of the page share, there before any of them."""
+    return f"window.tabNames = {list(TABS)};\n{read_asset('address.js')}{read_asset('dialog.js')}"
+
+
 def _create_page(services: Services) -> FastAPI:
     page = build_page(services)
     # A mounted Gradio checks where an uploaded file lies only once this is set, which launch() would do.
@@ -38,7 +43,7 @@ def _create_page(services: Services) -> FastAPI:
         path="/",
         theme=make_theme(),
         css_paths=ASSETS / "style.css",
-        head=f'<meta name="color-scheme" content="light dark">{HEAD}<script>{read_asset("address.js")}</script>',
+        head=f'<meta name="color-scheme" content="light dark">{HEAD}<script>{_head_script()}</script>',
         footer_links=[],
         run_history=False,
         show_error=False,

@@ -22,6 +22,8 @@ def make_theme() -> gr.themes.Base:
         body_background_fill_dark="#171613",
         body_text_color="#22201b",
         body_text_color_dark="#ece8de",
+        body_text_color_subdued="#5b564c",
+        body_text_color_subdued_dark="#c5bfb1",
         block_background_fill="#ffffff",
         block_background_fill_dark="#211f1b",
         block_border_width="1px",

@@ -141,7 +141,8 @@ def _decision(active: ModelVersion | None, candidate: ModelVersion | None, judge
     if judged < 2:
         return f"{answers} Approve passages on the Search tab; from 2 judged questions on, you can retrain."
     if unseen == 0:
-        return f"{answers} It comes from all {judged} questions you have judged. Judge more before you retrain."
+        known = f"All {judged} questions you have judged are in it, to learn from or to test it."
+        return f"{answers} {known} Judge more before you retrain."
     if unseen < judged:
         return (
             f"{answers} {unseen} of the {judged} questions you have judged are new to it: retrain when they are many."

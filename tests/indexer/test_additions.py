@@ -100,7 +100,7 @@ def test_csl_items_find_their_papers_by_title_and_then_in_the_library(settings: 
     added = add_bibliography(settings, items)
     (document,) = added.documents.values()
     assert (document.authors, document.year) == (("Ada Lovelace", "The Royal Society"), 1919)
-    assert added.remarks == ["'shelf' has no PDF attached, so it was left out."]
+    assert added.remarks == ["“Only on the shelf” ('shelf') has no PDF attached, so it was left out."]
     alone = write(below(tmp_path, "x"), "i.json", json.dumps([CSL]).encode())
     again = add_bibliography(settings, alone)
     assert again.known == set(again.documents) == {document.id}
@@ -123,7 +123,9 @@ def test_a_bibliography_from_elsewhere_reaches_no_file_but_those_that_came_with_
         bib = f"@misc{{a, title = {{A}}, file = {{:{named}:PDF}}}}".encode()
         added = add_archive(settings, write(tmp_path, "export.zip", zipped({"a/export.bib": bib})))
         assert added.documents == {}
-        assert added.refused == ["'a': its file 'secret.pdf' is not there. Export the bibliography with its files."]
+        assert added.refused == [
+            "“A” ('a'): its file 'secret.pdf' is not there. Export the bibliography with its files."
+        ]
 
 
 def test_an_export_dropped_file_by_file_is_put_together(settings: Settings, tmp_path: Path) -> None:
@@ -136,7 +138,7 @@ def test_an_export_dropped_file_by_file_is_put_together(settings: Settings, tmp_
     files += [write(below(tmp_path, name), "same.pdf", paper(name)) for name in ("6", "7")]
     added = add_chosen(settings, files, tmp_path)
     assert names(added) == ["a.pdf", "same.pdf", "same.pdf", "z.pdf"]
-    assert added.refused == ["'b': 'same.pdf' came 2 times. Add the export as one zip, folders and all."]
+    assert added.refused == ["“B” ('b'): 'same.pdf' came 2 times. Add the export as one zip, folders and all."]
     assert sorted(document.title for document in added.documents.values())[0] == "A"
 
 
@@ -199,7 +201,9 @@ def test_what_no_page_can_show_is_in_no_sentence(settings: Settings, tmp_path: P
     items = [{"id": "k\ud800\0", "title": "A title of some length", "file": "a\ud800\0b.pdf"}]
     files = {"x.json": json.dumps(items).encode(), "other.pdf": paper("Of Tides")}
     added = add_archive(settings, write(tmp_path, "x.zip", zipped(files)))
-    assert added.refused == ["'k': its file 'ab.pdf' is not there. Export the bibliography with its files."]
+    assert added.refused == [
+        "“A title of some length” ('k'): its file 'ab.pdf' is not there. Export the bibliography with its files."
+    ]
 
 
 def test_a_zip_whose_names_are_no_text_is_refused_in_one_sentence(settings: Settings, tmp_path: Path) -> None:

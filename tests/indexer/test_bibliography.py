@@ -163,8 +163,10 @@ def seconds_used() -> float:
 def test_an_import_adds_what_is_there_and_tells_of_the_rest(settings: Settings, export: Path) -> None:
     found = add_bibliography(settings, export)
     assert [document.names for document in found.documents.values()] == [("Müller - 2017.pdf",), ("b.pdf",), ("c.pdf",)]
-    assert any("'gone': its file 'gone.pdf' is not there." in sentence for sentence in found.refused)
-    assert "'shelf' has no PDF attached, so it was left out." in found.remarks
+    assert any("'gone'): its file 'gone.pdf' is not there." in sentence for sentence in found.refused)
+    (left_out,) = found.without_file
+    assert left_out.endswith("('shelf') has no PDF attached, so it was left out.")
+    assert left_out in found.remarks
     with open_database(settings.database) as db:
         document = library.get_document(db, next(iter(found.documents)))
         assert (document.title, document.year) == ("Attention & naïve Transformers", 2017)

@@ -95,6 +95,15 @@ def test_what_a_file_declares_of_itself_is_known(tmp_path: Path, format: Documen
     assert metadata.year == 1919 or format is DocumentFormat.HTML
 
 
+@pytest.mark.parametrize("declared", ["On the Bending of Light", "On the bending of light · Star Notes"])
+def test_a_title_that_the_text_has_too_is_read_once(tmp_path: Path, declared: str) -> None:
+    body = "<body><h1>On the Bending of Light</h1><p>It bends.</p></body>"
+    page = f"<html><head><title>{declared}</title></head>{body}</html>"
+    paper = read(write(tmp_path, "a.html", page.encode()), DocumentFormat.HTML)
+    assert paper.pages[0].text == "On the Bending of Light\n\nIt bends."
+    assert paper.metadata.title == declared
+
+
 def test_an_opendocument_text_without_a_title_of_its_own_has_that_of_its_file(tmp_path: Path) -> None:
     import zipfile
 

@@ -31,6 +31,12 @@ def test_a_number_that_counts_the_pages_takes_the_text_beside_it_along(tmp_path:
     assert sorted(running(tmp_path, [left, right])) == ["272 Notes", "Notes 273"]
 
 
+def test_a_page_that_is_named_by_its_number_is_running_though_no_other_is(tmp_path: Path) -> None:
+    pages = [body(0), [Text("Page 2", x=450, y=760), *body(1)]]
+    assert running(tmp_path, pages) == ["Page 2"]
+    assert running(tmp_path, [body(0), [Text("Page 7", x=450, y=760), *body(1)]]) == []
+
+
 def test_numbered_headers_may_name_another_section_on_each_page(tmp_path: Path) -> None:
     names = ["The Basics", "§2 Setting Text", "Documents", "§4 Formulas"]
     headers = [f"{n} {name}" if n % 2 else f"{name} {n}" for n, name in enumerate(names, start=11)]

@@ -5,7 +5,7 @@ import pytest
 from sqlite_utils import Database
 
 from core.errors import ModelError
-from core.settings import PACKAGED_MODEL, SEED_MODEL, Settings
+from core.settings import PACKAGED_MODEL, SEED_MODEL, Settings, load_settings
 from core.types import JobKind
 from indexer.encoder import ModelChoice
 from indexer.start import ensure_active_model
@@ -23,11 +23,21 @@ def test_a_new_library_begins_with_the_packaged_model_without_a_network(settings
 def test_on_a_gpu_the_seeds_model_is_tried_and_the_packaged_one_serves_where_the_hub_is_out_of_reach(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.start.choose_model", lambda setting: ModelChoice(SEED_MODEL, "there is a GPU"))
+    monkeypatch.setattr("indexer.start.choose_model", lambda *_: ModelChoice(SEED_MODEL, "there is a GPU"))
     start = ensure_active_model(settings)
     assert start.version.source == PACKAGED_MODEL
     assert SEED_MODEL in start.why
     assert "could not be fetched" in start.why
+
+
+@pytest.mark.parametrize(("argument", "named"), [(PACKAGED_MODEL, "--model"), (None, "WHETSTONE_MODEL")])
+def test_the_reason_names_where_the_model_was_asked_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, argument: str | None, named: str
+) -> None:
+    monkeypatch.setenv("WHETSTONE_MODEL", PACKAGED_MODEL)
+    asked = load_settings(home=settings.home, model=argument)
+    assert ensure_active_model(asked).why == f"{named} asks for it"
+    assert ensure_active_model(asked).why == f"{named} asks for {PACKAGED_MODEL}, from which it comes"
 
 
 def test_a_folder_asked_for_by_name_is_what_a_new_library_begins_with(settings: Settings, tmp_path: Path) -> None:

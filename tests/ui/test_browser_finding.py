@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Page, expect
 
 from storage.collections import list_collections
 from storage.database import open_database
@@ -113,19 +113,23 @@ def test_a_search_is_saved_asked_again_and_exported(page: Page, tmp_path: Path) 
 
 
 def test_papers_are_put_into_a_collection_and_only_it_is_searched(page: Page, app: App) -> None:
-    topic, names = TOPICS[2], iter(["Stars", "Neutron stars"])
-
-    def answer(dialog: Dialog) -> None:
-        dialog.accept(next(names) if dialog.type == "prompt" else None)
-
-    page.on("dialog", answer)
+    topic, form = TOPICS[2], page.get_by_role("dialog")
+    page.on("dialog", lambda dialog: dialog.accept())
     open_tab(page, "Library")
     page.get_by_label(f"Choose {topic.title}").check()
     page.get_by_label("Collection", exact=True).select_option("new")
     page.get_by_role("button", name="Put in").click()
+    form.get_by_label("Name").fill("   ")
+    form.get_by_role("button", name="Make").click()
+    expect(form.get_by_role("alert")).to_contain_text("needs a name")
+    form.get_by_label("Name").fill("Stars")
+    form.get_by_label("Name").press("Enter")
     expect(page.locator("#library tr", has_text=topic.title)).to_contain_text("In Stars")
     page.locator(".collections summary").click()
     page.get_by_role("button", name="Rename Stars").click()
+    expect(form.get_by_label("Name")).to_have_value("Stars")
+    form.get_by_label("Name").fill("Neutron stars")
+    form.get_by_role("button", name="Rename").click()
     expect(page.locator("#library tr", has_text=topic.title)).to_contain_text("In Neutron stars")
     open_tab(page, "Search")
     page.get_by_role("button", name="Filter").click()

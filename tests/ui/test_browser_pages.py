@@ -139,7 +139,13 @@ def test_an_exported_bibliography_is_dropped_with_its_papers(page: Page, app: Ap
     bib = b"@misc{gone, title = {Gone}, file = {Full Text:files/8/gone.pdf:application/pdf}}"
     open_page(page, app, "?tab=library")
     page.set_input_files("#upload input[type=file]", [write(tmp_path, "x.zip", export), write(tmp_path, "y.bib", bib)])
-    expect(page.locator("#said")).to_contain_text("'gone': its file 'gone.pdf' is not there.")
+    expect(page.locator("#said")).to_contain_text("“Gone” ('gone'): its file 'gone.pdf' is not there.")
+    # It stays until it is dismissed, and is known again when the page is.
+    page.reload()
+    left_out = page.get_by_role("region", name="What could not be added")
+    expect(left_out).to_contain_text("“Gone” ('gone'): its file 'gone.pdf' is not there.")
+    left_out.get_by_role("button", name="Dismiss").click()
+    expect(left_out).to_have_count(0)
     row = page.locator("#library tr", has_text="Homing of Swifts")
     expect(row).to_contain_text("Alan Lark")
     expect(row).to_contain_text("1998")

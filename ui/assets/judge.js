@@ -12,11 +12,6 @@ function count() {
   for (const button of element.querySelectorAll('[data-many], [data-skip-many]')) button.disabled = !kept.size;
   for (const button of element.querySelectorAll('[data-undo]')) button.disabled = !undoable.length;
 }
-function selectionIn(row) {   // words of the passage that are selected: the verdict is about these alone
-  const selection = getSelection(), passage = row.querySelector('.passage');
-  if (!selection.rangeCount || selection.isCollapsed || !passage.contains(selection.anchorNode) || !passage.contains(selection.focusNode)) return null;
-  return String(selection).trim() || null;
-}
 function leave(chosen) {   // the rows go, and the next one is chosen
   const all = rows(), next = all.slice(all.indexOf(chosen[chosen.length - 1]) + 1).find(row => !chosen.includes(row))
     ?? all.filter(row => !chosen.includes(row)).pop();
@@ -27,14 +22,22 @@ function leave(chosen) {   // the rows go, and the next one is chosen
 }
 function judge(chosen, relevance) {
   if (!chosen.length) return;
-  const verdicts = chosen.map(row => [row.dataset.query, row.dataset.chunk, row.dataset.rank || null, row.dataset.model || null,
-    chosen.length === 1 ? selectionIn(row) : null]);
-  const ids = chosen.map(row => row.dataset.id);
-  if (verdicts[0][4]) say('Only the words you had selected are kept as the passage.');
-  getSelection().removeAllRanges();
+  const part = chosen.length === 1 ? takeSelection(chosen[0].querySelector('.passage')) : null;
+  const verdicts = chosen.map(row => verdictOn(row, part)), ids = chosen.map(row => row.dataset.id);
   undoable.push({ verdicts, ids });
   leave(chosen);
   write(server.judge_many, [verdicts, relevance, judgeName()], ids);
+}
+function verdictOn(row, part) {
+  return [row.dataset.query, row.dataset.chunk, row.dataset.rank || null, row.dataset.model || null, part];
+}
+async function judgePart(row) {   // refused in the dialog, so the row goes only once the verdict is stored
+  let verdicts;
+  const approve = part => server.judge_many([verdicts = [verdictOn(row, part)], 1, judgeName()]);
+  if (!await editPart(row.querySelector('.passage').textContent.trim(), null, approve)) return;
+  undoable.push({ verdicts, ids: [row.dataset.id] });
+  leave([row]);
+  trigger('judged');
 }
 function write(call, argument, ids) {
   writes = writes.then(async () => {
@@ -72,6 +75,7 @@ element.addEventListener('click', async event => {
   const button = event.target.closest('button'), row = event.target.closest('.proposal');
   if (button && await pressedOfJob(button, server, trigger)) return;
   if (button?.dataset.relevance) return judge([row], Number(button.dataset.relevance));
+  if (button?.matches('[data-edit-part]')) return judgePart(row);
   if (button?.matches('[data-skip]')) return skip([row]);
   if (button?.dataset.many) return judge(ticked(), Number(button.dataset.many));
   if (button?.matches('[data-skip-many]')) return skip(ticked());
@@ -83,21 +87,16 @@ element.addEventListener('change', event => {
   if (event.target.matches('[data-all]')) for (const row of rows()) row.querySelector('input').checked = event.target.checked;
   count();
 });
-element.addEventListener('mousedown', event => {   // a press on a button leaves the selected words selected
-  if (event.target.closest('.verdict button')) event.preventDefault();
-});
+function judgeChosen(relevance, row) {
+  judge(ticked().length ? ticked() : [row], relevance);
+}
 document.addEventListener('keydown', event => {   // wherever the focus is: rows are made anew after each verdict
-  if (event.ctrlKey || event.metaKey || event.altKey || !element.offsetParent || event.target.closest('input:not([type=checkbox]), textarea, select')) return;
+  if (isTyped(event) || !element.offsetParent) return;
   const all = rows(), at = all.findIndex(row => row.dataset.id === current), row = all[at];
-  const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
-  if (event.key === 'u') undo();
-  else if (!row) return;
-  else if (step && (event.key.length === 1 || event.target.closest('.proposal'))) choose(all[Math.min(all.length - 1, Math.max(0, at + step))], true);
-  else if (event.key === 'a' || event.key === 'r') judge([row], event.key === 'a' ? 1 : 0);
-  else if (event.key === 's') skip([row]);
-  else if (event.key === 'x') { const box = row.querySelector('input'); box.checked = !box.checked; count(); }
-  else return;
-  event.preventDefault();
+  const tick = () => { const box = row.querySelector('input'); box.checked = !box.checked; count(); };
+  const ofRow = { a: () => judgeChosen(1, row), r: () => judgeChosen(0, row), s: () => skip([row]), x: tick, e: () => judgePart(row) };
+  const step = by => { if (row) choose(all[Math.min(all.length - 1, Math.max(0, at + by))], true); };
+  pressedKey(event, { u: undo, ...(row ? ofRow : {}) }, step);
 });
 function settle() {
   for (const row of rows()) if (gone.has(row.dataset.id)) row.remove();

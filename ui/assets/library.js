@@ -52,6 +52,9 @@ element.addEventListener('click', async event => {
     }
     placeReports();
     if (reports.has(id)) target.closest('tr').nextElementSibling.scrollIntoView({ block: 'nearest' });
+  } else if (target.matches('[data-dismiss-left-out]')) {
+    await ask(server.dismiss_left_out_files([]));
+    trigger('changed');
   } else if (target.matches('[data-edit]')) {
     await editPaper(target.dataset.edit, server, trigger);
   } else if (!await pressedOfCollection(target, server, trigger, chosen())) await pressedOfJob(target, server, trigger);
@@ -59,10 +62,11 @@ element.addEventListener('click', async event => {
 element.addEventListener('keydown', event => {
   if (event.key === 'Enter' && event.target.matches('[data-password]')) event.target.closest('td').querySelector('[data-retry]').click();
 });
-const openCollections = keepOpen(element, '.collections');
+const openCollections = keepOpen(element, '.collections'), openLeftOut = keepOpen(element, '.others-left-out');
 watch('value', () => {
   placeReports();
   openCollections();
+  openLeftOut();
   for (const box of boxes()) box.checked = kept.has(Number(box.value));
   const all = element.querySelector('[data-all]');
   if (all) all.checked = boxes().length > 0 && kept.size === boxes().length;

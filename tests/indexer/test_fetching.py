@@ -1,0 +1,206 @@
+"""Papers fetched by arXiv id or DOI, from a server of our own that stands for arXiv, doi.org and a publisher."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from sqlite_utils import Database
+
+from core.errors import FetchError
+from core.settings import Settings, load_settings
+from indexer import download
+from indexer.download import WebRules, download_pdf
+from indexer.fetching import Wanted, fetch_paper, parse_identifier
+from storage import library
+from tests.papers import make_paper
+from tests.ui.site import make_services, serve
+
+PAPER = make_paper("On the Bending of Light", ["Gravity bends the path of light."])
+
+
+@dataclass
+class Web:
+    """A server by what it answers to each path: a PDF, a page, or where to go on; and what it was asked."""
+
+    port: int
+    answers: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def has(self, path: str, body: bytes = PAPER, status: int = 200, **headers: str) -> None:
+        self.answers[path] = (status, headers, body)
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            site.asked.append(self.path)
+            status, headers, body = site.answers.get(self.path, (404, {}, b"none"))
+            self.send_response(status)
+            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    site = Web(server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield site
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+@pytest.fixture
+def online(settings: Settings, web: Web) -> Settings:
+    return replace(settings, arxiv_url=web.url, doi_url=f"{web.url}/doi")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("1706.03762", Wanted("arxiv_id", "1706.03762")),
+        (" arXiv:1706.03762v5 ", Wanted("arxiv_id", "1706.03762", "v5")),
+        ("https://arxiv.org/abs/1706.03762?context=cs", Wanted("arxiv_id", "1706.03762")),
+        ("https://www.arxiv.org/pdf/1706.03762v2.pdf", Wanted("arxiv_id", "1706.03762", "v2")),
+        ("https://arxiv.org/html/2401.00001v1#S1", Wanted("arxiv_id", "2401.00001", "v1")),
+        ("hep-th/9901001", Wanted("arxiv_id", "hep-th/9901001")),
+        ("10.1000/182", Wanted("doi", "10.1000/182")),
+        ("https://doi.org/10.1145/3292500.3330701", Wanted("doi", "10.1145/3292500.3330701")),
+        ("doi:10.48550/arXiv.1706.03762", Wanted("arxiv_id", "1706.03762")),
+    ],
+)
+def test_an_identifier_is_understood_as_people_paste_it(text: str, wanted: Wanted) -> None:
+    assert parse_identifier(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "attention", "http://127.0.0.1/x.pdf", "file:///etc/passwd", "10.1/x", "1" * 900])
+def test_anything_else_is_refused_and_nothing_is_asked(online: Settings, web: Web, text: str) -> None:
+    with pytest.raises(FetchError, match=r"is no arXiv id and no DOI. Give one such as 1706.03762"):
+        fetch_paper(online, text)
+    assert web.asked == []
+
+
+def test_an_arxiv_paper_is_fetched_once_and_known_by_its_id(online: Settings, web: Web, db: Database) -> None:
+    web.has("/pdf/1706.03762")
+    added = fetch_paper(online, "https://arxiv.org/abs/1706.03762")
+    (document,) = added.documents.values()
+    assert (document.names, document.arxiv_id) == (("1706.03762.pdf",), "1706.03762")
+    assert online.original(document.sha256, document.format).read_bytes() == PAPER
+    assert fetch_paper(online, "1706.03762").known == {document.id}
+    assert web.asked == ["/pdf/1706.03762"]
+    assert list(online.uploads.iterdir()) == []
+
+
+def test_a_doi_leads_by_way_of_the_publishers_page_to_its_pdf(online: Settings, web: Web) -> None:
+    web.has("/doi/10.1000/182", b"", 302, Location="/landing?id=182")
+    web.has("/landing?id=182", b'<html><META NAME="citation_pdf_url" content="/files/182.pdf">')
+    web.has("/files/182.pdf")
+    (document,) = fetch_paper(online, "10.1000/182").documents.values()
+    assert (document.names, document.doi) == (("10.1000_182.pdf",), "10.1000/182")
+
+
+def test_a_page_that_names_no_pdf_and_a_paper_that_is_not_there_are_told(online: Settings, web: Web) -> None:
+    web.has("/doi/10.1000/182", b"<html>Log in to read it.")
+    with pytest.raises(FetchError, match="is a page that names no PDF. Download the PDF in a browser"):
+        fetch_paper(online, "10.1000/182")
+    # A page of a page is not followed further.
+    web.has("/doi/10.1000/1", b'<meta name="citation_pdf_url" content="/doi/10.1000/1">')
+    with pytest.raises(FetchError, match="names no PDF"):
+        fetch_paper(online, "10.1000/1")
+    with pytest.raises(FetchError, match="has no such paper"):
+        fetch_paper(online, "1706.03762")
+    web.has("/pdf/1706.03763", b"", 503)
+    with pytest.raises(FetchError, match="answered with status 503"):
+        fetch_paper(online, "1706.03763")
+
+
+@pytest.mark.parametrize("to", ["https://evil.example/x.pdf", "http://localhost:{port}/x", "http://127.0.0.1:9/x"])
+def test_no_redirect_leads_to_a_host_that_is_not_named(online: Settings, web: Web, to: str) -> None:
+    web.has("/pdf/1706.03762", b"", 302, Location=to.format(port=web.port))
+    with pytest.raises(FetchError, match="not among the hosts that papers are fetched from"):
+        fetch_paper(online, "1706.03762")
+    assert web.asked == ["/pdf/1706.03762"]
+
+
+@pytest.mark.parametrize(
+    "to", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://a@127.0.0.1/x", "http://[::1", "//\n"]
+)
+def test_no_redirect_leads_to_another_kind_of_address(online: Settings, web: Web, to: str) -> None:
+    with pytest.raises(FetchError, match="is not an address"):
+        download_pdf(to, online.uploads / "x", WebRules({"127.0.0.1", "::1"}, (), 1 << 20))
+    web.has("/pdf/1706.03762", b"", 302, Location="file:///etc/passwd")
+    with pytest.raises(FetchError, match="is not an address that a paper is fetched from"):
+        fetch_paper(online, "1706.03762")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]"]
+)
+def test_a_named_host_at_a_private_address_is_not_asked(
+    online: Settings, web: Web, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    # Named, and at the usual port: where it leads to alone is wrong. Nothing may be opened then.
+    monkeypatch.setattr(download, "_open_socket", lambda found: pytest.fail("a private address was asked"))
+    web_rules = WebRules({host.strip("[]")}, (), 1 << 20)
+    with pytest.raises(FetchError, match="leads to an address of a private network"):
+        download_pdf(f"http://{host}/x.pdf", online.uploads / "x", web_rules)
+
+
+def test_a_file_beyond_the_limit_leaves_nothing(online: Settings, web: Web, db: Database) -> None:
+    small = replace(online, upload_megabytes=1)
+    large = PAPER + b" " * (1 << 20)
+    web.has("/pdf/1706.03762", large)
+    with pytest.raises(FetchError, match="larger than 1 MB"):
+        fetch_paper(small, "1706.03762")
+    # Nor one that does not say how long it is.
+    with pytest.raises(FetchError, match="larger than 1 MB"):
+        target = online.uploads / "x.pdf"
+        web.answers["/pdf/1706.03763"] = (200, {"Content-Length": str(len(large))}, large)
+        monkey = WebRules({"127.0.0.1"}, {("127.0.0.1", web.port)}, 1 << 20)
+        download_pdf(f"{web.url}/pdf/1706.03763", target, monkey)
+    assert library.list_documents(db) == []
+    assert [path for path in online.uploads.iterdir() if path.is_dir()] == []
+
+
+def test_without_a_network_it_is_one_clear_sentence(settings: Settings) -> None:
+    away = replace(settings, arxiv_url="http://127.0.0.1:9")
+    with pytest.raises(FetchError, match=r"127.0.0.1 does not answer from here \(.*refused.*\). Download the PDF in a"):
+        fetch_paper(away, "1706.03762")
+    with pytest.raises(FetchError, match="WHETSTONE_ARXIV_URL is off"):
+        fetch_paper(replace(settings, arxiv_url=""), "1706.03762")
+
+
+def test_what_is_set_decides_whom_is_asked(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (settings.arxiv_url, settings.doi_url) == ("https://arxiv.org", "https://doi.org")
+    monkeypatch.setenv("WHETSTONE_ARXIV_URL", "off")
+    monkeypatch.setenv("WHETSTONE_FETCH_HOSTS", "a.example b.example")
+    changed = load_settings(home=settings.home)
+    assert (changed.arxiv_url, changed.fetch_hosts) == ("", ("a.example", "b.example"))
+    (settings.home / "settings.json").write_text(
+        json.dumps({"arxiv_url": "http://evil.example", "doi_url": "http://x"})
+    )
+    monkeypatch.delenv("WHETSTONE_ARXIV_URL")
+    assert load_settings(home=settings.home).arxiv_url == "https://arxiv.org"
+
+
+def test_the_api_fetches_and_refuses_in_a_sentence(tmp_path: object, web: Web, settings: Settings) -> None:
+    web.has("/pdf/1706.03762")
+    services = make_services(settings.home, arxiv_url=web.url)
+    with serve(services) as site:
+        answer = site.post("/api/v1/documents/fetch", {"identifier": "arxiv:1706.03762"})
+        assert answer.status == 201
+        assert answer.json()["documents"][0]["arxiv_id"] == "1706.03762"
+        refused = site.post("/api/v1/documents/fetch", {"identifier": "http://127.0.0.1/"})
+        assert (refused.status, refused.json()["error"]["code"]) == (400, "fetch")
