@@ -52,7 +52,7 @@ def main(args: argparse.Namespace) -> int:
 def _compare(
     labelled: LabelledSet, encoder: Encoder, dense: dict[str, list[str]], lexical: dict[str, list[str]]
 ) -> dict[str, object]:
-    fused = fuse_runs(dense, lexical, labelled.queries, encoder.unknown_share)
+    fused = fuse_runs(dense, lexical, labelled.queries, encoder.spelling)
     scores = {
         way: np.array([ndcg_at_k(run[query], labelled.qrels[query], 10) for query in labelled.queries])
         for way, run in (("meaning", dense), ("words", lexical), ("both", fused))

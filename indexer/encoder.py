@@ -4,6 +4,7 @@ import copy
 import hashlib
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import torch
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
+from core.cjk import cjk_runs, strip_cjk
 from core.errors import ModelError
 from core.settings import MODELS_FOLDER, PACKAGED_MODEL, SEED_MODEL
 from core.types import EmbeddingMatrix, ModelVersion, Vector
@@ -29,6 +31,9 @@ _GPU_BATCH = 64
 # Of passages, with what is padded, at once.
 _CPU_TOKENS, _GPU_TOKENS = 1024, 16_384
 
+# Entries of a tokenizer: BERT's has 30,000, GPT-2's 50,000, those for many languages have from 100,000 on.
+_MOST_OF_ONE_LANGUAGE = 60_000
+
 # What a model folder consists of; the rest of a hub repository (other runtimes, pickles) is neither fetched nor loaded.
 _MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
 
@@ -39,6 +44,20 @@ class ModelChoice:
 
     source: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How a tokenizer writes a text: the share of its pieces that are unknown, 0 to 1, and how many a word takes.
+
+    A character of a script without spaces counts as a word.
+    """
+
+    unknown: float
+    pieces_a_word: float
+
+
+FAMILIAR = Spelling(0.0, 1.0)
 
 
 class Encoder:
@@ -70,14 +89,20 @@ class Encoder:
             )
         return [len(ids) for ids in tokens["input_ids"]]
 
-    def unknown_share(self, text: str) -> float:
-        """The share of a text's word pieces, 0 to 1, that the model's tokenizer has no entry for."""
-        unknown = getattr(self._counter, "unk_token_id", None)
-        if unknown is None:
-            return 0.0
+    def spelling(self, text: str) -> Spelling:
+        """How the model's tokenizer writes the words of a text."""
+        words = re.findall(r"\w+", strip_cjk(text))
+        runs = cjk_runs(text)
+        if not words and not runs:
+            return FAMILIAR
         with self._counter_lock:
-            ids = self._counter(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
-        return ids.count(unknown) / max(1, len(ids))
+            ids = self._counter(" ".join([*words, *runs]), add_special_tokens=False, truncation=False, verbose=False)
+        pieces = ids["input_ids"]
+        unknown = pieces.count(self._counter.unk_token_id) / max(1, len(pieces))
+        # A vocabulary for many languages cuts those with long words more finely, and knows them all the same.
+        if len(self._counter) > _MOST_OF_ONE_LANGUAGE:
+            return Spelling(unknown, FAMILIAR.pieces_a_word)
+        return Spelling(unknown, len(pieces) / (len(words) + sum(map(len, runs))))
 
     def encode_query(self, query: str) -> Vector:
         """The query's unit vector, with the model's query prompt."""

@@ -190,7 +190,7 @@ def _evaluate(settings: Settings, folder: Path, split: str, mode: SearchMode) ->
     by_words = {} if mode is SearchMode.MEANING else rank_by_words(labelled.passages, labelled.queries)
     run = by_words if mode is SearchMode.WORDS else rank_passages(encoder, labelled.passages, labelled.queries)
     if mode is SearchMode.BOTH:
-        run = fuse_runs(run, by_words, labelled.queries, encoder.unknown_share)
+        run = fuse_runs(run, by_words, labelled.queries, encoder.spelling)
     scores = score_run(run, labelled.qrels).as_dict()
     return {name: scores[name] for name in ("ndcg@10", "mrr@10", "recall@10", "recall@100", "queries")} | {
         "passages": len(labelled.passages),

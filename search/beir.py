@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from core.cjk import pair_cjk
 from core.errors import ImportFormatError
 from core.types import EmbeddingMatrix
-from indexer.encoder import Encoder
+from indexer.encoder import Encoder, Spelling
 from search.fusion import fuse
 from search.vector_index import VectorIndex
 from search.words import parse_words
@@ -91,18 +91,18 @@ def fuse_runs(
     by_meaning: Mapping[str, Sequence[str]],
     by_words: Mapping[str, Sequence[str]],
     queries: Mapping[str, str],
-    unknown_share: Callable[[str], float],
+    spelling: Callable[[str], Spelling],
 ) -> dict[str, list[str]]:
     """Each query's passages in the order of both rankings, as a search fuses them.
 
-    `unknown_share` is that of the encoder whose ranking by meaning it is.
+    `spelling` is that of the encoder whose ranking by meaning it is.
     """
     names = list(dict.fromkeys(name for run in (by_meaning, by_words) for ids in run.values() for name in ids))
     numbers = {name: number for number, name in enumerate(names)}
     fused = {}
     for query, text in queries.items():
         meaning, words = ([numbers[name] for name in run[query]] for run in (by_meaning, by_words))
-        fused[query] = [names[number] for number in fuse(meaning, words, parse_words(text), unknown_share(text))]
+        fused[query] = [names[number] for number in fuse(meaning, words, parse_words(text), spelling(text))]
     return fused
 
 

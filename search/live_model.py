@@ -95,13 +95,11 @@ class LiveModel:
         vector = embedding.result()
         if mode is not SearchMode.WORDS:
             dense = self.index.search(vector, max(k, DEPTH), among, stored).ids.tolist()
-        unknown_share = self.encoder.unknown_share(words.question)
-        ids = fuse(dense, lexical, words, unknown_share) if dense and lexical else dense or lexical
+        spelling = self.encoder.spelling(words.question)
+        ids = fuse(dense, lexical, words, spelling) if dense and lexical else dense or lexical
         cosines = self.index.search(vector, len(ids), ids, stored) if ids else ScoredChunks(np.array([]), np.array([]))
         scores = dict(zip(cosines.ids.tolist(), cosines.scores.tolist(), strict=True))
-        return Ranked(
-            [one for one in ids if one in scores], scores, _ranks(dense), _ranks(lexical), is_known(unknown_share)
-        )
+        return Ranked([one for one in ids if one in scores], scores, _ranks(dense), _ranks(lexical), is_known(spelling))
 
     def rank_like(self, db: Database, chunk_id: int, k: int, among: ChunkIds | None = None) -> Ranked:
         """At least the k passages nearest to a passage. Raises NotFoundError where that has no vector yet."""

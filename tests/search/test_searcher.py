@@ -219,8 +219,10 @@ def test_a_question_in_a_language_the_model_does_not_know_is_answered_by_its_wor
     )
     stars = store_paper(db, "stars", ["脉冲星是高速旋转的中子星，周期非常稳定。"])
     embed_all(db, active, minilm)
-    assert minilm.unknown_share("how precisely do pulsars keep time?") == 0
-    assert minilm.unknown_share("脉冲星的周期稳定吗？") > 0.5
+    assert minilm.spelling("how precisely do pulsars keep time?").unknown == 0
+    assert minilm.spelling("脉冲星的周期稳定吗？").unknown > 0.5
+    assert minilm.spelling("какова температура ядра?").pieces_a_word > 3.5
+    assert minilm.spelling("how is the temperature of the core measured?").pieces_a_word < 1.3
     asked = searcher.search(SearchRequest("脉冲星的周期稳定吗？"))
     assert asked.hits[0].chunk.document_id == stars.id
     assert asked.floor is not None

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from core.types import Filter
+from indexer.encoder import Spelling
 from search.fusion import fuse
 from search.words import parse_words
 from storage import library
@@ -110,8 +111,10 @@ def test_fusion_prefers_what_both_find_and_words_where_they_are_exact() -> None:
 
 
 def test_words_come_first_where_the_model_does_not_know_the_question() -> None:
-    assert fuse([1, 2, 3], [8, 9], unknown_share=0.19)[0] == 1
-    assert fuse([1, 2, 3], [8, 9], unknown_share=0.2)[:2] == [8, 9]
+    assert fuse([1, 2, 3], [8, 9], spelling=Spelling(0.19, 1.6))[0] == 1
+    assert fuse([1, 2, 3], [8, 9], spelling=Spelling(0.2, 1.0))[:2] == [8, 9]
+    assert fuse([1, 2, 3], [8, 9], spelling=Spelling(0.0, 4.0))[:2] == [8, 9]
+    assert fuse([1, 2], [9, 2], spelling=Spelling(0.0, 1.8))[0] == 2
 
 
 CHINESE = [
