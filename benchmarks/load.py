@@ -49,6 +49,9 @@ _NEARNESS = 0.6
 _SECONDS_TO_START = 120
 _LONGEST_WAIT = 60
 
+# An event's number, and the values of its fields.
+Event = tuple[int, list[Any]]
+
 
 @dataclass
 class Told:
@@ -175,10 +178,11 @@ def put_under_load(pid: int, port: int, users: int, seconds: float, think: float
     """Let the users ask for so long; the figures."""
     config = json.loads(ask(port, "GET", "/config")[1])
     search, look = find_event(config, "search", "click"), find_event(config, None, "tick")
+    asked, looked = values_at_first(config, search), values_at_first(config, look)
     told = Told()
     say("warming up")
     began = time.perf_counter()
-    ask_once(port, search, ["what is it?", 10, [], False], "warm", told, told.searches)
+    ask_once(port, search, ["what is it?", *asked[1:]], "warm", told, told.searches)
     first = time.perf_counter() - began
     if told.errors:
         raise SystemExit(f"The app does not answer: {told.errors}")
@@ -187,7 +191,8 @@ def put_under_load(pid: int, port: int, users: int, seconds: float, think: float
     say(f"{users} users for {seconds:.0f} seconds")
     end = time.monotonic() + seconds
     threads = [
-        threading.Thread(target=be_user, args=(number, port, search, look, end, think, told)) for number in range(users)
+        threading.Thread(target=be_user, args=(number, port, (search, asked), (look, looked), end, think, told))
+        for number in range(users)
     ]
     for thread in threads:
         thread.start()
@@ -211,18 +216,19 @@ def put_under_load(pid: int, port: int, users: int, seconds: float, think: float
     }
 
 
-def be_user(number: int, port: int, search: int, look: int, end: float, think: float, told: Told) -> None:
+def be_user(number: int, port: int, search: Event, look: Event, end: float, think: float, told: Told) -> None:
     """Ask, wait, think, until the end; no two questions are the same."""
+    (search_id, asked), (look_id, looked) = search, look
     chance = random.Random(number)
     session = f"user{number}"
     time.sleep(min(think, 1) * chance.random())
     while time.monotonic() < end:
-        ask_once(port, search, [make_question(chance), 10, [], False], session, told, told.searches)
+        ask_once(port, search_id, [make_question(chance), *asked[1:]], session, told, told.searches)
         until = min(end, time.monotonic() + (chance.expovariate(1 / think) if think else 0))
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(1, left))
             if left > 1:
-                ask_once(port, look, [None, "", "newest first", []], session, told, told.looks)
+                ask_once(port, look_id, looked, session, told, told.looks)
 
 
 def ask_once(port: int, event: int, data: list[Any], session: str, told: Told, times: list[float]) -> None:
@@ -260,6 +266,12 @@ def find_event(config: dict[str, Any], elem_id: str | None, kind: str) -> int:
     return next(
         event["id"] for event in config["dependencies"] if any(t[0] in ids and t[1] == kind for t in event["targets"])
     )
+
+
+def values_at_first(config: dict[str, Any], event: int) -> list[Any]:
+    """What an event is sent where nobody has touched the fields."""
+    values = {part["id"]: part["props"].get("value") for part in config["components"]}
+    return [values[part] for part in next(one for one in config["dependencies"] if one["id"] == event)["inputs"]]
 
 
 def percentiles(times: list[float]) -> dict[str, float]:
