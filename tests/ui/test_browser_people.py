@@ -54,7 +54,7 @@ def test_two_people_sign_in_and_one_has_a_paper_that_the_other_does_not(browser:
         expect(bert.locator("#library tbody tr")).to_have_count(1)
         expect(bert.locator("#library")).not_to_contain_text("mine.pdf")
         open_tab(bert, "Search")
-        bert.get_by_label("Question").fill("harvest of quinces")
+        bert.get_by_role("textbox", name="Question").fill("harvest of quinces")
         bert.keyboard.press("Enter")
         expect(bert.locator("#desk .hit").first).to_be_visible()
         expect(bert.locator("#desk .verdict").first).to_be_hidden()
