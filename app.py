@@ -4,7 +4,6 @@
 import argparse
 import asyncio
 import errno
-import getpass
 import logging
 import os
 import socket
@@ -18,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from core.cli import complete, print_json, quieten_libraries
+from api.password import PasswordFile, store_password
+from core.cli import ask_new_password, complete, print_json, quieten_libraries
 from core.errors import LibraryError, SettingsError, WhetstoneError, explain_storage_error
 from core.served import Served, announced, local_url
 from core.settings import PACKAGED_MODEL, VARIABLES, Settings, find_home, load_settings, open_to_others
 from core.stored_settings import forget_setting, list_knobs, store_setting
 from ui.guard import is_loopback
-from ui.password import PasswordFile, store_password
 
 if TYPE_CHECKING:
     import uvicorn
@@ -104,12 +103,7 @@ def main() -> int:
 
 def set_password(settings: Settings) -> None:
     """Keep a new password. Raises SettingsError where it was mistyped or is too short."""
-    if sys.stdin.isatty():
-        words = getpass.getpass("New password: ")
-        if words != getpass.getpass("Once more: "):
-            raise SettingsError("The two passwords are not the same, so the old one stays. Try again.")
-    else:
-        words = sys.stdin.readline().rstrip("\r\n")
+    words = ask_new_password()
     settings.prepare_home()
     store_password(settings.password, words)
     print(f"The password is set. Its hash is in {settings.password}; whoever was logged in must log in again.")
@@ -166,7 +160,11 @@ def show_diagnostics(settings: Settings, *, as_json: bool) -> None:
 
 def serve(settings: Settings, *, while_open: bool = False) -> None:
     """Serve the page until interrupted, or only `while_open`. Raises WhetstoneError where that can't begin."""
-    protected = PasswordFile(settings.password).read() is not None
+    # Delayed until here: only what is served needs it.
+    from storage.people import has_users
+
+    users = has_users(settings.database)
+    protected = users or PasswordFile(settings.password).read() is not None
     if not protected:
         require_loopback(settings)
     listener = open_listener(settings.host, settings.port)
@@ -221,7 +219,7 @@ def serve(settings: Settings, *, while_open: bool = False) -> None:
         cure = f"chmod 700 '{settings.home}'"
         print(f"Rights      {rights}, which is open to other users of this machine; to close it: {cure}", flush=True)
     if protected:
-        print("Password    is asked for", flush=True)
+        print("Users       sign in" if users else "Password    is asked for", flush=True)
     named = "" if start.version.source == PACKAGED_MODEL else f" ({start.version.source})"
     print(f"Model       {start.version.name}{named}, as {start.why}", flush=True)
     print(f"Index       on {device.name}: {device.why}", flush=True)

@@ -19,9 +19,9 @@ def list_collections(services: Served) -> shapes.Collections:
 
 
 @router.post("/collections", status_code=201)
-def create_collection(services: Served, named: shapes.CollectionName) -> shapes.Collection:
+def create_collection(services: Served, named: shapes.NewCollection) -> shapes.Collection:
     with open_database(services.settings.database) as db:
-        return shapes.Collection.model_validate(collections.create_collection(db, named.name))
+        return shapes.Collection.model_validate(collections.create_collection(db, named.name, private=named.private))
 
 
 @router.patch("/collections/{collection_id}")
@@ -40,7 +40,11 @@ def delete_collection(services: Served, collection_id: RowId) -> shapes.Removed:
 
 @router.post("/collections/{collection_id}/papers")
 def collect(services: Served, collection_id: RowId, named: shapes.Papers) -> shapes.Collection:
-    """Put papers into a collection: all of them or, where one is not there, none."""
+    """Put papers into a collection: all of them or, where one is not there, none.
+
+    In a shared one everybody sees them. In a private one those become private that you added, where no shared one has
+    them.
+    """
     with open_database(services.settings.database) as db:
         collections.put_into_collection(db, collection_id, named.papers)
         return shapes.Collection.model_validate(collections.get_collection(db, collection_id))

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, HTTPException, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
-from api import collections, documents, jobs, judgements, kept, map, models, program, proposals, search, shapes
+from api import collections, documents, jobs, judgements, kept, map, models, people, program, proposals, search, shapes
 from api.docs import render_docs
 from api.errors import ErrorAnswer, add_error_handlers
+from api.roles import require_role_for_route
 from api.served import Served, make_state
 from api.services import Services
 from storage import watched
@@ -17,7 +18,9 @@ from storage.overview import library_facts
 _VERSION = "1"
 _DESCRIPTION = (
     "Everything the page does. Whatever goes wrong is answered with a code and a sentence. Where a password is set, "
-    "send a token: `Authorization: Bearer TOKEN`; `python -m api make-token NAME` makes one."
+    "send a token: `Authorization: Bearer TOKEN`; `python -m api make-token NAME` makes one. Where there are users, a "
+    "token is one's of them and may do what their role allows: read, judge, train or admin. What is another's alone is "
+    "answered as if it were not there."
 )
 _REFUSED: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorAnswer}, "5XX": {"model": ErrorAnswer}}
 
@@ -47,10 +50,11 @@ def _make_app() -> FastAPI:
         openapi_url="/api/openapi.json",
         generate_unique_id_function=lambda route: route.name,
         responses=_REFUSED,
+        dependencies=[Depends(require_role_for_route)],
     )
     add_error_handlers(app)
     app.include_router(_router)
-    for module in (documents, collections, search, kept, judgements, proposals, models, map, jobs, program):
+    for module in (documents, collections, search, kept, judgements, proposals, models, map, jobs, people, program):
         app.include_router(module.router, prefix="/api/v1")
     # Else the page, which lies at "/", would answer in its own way.
     app.add_api_route("/api/{path:path}", _nothing, methods=list(_METHODS), include_in_schema=False)

@@ -10,8 +10,9 @@ from api import shapes
 from api.bodies import file_body, file_name, received
 from api.served import Drawn, Served
 from api.services import Services
-from api.shapes import Id, RowId
+from api.shapes import Id, QueryId, RowId
 from core.errors import NotFoundError, ReadError
+from core.people import require_user
 from core.types import Document, PaperFile
 from indexer.added import Added
 from indexer.additions import add_paths
@@ -22,11 +23,12 @@ from indexer.ingest import paper_file, remove_documents
 from indexer.report import make_report
 from indexer.same_work import find_same_works
 from storage import judgements, library
-from storage.collections import collections_by_document
+from storage.collections import collections_by_document, get_collection
 from storage.corrections import FIELDS, correct_document, forget_corrections
 from storage.database import open_database, transaction
 from storage.equal_passages import count_equal_passages
 from storage.left_out import dismiss_left_out, list_left_out
+from storage.privacy import make_private, share_papers
 
 router = APIRouter(tags=["papers"])
 
@@ -64,12 +66,16 @@ def list_documents(services: Served) -> shapes.Documents:
 
 
 @router.post("/documents", status_code=201, openapi_extra=file_body("application/octet-stream"))
-async def add_document(request: Request, services: Served, name: FileName) -> shapes.Added:
+async def add_document(
+    request: Request, services: Served, name: FileName, collection_id: QueryId = None
+) -> shapes.Added:
     """Add a paper, or the papers of a zip: the body is the file. Each is queued to be read: ask for it until its state
-    is ready or failed.
+    is ready or failed. With a collection they come into it, and into a private one privately.
     """
+    if collection_id is not None:
+        await to_thread.run_sync(_require_collection, services, collection_id)
     async with received(request, services.settings, file_name(name)) as path:
-        added = await to_thread.run_sync(add_paths, services.settings, [path])
+        added = await to_thread.run_sync(add_paths, services.settings, [path], collection_id)
     if added.refused and not added.documents:
         raise ReadError(" ".join(added.refused))
     return _tell_added(added)
@@ -121,6 +127,18 @@ def remove_document(services: Served, document_id: RowId) -> shapes.Removed:
     """Remove a paper with its passages, the judgements on them, and its file."""
     remove_documents(services.settings, [document_id])
     return shapes.Removed(removed=[document_id])
+
+
+@router.put("/documents/{document_id}/privacy")
+def set_privacy(services: Served, document_id: RowId, wanted: shapes.Privacy) -> shapes.Document:
+    """Make a paper that you have added yours alone, or share one that is."""
+    with open_database(services.settings.database) as db:
+        library.get_document(db, document_id)
+        if wanted.private:
+            make_private(db, [document_id], require_user())
+        else:
+            share_papers(db, [document_id])
+        return shapes.Document.model_validate(library.get_document(db, document_id))
 
 
 @router.get("/documents/{document_id}/report")
@@ -209,6 +227,11 @@ def _tell_added(added: Added) -> shapes.Added:
     return shapes.Added.model_validate(
         {"documents": documents, "known": sorted(added.known), "refused": added.refused, "remarks": added.remarks}
     )
+
+
+def _require_collection(services: Services, collection_id: int) -> None:
+    with open_database(services.settings.database) as db:
+        get_collection(db, collection_id)
 
 
 def _document(services: Services, document_id: int) -> Document:

@@ -20,6 +20,7 @@ from core.errors import (
     LibraryError,
     NotFoundError,
     PromotionError,
+    RoleError,
     WhetstoneError,
     explain_storage_error,
 )
@@ -60,6 +61,7 @@ _STATUS: dict[type[WhetstoneError], int] = {
     NotFoundError: 404,
     LibraryError: 503,
     PromotionError: 409,
+    RoleError: 403,
     Cancelled: 409,
 }
 

@@ -1,11 +1,13 @@
 """What programs send and get, as the OpenAPI document tells it. Field names are those of core/types.py."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.formats import DocumentFormat
+from core.people import Role
 from core.settings import Source as SettingSource
 from core.types import BlockKind, ChunkKind, DocumentState, JobKind, JobState, ModelState, PageSource, SearchMode
 from search.years import YEARS
@@ -33,7 +35,10 @@ class _Answer(BaseModel):
 
 
 class Document(_Answer):
-    """A paper. `corrected` names the fields that a person has set; a `locked` one waits for its password."""
+    """A paper. `corrected` names the fields that a person has set; a `locked` one waits for its password.
+
+    A `private` one is yours alone.
+    """
 
     id: int
     sha256: str
@@ -53,6 +58,7 @@ class Document(_Answer):
     reason: str | None
     added_at: str
     corrected: list[str]
+    private: bool
 
 
 class ListedDocument(Document):
@@ -134,11 +140,12 @@ class Removed(_Answer):
 
 
 class Collection(_Answer):
-    """Papers put together under a name; a paper may be in several."""
+    """Papers put together under a name; a paper may be in several. A `private` one is yours alone."""
 
     id: int
     name: str
     papers: int
+    private: bool
 
 
 class Collections(_Answer):
@@ -149,8 +156,75 @@ class CollectionName(_Request):
     name: str = Field(max_length=1000)
 
 
+class NewCollection(CollectionName):
+    private: bool = Field(False, description="yours alone; what you add to it is yours alone too")
+
+
+class Privacy(_Request):
+    private: bool
+
+
 class Papers(_Request):
     papers: _Ids
+
+
+# --- people ---
+
+
+class User(_Answer):
+    id: int
+    name: str
+    role: Role
+    created_at: str
+
+
+class Users(_Answer):
+    users: list[User]
+
+
+class NewUser(_Request):
+    name: str = Field(max_length=200)
+    role: Role
+    password: str = Field(max_length=1000)
+
+
+class RoleChange(_Request):
+    role: Role
+
+
+class NewPassword(_Request):
+    password: str = Field(max_length=1000)
+
+
+class PasswordChange(_Request):
+    old: str = Field(max_length=1000)
+    new: str = Field(max_length=1000)
+
+
+class PapersOfRemoved(StrEnum):
+    DELETE = "delete"
+    SHARE = "share"
+
+
+class Token(_Answer):
+    name: str
+    made_at: str
+
+
+class Account(_Answer):
+    user: User | None
+    tokens: list[Token]
+
+
+class TokenName(_Request):
+    name: str = Field(max_length=200)
+
+
+class NewToken(_Answer):
+    """`token` is told this once."""
+
+    name: str
+    token: str
 
 
 # --- search and passages ---

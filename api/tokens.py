@@ -3,14 +3,13 @@
 import hashlib
 import json
 import secrets
-import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
 from core.errors import LibraryError, NotFoundError, SettingsError
-from core.files import write_private
+from core.files import FreshFile, write_private
 from storage.database import now
 
 _LONGEST_NAME = 60
@@ -20,36 +19,31 @@ _PREFIX = "whetstone_"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token by its name. Of 256 random bits a plain hash gives nothing away, so `digest` is SHA-256."""
+    """A token by its name. Of 256 random bits a plain hash gives nothing away, so `digest` is SHA-256.
+
+    `user` is the id of whose it is, None where it is of a library without users.
+    """
 
     name: str
     digest: str
     made_at: str
+    user: int | None = None
 
 
 class TokenFile:
     """The tokens as the file has them now, so that one that was withdrawn opens nothing from then on."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._seen: tuple[int, int] | None = None
-        self._digests: frozenset[str] = frozenset()
+        self._file = FreshFile(path, lambda file: {token.digest: token for token in list_tokens(file)})
+
+    def find(self, secret: str) -> Token | None:
+        """The token that this is, None where it is none. Raises LibraryError where the file can't be read."""
+        # Looked up by hash: how long that takes tells nothing of a token.
+        return (self._file.read() or {}).get(_digest(secret))
 
     def knows(self, secret: str) -> bool:
         """Whether this is a token. Raises LibraryError where the file can't be read."""
-        with self._lock:
-            try:
-                status = self._path.stat()
-            except FileNotFoundError:
-                self._seen, self._digests = None, frozenset()
-            else:
-                seen = (status.st_mtime_ns, status.st_ino)
-                if seen != self._seen:
-                    self._digests = frozenset(token.digest for token in list_tokens(self._path))
-                    self._seen = seen
-            # Looked up by hash: how long that takes tells nothing of a token.
-            return _digest(secret) in self._digests
+        return self.find(secret) is not None
 
 
 def list_tokens(path: Path) -> list[Token]:
@@ -59,8 +53,8 @@ def list_tokens(path: Path) -> list[Token]:
         if not isinstance(values, list):
             raise ValueError("it is no list")
         tokens = [Token(**value) for value in values]
-        if not all(isinstance(token.digest, str) for token in tokens):
-            raise ValueError("a digest is no text")
+        if not all(isinstance(token.digest, str) and isinstance(token.user, int | None) for token in tokens):
+            raise ValueError("a digest is no text, or a user no id")
         return tokens
     except FileNotFoundError:
         return []
@@ -70,27 +64,39 @@ def list_tokens(path: Path) -> list[Token]:
         ) from error
 
 
-def make_token(path: Path, name: str) -> str:
-    """A new token of this name, which is told this once only. Raises SettingsError where the name can't be used."""
+def make_token(path: Path, name: str, user: int | None = None) -> str:
+    """A new token of this name, of this user where there are users, which is told this once only.
+
+    Raises SettingsError where the name can't be used, or the user has one of it.
+    """
     if not (name.strip() and name.isprintable() and len(name) <= _LONGEST_NAME):
         raise SettingsError(f"'{name[:_LONGEST_NAME]}' is not a name of a token. Give 1 to {_LONGEST_NAME} letters.")
     with FileLock(f"{path}.lock"):
         tokens = list_tokens(path)
-        if any(token.name == name for token in tokens):
+        if any((token.name, token.user) == (name, user) for token in tokens):
             raise SettingsError(f"There is a token '{name}' already. Withdraw it first, or give another name.")
         secret = _PREFIX + secrets.token_urlsafe(32)
-        _store(path, [*tokens, Token(name, _digest(secret), now())])
+        _store(path, [*tokens, Token(name, _digest(secret), now(), user)])
     return secret
 
 
-def withdraw_token(path: Path, name: str) -> None:
-    """Let the token of this name open nothing any more. Raises NotFoundError where there is none."""
+def withdraw_token(path: Path, name: str, user: int | None = None) -> None:
+    """Let the user's token of this name open nothing any more. Raises NotFoundError where there is none."""
     with FileLock(f"{path}.lock"):
         tokens = list_tokens(path)
-        left = [token for token in tokens if token.name != name]
+        left = [token for token in tokens if (token.name, token.user) != (name, user)]
         if len(left) == len(tokens):
             raise NotFoundError(f"There is no token '{name}'. 'python -m api tokens' shows their names.")
         _store(path, left)
+
+
+def withdraw_all_tokens(path: Path, user: int) -> None:
+    """Let no token of this user open anything any more."""
+    with FileLock(f"{path}.lock"):
+        tokens = list_tokens(path)
+        left = [token for token in tokens if token.user != user]
+        if len(left) < len(tokens):
+            _store(path, left)
 
 
 def _store(path: Path, tokens: list[Token]) -> None:

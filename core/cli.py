@@ -1,6 +1,7 @@
 """What the commands of all packages share: the library argument, exit codes, one JSON document on stdout."""
 
 import argparse
+import getpass
 import io
 import json
 import logging
@@ -10,14 +11,17 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from core.errors import WhetstoneError, explain_storage_error
+from core.errors import SettingsError, WhetstoneError, explain_storage_error
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
 
 
 def add_home_argument(parser: argparse.ArgumentParser) -> None:
-    """Accept --home on this (sub)command; given before and after it, the later one counts."""
+    """Accept --home and --as on this (sub)command; given before and after it, the later one counts."""
     parser.add_argument("--home", default=argparse.SUPPRESS, metavar="DIR", help="the library folder")
+    parser.add_argument(
+        "--as", dest="user_name", default=argparse.SUPPRESS, metavar="NAME", help="do it as this user of the library"
+    )
 
 
 def print_json(value: Any) -> None:
@@ -106,6 +110,16 @@ def unicode_text(text: str) -> str:
     except UnicodeEncodeError as error:
         raise argparse.ArgumentTypeError("it holds bytes that are not UTF-8") from error
     return text
+
+
+def ask_new_password() -> str:
+    """A new password, typed twice; a line of the input where nobody sits at a terminal."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    words = getpass.getpass("New password: ")
+    if words != getpass.getpass("Once more: "):
+        raise SettingsError("The two passwords are not the same, so nothing is changed. Try again.")
+    return words
 
 
 def quieten_libraries() -> None:

@@ -9,6 +9,8 @@ WhetstoneError
 ├── FetchError             a paper can't be fetched from where it is published
 ├── MetadataError          a title, name, year or identifier that no paper has
 ├── CollectionError        a name that no collection can have
+├── PeopleError            a user that can't be added, changed or removed so
+├── RoleError              the role of the user does not allow this
 ├── QuestionError          a part of a question, or of its filter, that can't be understood
 ├── ModelError             a model can't be loaded, or can't be used here
 ├── ImportFormatError      a line of an import file, or a labelled folder, is not as described
@@ -63,6 +65,14 @@ class MetadataError(WhetstoneError):
 
 
 class CollectionError(WhetstoneError):
+    pass
+
+
+class PeopleError(WhetstoneError):
+    pass
+
+
+class RoleError(WhetstoneError):
     pass
 
 

@@ -1,13 +1,41 @@
 """Files that are written whole or not at all, and the sweeping up of what was left half done."""
 
 import shutil
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from core.errors import SettingsError
 from core.held import held_folder, remove_abandoned
+
+T = TypeVar("T")
+
+
+class FreshFile(Generic[T]):
+    """What a file holds now, read again only where it is another one or was written since."""
+
+    def __init__(self, path: Path, parse: Callable[[Path], T]) -> None:
+        self._path = path
+        self._parse = parse
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int] | None = None
+        self._held: T | None = None
+
+    def read(self) -> T | None:
+        """None where there is no file. Raises OSError, and what `parse` raises."""
+        with self._lock:
+            try:
+                status = self._path.stat()
+                seen = (status.st_mtime_ns, status.st_ino)
+                if seen != self._seen:
+                    self._held = self._parse(self._path)
+                    self._seen = seen
+            except (FileNotFoundError, NotADirectoryError):
+                self._seen = self._held = None
+            return self._held
 
 
 @contextmanager

@@ -218,6 +218,11 @@ class Settings:
         return self.home / "password.json"
 
     @property
+    def user_passwords(self) -> Path:
+        """The hashes of the users' passwords; absent where there is no user."""
+        return self.home / "user_passwords.json"
+
+    @property
     def tokens(self) -> Path:
         """The hashes of the tokens that programs may use the API with; absent where none was made."""
         return self.home / "tokens.json"

@@ -233,7 +233,7 @@ class Document:
     """A paper of the library; of its `pages`, some are `recognised` on their pictures, some `without_text`.
 
     `corrected` names the fields among title, authors, year, doi and arxiv_id that a person has set. A `locked` one is
-    encrypted, and waits for its password.
+    encrypted, and waits for its password. One with an `owner`, the id of a user, is private to them.
     """
 
     id: int
@@ -254,15 +254,25 @@ class Document:
     reason: str | None
     added_at: str
     corrected: tuple[str, ...] = ()
+    owner: int | None = None
+
+    @property
+    def private(self) -> bool:
+        return self.owner is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Papers put together under a name; a paper may be in several."""
+    """Papers put together under a name; a paper may be in several. One with an `owner` is private to that user."""
 
     id: int
     name: str
     papers: int
+    owner: int | None = None
+
+    @property
+    def private(self) -> bool:
+        return self.owner is not None
 
 
 # --- models ------------------------------------------------------------------------------------

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from core.cli import DONE, REFUSED, add_home_argument, count, print_json, run_command, say, unicode_text, whole_id
 from core.errors import FetchError, MetadataError
+from core.people import require_user
 from core.settings import Settings
 from core.types import UNFINISHED, Document, DocumentState
 from indexer.added import Added
 from indexer.citations import FORMATS
-from indexer.collecting import add_collection_command, keep_collections
+from indexer.collecting import add_collection_command, found_or_made, keep_collections
 from indexer.editing import metadata_texts, parse_metadata
 from indexer.same_work import find_same_works
 from indexer.upkeep import add_upkeep_commands, keep_up
@@ -26,6 +27,7 @@ from storage.corrections import FIELDS, correct_document, forget_corrections
 from storage.database import open_database, transaction
 from storage.equal_passages import count_equal_passages
 from storage.left_out import dismiss_left_out, list_left_out
+from storage.privacy import make_private, share_papers
 
 # What an edit takes, with an example of each; an empty text clears.
 _EDITABLE = {"title": "TEXT", "authors": '"A; B"', "year": "2017", "doi": "10.1000/182", "arxiv_id": "1706.03762"}
@@ -44,6 +46,8 @@ def build_parser() -> argparse.ArgumentParser:
         "add", help="add papers, or those of folders and zips, and wait until they can be searched"
     )
     add.add_argument("paths", nargs="+", type=Path, metavar="FILE_OR_FOLDER")
+    add.add_argument("--into", type=unicode_text, metavar="COLLECTION", help="a collection, made where there is none")
+    add.add_argument("--private", action="store_true", help="one that is made is private to the user of --as")
     bib = commands.add_parser("import-bib", help="add the PDFs of an exported bibliography, with what it says of them")
     bib.add_argument("path", type=Path, metavar="FILE", help="BibTeX (.bib), RIS (.ris), CSL-JSON (.json), or a zip")
     fetch = commands.add_parser("fetch", help="fetch papers from arXiv, or from where their DOIs lead, and add them")
@@ -73,7 +77,14 @@ def build_parser() -> argparse.ArgumentParser:
     for field, example in _EDITABLE.items():
         edit.add_argument(f"--{field.replace('_', '-')}", type=unicode_text, metavar=example)
     edit.add_argument("--as-read", action="store_true", help="first let every field be what was read again")
-    for command in (add, bib, fetch, left_out, listing, remove, report, retry, again, edit):
+    private = commands.add_parser(
+        "privacy", help="make papers private to the user of --as who has added them, or share"
+    )
+    private.add_argument("ids", nargs="+", type=whole_id, metavar="ID")
+    which = private.add_mutually_exclusive_group(required=True)
+    which.add_argument("--private", action="store_true", help="nobody else sees them any more")
+    which.add_argument("--shared", action="store_true", help="everybody sees them")
+    for command in (add, bib, fetch, left_out, listing, remove, report, retry, again, edit, private):
         add_home_argument(command)
         command.add_argument("--json", action="store_true", help="print one JSON document")
     add_watch_commands(commands)
@@ -100,6 +111,7 @@ def main(args: argparse.Namespace) -> int:
         "reread": reread,
         "cite": cite,
         "edit": edit,
+        "privacy": privacy,
         "collection": keep_collections,
     }
     return commands[args.command](settings, args)
@@ -109,7 +121,25 @@ def add(settings: Settings, args: argparse.Namespace) -> int:
     # Delayed, here and below: ingest imports PyTorch, which takes seconds.
     from indexer.additions import add_paths
 
-    return _finish_added(settings, args, add_paths(settings, args.paths))
+    into = None
+    if args.into is not None:
+        with open_database(settings.database) as db:
+            into = found_or_made(db, args.into, private=args.private).id
+    return _finish_added(settings, args, add_paths(settings, args.paths, into))
+
+
+def privacy(settings: Settings, args: argparse.Namespace) -> int:
+    with open_database(settings.database) as db, transaction(db):
+        if args.private:
+            make_private(db, args.ids, require_user())
+        else:
+            share_papers(db, args.ids)
+        documents = [library.get_document(db, document_id) for document_id in args.ids]
+    if args.json:
+        print_json({"documents": [_as_json(document) for document in documents]})
+    else:
+        print("Private to you." if args.private else "Shared.")
+    return DONE
 
 
 def retry(settings: Settings, args: argparse.Namespace) -> int:
@@ -317,8 +347,8 @@ def _finish_waiting(settings: Settings) -> None:
 
 
 def _as_json(document: Document) -> dict[str, object]:
-    values = asdict(document)
-    left_out = ("recognised", "without_text", "locked")  # how its pages were read is for the report
+    values = asdict(document) | {"private": document.private}
+    left_out = ("owner", "recognised", "without_text", "locked")  # how its pages were read is for the report
     return {name: value for name, value in values.items() if name not in left_out}
 
 

@@ -27,53 +27,57 @@ def belongs_to_others(path: Path) -> bool:
     return path.suffix.lower() in BIBLIOGRAPHY_SUFFIXES or is_latex(path)
 
 
-def add_paths(settings: Settings, paths: Sequence[Path]) -> Added:
-    """Add files, zips, and the papers of folders; one that can't be added stops nothing."""
+def add_paths(settings: Settings, paths: Sequence[Path], into: int | None = None) -> Added:
+    """Add files, zips, and the papers of folders; one that can't be added stops nothing.
+
+    They come into the collection of the id `into`, here and below; into a private one privately.
+    """
     added = Added()
     for path in paths:
         if path.is_dir():
-            _add_papers(settings, papers_of_folder(path, added), path, added)
+            _add_papers(settings, papers_of_folder(path, added), path, added, into)
         elif is_archive(path):
-            added.merge(add_archive(settings, path))
+            added.merge(add_archive(settings, path, into))
         else:
-            _add_papers(settings, [path], path.parent, added)
+            _add_papers(settings, [path], path.parent, added, into)
     return added
 
 
-def add_archive(settings: Settings, path: Path) -> Added:
+def add_archive(settings: Settings, path: Path, into: int | None = None) -> Added:
     """Add what a zip holds: an exported bibliography with its papers, the sources of a LaTeX paper, or papers."""
     with held_folder(settings.uploads) as folder:
         try:
             unpack_papers(settings, path, folder)
         except ReadError as error:
             return Added(refused=[str(error)])
-        return _add_unpacked(settings, folder, path.name)
+        return _add_unpacked(settings, folder, path.name, into)
 
 
-def add_bibliography(settings: Settings, path: Path) -> Added:
+def add_bibliography(settings: Settings, path: Path, into: int | None = None) -> Added:
     """Add the papers of an exported bibliography, or of a zip that holds one; raises ReadError where it is none."""
     if is_archive(path):
-        return add_archive(settings, path)
+        return add_archive(settings, path, into)
     bibliography = read_bibliography(path, _limits(settings))
     files = PaperFiles(file for file in sorted(path.parent.iterdir()) if file.is_file())
-    return import_bibliography(settings, path.name, bibliography, files)
+    return import_bibliography(settings, path.name, bibliography, files, into)
 
 
-def add_chosen(settings: Settings, files: Sequence[Path], folder: Path) -> Added:
+def add_chosen(settings: Settings, files: Sequence[Path], folder: Path, into: int | None = None) -> Added:
     """Add files of one folder that a person chose together: each paper that is no part of another."""
     added = Added()
     found = PaperFiles(files, within=folder)
     for path, bibliography in _read_bibliographies(settings, files, added):
-        added.merge(import_bibliography(settings, path.name, bibliography, found))
+        added.merge(import_bibliography(settings, path.name, bibliography, found, into))
     left = found.left()
     whole = [file for file in left if is_latex(file) and is_whole_paper(file)]
-    parts = _add_papers(settings, whole, folder, added)
-    _add_papers(settings, [file for file in left if file not in whole and file.resolve() not in parts], folder, added)
-    added.merge(add_paths(settings, [file for file in files if is_archive(file)]))
+    parts = _add_papers(settings, whole, folder, added, into)
+    others = [file for file in left if file not in whole and file.resolve() not in parts]
+    _add_papers(settings, others, folder, added, into)
+    added.merge(add_paths(settings, [file for file in files if is_archive(file)], into))
     return added
 
 
-def _add_unpacked(settings: Settings, folder: Path, name: str) -> Added:
+def _add_unpacked(settings: Settings, folder: Path, name: str, into: int | None) -> Added:
     """Add what a zip of this name holds."""
     files = _files_of(folder)
     added = Added()
@@ -83,14 +87,14 @@ def _add_unpacked(settings: Settings, folder: Path, name: str) -> Added:
     if papers and not exported:
         # The bibliography is the paper's own, and the PDFs are its figures. The zip's name tells more than "main.tex".
         sources = Added()
-        _add_papers(settings, papers, folder, sources, f"{Path(name).stem}.tex" if len(papers) == 1 else None)
+        _add_papers(settings, papers, folder, sources, into, f"{Path(name).stem}.tex" if len(papers) == 1 else None)
         return sources
     found = PaperFiles(files, within=folder)
     for path, bibliography in bibliographies:
-        added.merge(import_bibliography(settings, path.name, bibliography, found))
+        added.merge(import_bibliography(settings, path.name, bibliography, found, into))
     left = found.left()
     plain = [file for file in left if file.suffix.lower() in FOLDER_SUFFIXES]
-    _add_papers(settings, plain if plain or bibliographies else left, folder, added)
+    _add_papers(settings, plain if plain or bibliographies else left, folder, added, into)
     if not added.documents and not added.refused and not added.remarks:
         added.refused.append(f"'{name}' holds no paper: no file that ends in {', '.join(SUFFIXES)}.")
     return added
@@ -126,22 +130,22 @@ def _files_of(folder: Path) -> list[Path]:
 
 
 def _add_papers(
-    settings: Settings, papers: Iterable[Path], root: Path, added: Added, name: str | None = None
+    settings: Settings, papers: Iterable[Path], root: Path, added: Added, into: int | None, name: str | None = None
 ) -> set[Path]:
     """Add these; the files below `root` that went into LaTeX papers among them."""
     parts: set[Path] = set()
     for path in papers:
         try:
             if is_latex(path) and path.is_file():
-                parts |= _add_latex(settings, path, root, added, name or path.name)
+                parts |= _add_latex(settings, path, root, added, into, name or path.name)
             else:
-                added.take(*add_file(settings, path, name))
+                added.take(*add_file(settings, path, name, into))
         except ReadError as error:
             added.refused.append(str(error))
     return parts
 
 
-def _add_latex(settings: Settings, path: Path, root: Path, added: Added, name: str) -> set[Path]:
+def _add_latex(settings: Settings, path: Path, root: Path, added: Added, into: int | None, name: str) -> set[Path]:
     """Add a LaTeX paper in one file, its bytes as they are where it takes in no other; the files that went into it."""
     # Delayed: no other format needs what reads the encodings of text.
     from indexer.pandoc import decode_text
@@ -155,12 +159,12 @@ def _add_latex(settings: Settings, path: Path, root: Path, added: Added, name: s
             "what stands there is missing. Add all its sources as one zip."
         )
     if paper.text == decode_text(path.read_bytes(), path.name):
-        added.take(*add_file(settings, path, name))
+        added.take(*add_file(settings, path, name, into))
         return paper.parts
     with held_folder(settings.uploads) as folder:
         whole = folder / path.name
         whole.write_bytes(paper.text.encode("utf-8", "replace"))
-        added.take(*add_file(settings, whole, name))
+        added.take(*add_file(settings, whole, name, into))
     return paper.parts
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from core.cli import count
 from core.errors import NotFoundError, ReadError
+from core.people import viewer
 from core.settings import Settings
 from core.types import Document
 from indexer.added import Added
@@ -19,7 +20,9 @@ from storage.database import open_database
 _TELLING = ("doi", "arxiv_id", "title")
 
 
-def import_bibliography(settings: Settings, name: str, bibliography: Bibliography, files: PaperFiles) -> Added:
+def import_bibliography(
+    settings: Settings, name: str, bibliography: Bibliography, files: PaperFiles, into: int | None = None
+) -> Added:
     """Add each entry's paper and set what the entry says of it, in place of what was read or set before.
 
     An entry without a file tells of the paper of its DOI, arXiv id or title that is in the library already. An entry
@@ -29,10 +32,11 @@ def import_bibliography(settings: Settings, name: str, bibliography: Bibliograph
     left_out = []
     # One handle for all: to open one takes as long as to correct a paper.
     with open_database(settings.database) as db:
-        known = _KnownPapers(library.list_documents(db))
+        # One who sees all must not change what is another's for having the same title.
+        known = _KnownPapers(one for one in library.list_documents(db) if viewer() or not one.private)
         for entry in bibliography.entries:
             try:
-                document_id, new = _paper_of(settings, entry, files, known)
+                document_id, new = _paper_of(settings, entry, files, known, into)
                 if document_id is None:
                     left_out.append(entry)
                     continue
@@ -59,12 +63,14 @@ def import_bibliography(settings: Settings, name: str, bibliography: Bibliograph
     return added
 
 
-def _paper_of(settings: Settings, entry: BibEntry, files: PaperFiles, known: "_KnownPapers") -> tuple[int | None, bool]:
+def _paper_of(
+    settings: Settings, entry: BibEntry, files: PaperFiles, known: "_KnownPapers", into: int | None
+) -> tuple[int | None, bool]:
     """The id of the entry's paper, which is added where it is among the files, and whether it is new; None for none."""
     path = files.find(entry)
     if path is None:
         return known.find(entry), False
-    document, new = add_file(settings, path)
+    document, new = add_file(settings, path, into=into)
     return document.id, new
 
 

@@ -31,6 +31,8 @@ def add_collection_command(commands: "argparse._SubParsersAction[argparse.Argume
     take = actions.add_parser("take", help="take papers out of a collection")
     for action in (create, rename, delete, put, take):
         action.add_argument("name", type=unicode_text, metavar="NAME")
+    for action in (create, put):
+        action.add_argument("--private", action="store_true", help="one that is made is private to the user of --as")
     rename.add_argument("new_name", type=unicode_text, metavar="NEW_NAME")
     for action in (put, take):
         action.add_argument("ids", nargs="+", type=whole_id, metavar="ID")
@@ -44,28 +46,35 @@ def keep_collections(settings: Settings, args: argparse.Namespace) -> int:
         _change(db, args)
         collections = list_collections(db)
     if args.json:
-        print_json({"collections": [asdict(collection) for collection in collections]})
+        print_json({"collections": [_as_json(collection) for collection in collections]})
         return DONE
     for collection in collections:
-        print(f"{collection.id:>5}  {collection.name} ({count(collection.papers, 'paper')})")
+        private = ", private" if collection.private else ""
+        print(f"{collection.id:>5}  {collection.name} ({count(collection.papers, 'paper')}{private})")
     if not collections:
         print("There is no collection. Make one with 'python -m indexer collection put NAME ID...'.")
     return DONE
 
 
+def _as_json(collection: Collection) -> dict[str, object]:
+    values = asdict(collection) | {"private": collection.private}
+    return {name: value for name, value in values.items() if name != "owner"}
+
+
 def _change(db: Database, args: argparse.Namespace) -> None:
     if args.action == "create":
-        create_collection(db, args.name)
+        create_collection(db, args.name, private=args.private)
     elif args.action == "rename":
         rename_collection(db, find_collection(db, args.name).id, args.new_name)
     elif args.action == "delete":
         delete_collection(db, find_collection(db, args.name).id)
     elif args.action == "put":
-        put_into_collection(db, _found_or_made(db, args.name).id, args.ids)
+        put_into_collection(db, found_or_made(db, args.name, private=args.private).id, args.ids)
     elif args.action == "take":
         take_out_of_collection(db, find_collection(db, args.name).id, args.ids)
 
 
-def _found_or_made(db: Database, name: str) -> Collection:
+def found_or_made(db: Database, name: str, *, private: bool = False) -> Collection:
+    """The collection of this name, made where there is none."""
     known = {collection.name.casefold(): collection for collection in list_collections(db)}
-    return known.get(" ".join(name.split()).casefold()) or create_collection(db, name)
+    return known.get(" ".join(name.split()).casefold()) or create_collection(db, name, private=private)

@@ -15,9 +15,10 @@ from typing import BinaryIO
 
 from sqlite_utils import Database
 
-from core.errors import Cancelled, PasswordError, ReadError, WhetstoneError
-from core.formats import PDF_HEADER_BYTES, format_of
+from core.errors import Cancelled, PasswordError, ReadError, RoleError, WhetstoneError
+from core.formats import PDF_HEADER_BYTES, DocumentFormat, format_of
 from core.held import held_folder
+from core.people import Role, viewer
 from core.settings import Settings
 from core.stored_settings import current
 from core.types import Document, DocumentState, ModelVersion, Page, PaperFile, PaperText
@@ -27,6 +28,7 @@ from indexer.ocr import complete_paper, recognise_pages
 from indexer.pdf import require_text
 from indexer.reader import ReadLimits, read_paper_isolated
 from storage import library, models, pages, vectors
+from storage.collections import get_collection, put_into_collection
 from storage.database import empty_log, open_database, transaction
 from storage.deaths import in_hand, suspects
 from storage.index_files import drop_index_files
@@ -49,10 +51,11 @@ _COPY_BYTES = 1 << 20
 _NAME_CHARACTERS = 200
 
 
-def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[Document, bool]:
+def add_file(settings: Settings, path: Path, name: str | None = None, into: int | None = None) -> tuple[Document, bool]:
     """Copy a file into the library: its document, queued to be read, and whether its bytes are new here.
 
-    A document of these bytes that failed is tried once more. Raises ReadError where the file can't be opened.
+    With `into` it comes into the collection of this id, into a private one privately. A document of these bytes that
+    failed is tried once more. Raises ReadError where the file can't be opened, NotFoundError without that collection.
     """
     if path.exists() and not path.is_file():
         raise ReadError(f"'{path.name}' is not a file. Give a PDF, or a folder that holds some.")
@@ -63,11 +66,13 @@ def add_file(settings: Settings, path: Path, name: str | None = None) -> tuple[D
     with source:
         if not os.fstat(source.fileno()).st_size:
             raise ReadError(f"'{name or path.name}' is empty. Download it again.")
-        known = _add_known(settings, source, path, name)
-        return known or _add_copy(settings, source, path, name)
+        known = _add_known(settings, source, path, name, into)
+        return known or _add_copy(settings, source, path, name, into)
 
 
-def _add_known(settings: Settings, source: BinaryIO, path: Path, name: str | None) -> tuple[Document, bool] | None:
+def _add_known(
+    settings: Settings, source: BinaryIO, path: Path, name: str | None, into: int | None
+) -> tuple[Document, bool] | None:
     """The document of these bytes where there is one with its file, without a copy; None where there is none."""
     try:
         sha256 = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]
@@ -75,7 +80,7 @@ def _add_known(settings: Settings, source: BinaryIO, path: Path, name: str | Non
     except OSError:
         return None  # the copy tells what is wrong
     with open_database(settings.database) as db:
-        document = library.find_document(db, sha256)
+        document = library.find_document(db, sha256, _owner_in(db, into))
         if document is None or document.state is DocumentState.FAILED:
             return None
         original = settings.original(sha256, document.format)
@@ -85,7 +90,19 @@ def _add_known(settings: Settings, source: BinaryIO, path: Path, name: str | Non
         with transaction(db):
             if not original.is_file():
                 return None
-            return library.add_document(db, sha256, clean_name(name or path.name), document.format)
+            return _add_row(db, sha256, clean_name(name or path.name), document.format, into)
+
+
+def _add_row(db: Database, sha256: str, name: str, format: DocumentFormat, into: int | None) -> tuple[Document, bool]:
+    """The document of these bytes, in the collection, and whether it is new; inside the caller's transaction."""
+    document, new = library.add_document(db, sha256, name, format, _owner_in(db, into))
+    if into is not None:
+        put_into_collection(db, into, [document.id])
+    return library.get_document(db, document.id), new
+
+
+def _owner_in(db: Database, into: int | None) -> int | None:
+    return None if into is None else get_collection(db, into).owner
 
 
 def _hash(path: Path) -> str | None:
@@ -96,15 +113,16 @@ def _hash(path: Path) -> str | None:
         return None
 
 
-def _add_copy(settings: Settings, source: BinaryIO, path: Path, name: str | None) -> tuple[Document, bool]:
+def _add_copy(
+    settings: Settings, source: BinaryIO, path: Path, name: str | None, into: int | None
+) -> tuple[Document, bool]:
     try:
         with held_folder(settings.originals) as folder:
             copy = folder / "copy"
             sha256 = _copy(source, copy)
             with open_database(settings.database) as db, transaction(db):
-                document, new = library.add_document(
-                    db, sha256, clean_name(name or path.name), format_of(_head(copy), name or path.name)
-                )
+                format = format_of(_head(copy), name or path.name)
+                document, new = _add_row(db, sha256, clean_name(name or path.name), format, into)
                 # Inside the transaction, so that a removal of the same bytes comes wholly before or wholly after.
                 copy.replace(settings.original(sha256, document.format))
     except OSError as error:
@@ -142,18 +160,28 @@ def remove_documents(settings: Settings, document_ids: Sequence[int], *, wait: b
     """Remove documents with all that is derived from them, judgements too, and their original files.
 
     Their words are overwritten in the word index too before this returns; or soon by the worker, if not to `wait`.
+    Raises RoleError where a shared one is among them and the viewer is no admin.
     """
     with open_database(settings.database) as db:
+        _require_right_to_remove(db, document_ids)
         removed = library.remove_documents(db, document_ids)
         with transaction(db):
             for document in removed:
-                # Added once more in the meantime: then the file is needed.
-                if not db["documents"].count_where("sha256 = ?", [document.sha256]):
+                # Added once more in the meantime, or another's too: then the file is needed.
+                if not library.is_file_needed(db, document.sha256):
                     settings.original(document.sha256, document.format).unlink(missing_ok=True)
         drop_index_files(settings.home)
         if wait:
             forget_removed_words(db)
         empty_log(db)
+
+
+def _require_right_to_remove(db: Database, document_ids: Sequence[int]) -> None:
+    user = viewer()
+    for document_id in document_ids:
+        document = library.get_document(db, document_id)
+        if user is not None and not document.private and not user.role.may(Role.ADMIN):
+            raise RoleError(f"'{document.title}' is shared, so only an admin can remove it.")
 
 
 def paper_file(settings: Settings, db: Database, document: Document) -> PaperFile:
@@ -206,6 +234,11 @@ def _embed_batch(
 def _readers() -> int:
     """How many papers are read at once, each in a process of its own; the embedding takes most of the machine."""
     return min(_MOST_READERS, os.cpu_count() or 1)
+
+
+def _shown(document: Document) -> str:
+    """What everybody may be told of a paper that is being worked on."""
+    return "a private paper" if document.private else document.names[0]
 
 
 class _IngestRun:
@@ -261,7 +294,7 @@ class _IngestRun:
             if document.state is not DocumentState.EMBEDDING:
                 with open_database(self._settings.database) as db:
                     library.set_document_state(db, document.id, DocumentState.READING)
-                self._reading[document.id] = document.names[0]
+                self._reading[document.id] = _shown(document)
                 self._tell()
                 read = self._read_document(document)
                 del self._reading[document.id]
@@ -293,7 +326,7 @@ class _IngestRun:
             document = library.next_to_read(db, list(self._reading))
             if document is not None:
                 library.set_document_state(db, document.id, DocumentState.READING)
-                self._reading[document.id] = document.names[0]
+                self._reading[document.id] = _shown(document)
         return document
 
     def _read_document(self, document: Document) -> bool:
@@ -352,7 +385,7 @@ class _IngestRun:
         return done
 
     def _tell_recognised(self, document: Document, done: int, total: int) -> None:
-        self._reading[document.id] = f"{document.names[0]}, recognising page {min(done + 1, total)} of {total}"
+        self._reading[document.id] = f"{_shown(document)}, recognising page {min(done + 1, total)} of {total}"
         if self._stop_reading.is_set():
             raise Cancelled("The reading was stopped.")
         self._tell()
@@ -385,7 +418,7 @@ class _IngestRun:
                 active = models.active_model(db)
                 if active is None or active.id != self._version.id:
                     return False
-                self._embedding = document.names[0]
+                self._embedding = _shown(document)
                 _embed_batch(db, self._encoder, self._version, texts, self._tell)
                 self._embedded += len(texts)
                 self._tell()

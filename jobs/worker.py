@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
 from core.errors import Cancelled, LibraryError, WhetstoneError, explain_storage_error
+from core.people import viewing
 from core.settings import Settings
 from core.types import Job, JobKind, JobState, ModelVersion
 from indexer.encoder import Encoder, load_version
@@ -69,6 +70,11 @@ class Worker:
 
     def work_until(self, finished: Callable[[], bool]) -> None:
         """Do what is queued, or watch while another process does it, until `finished`."""
+        # Whoever's command it is that works: it works for all.
+        with viewing(None):
+            self._work_until(finished)
+
+    def _work_until(self, finished: Callable[[], bool]) -> None:
         while not finished():
             try:
                 with self._lock.acquire(timeout=0):

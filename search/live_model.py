@@ -17,6 +17,7 @@ from search.index_cache import follow_rows, open_index
 from search.questions import QuestionEmbedder
 from search.vector_index import StoredVectors, VectorIndex
 from search.words import WordQuery
+from storage.database import whole_database
 from storage.vectors import ChangeMark, change_mark, find_vectors, vector_of_chunk
 from storage.words import find_words
 
@@ -62,8 +63,9 @@ class LiveModel:
         """Bring the index to what the rows are now."""
         if change_mark(db) == self._mark:
             return
-        with self._lock:
-            self._mark = follow_rows(db, self.version, self.index, self._mark)
+        # All are in the index; what a viewer may see is looked up when it is asked.
+        with self._lock, whole_database(db) as whole:
+            self._mark = follow_rows(whole, self.version, self.index, self._mark)
 
     def floor(self) -> float | None:
         """The least score of an answer, None in a library too small to tell; found anew where the index has grown or
@@ -127,5 +129,6 @@ def _ranks(ids: Sequence[int]) -> dict[int, int]:
 def load_live_model(db: Database, version: ModelVersion, home: Path) -> LiveModel:
     """Load a version's encoder and its index."""
     encoder = load_version(version, home)
-    now = open_index(db, version, home)
+    with whole_database(db) as whole:
+        now = open_index(whole, version, home)
     return LiveModel(version, encoder, now.index, now.mark)

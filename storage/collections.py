@@ -1,4 +1,7 @@
-"""Collections of papers: a paper may be in several, and one that is removed leaves them."""
+"""Collections of papers: a paper may be in several, and one that is removed leaves them.
+
+Where there are users, a collection is shared or private to its owner; a private one may hold shared papers too.
+"""
 
 import json
 from collections.abc import Sequence
@@ -6,14 +9,17 @@ from collections.abc import Sequence
 from sqlite_utils import Database
 
 from core.errors import CollectionError, NotFoundError
+from core.people import viewer
 from core.types import Collection
 from storage.database import transaction
 from storage.library import get_document
+from storage.privacy import make_private, may_make_private, share_papers
 
 LONGEST_NAME = 80
 
 _COLLECTIONS = """
-    SELECT id, name, (SELECT count(*) FROM collected_documents WHERE collection_id = collections.id) FROM collections
+    SELECT id, name, (SELECT count(*) FROM collected_documents WHERE collection_id = collections.id), owner_id
+    FROM collections
 """
 
 
@@ -30,8 +36,10 @@ def get_collection(db: Database, collection_id: int) -> Collection:
 
 
 def find_collection(db: Database, name: str) -> Collection:
-    """The collection of this name, whatever its case."""
-    row = db.conn.execute(f"{_COLLECTIONS} WHERE name = ?", [_clean(name)]).fetchone()
+    """The collection of this name, whatever its case; of two the shared one."""
+    row = db.conn.execute(
+        f"{_COLLECTIONS} WHERE name = ? ORDER BY owner_id IS NOT NULL, id LIMIT 1", [_clean(name)]
+    ).fetchone()
     if row is None:
         raise NotFoundError(
             f"There is no collection '{_clean(name)}'. 'python -m indexer collection list' shows those there are."
@@ -39,11 +47,17 @@ def find_collection(db: Database, name: str) -> Collection:
     return Collection(*row)
 
 
-def create_collection(db: Database, name: str) -> Collection:
+def create_collection(db: Database, name: str, *, private: bool = False) -> Collection:
     """A new, empty collection. Raises CollectionError where the name is empty, too long or taken."""
+    user = viewer()
+    if private and user is None:
+        raise CollectionError("A private collection belongs to a user. Sign in, or name one: --as NAME")
+    owner = user.id if private and user is not None else None
     with transaction(db):
         cleaned = _free_name(db, name)
-        created = db.conn.execute("INSERT INTO collections (name) VALUES (?)", [cleaned]).lastrowid
+        created = db.conn.execute(
+            "INSERT INTO main.collections (name, owner_id) VALUES (?, ?)", [cleaned, owner]
+        ).lastrowid
         assert created is not None
         return get_collection(db, created)
 
@@ -52,7 +66,7 @@ def rename_collection(db: Database, collection_id: int, name: str) -> Collection
     with transaction(db):
         get_collection(db, collection_id)
         cleaned = _free_name(db, name, besides=collection_id)
-        db.conn.execute("UPDATE collections SET name = ? WHERE id = ?", [cleaned, collection_id])
+        db.conn.execute("UPDATE main.collections SET name = ? WHERE id = ?", [cleaned, collection_id])
         return get_collection(db, collection_id)
 
 
@@ -60,16 +74,27 @@ def delete_collection(db: Database, collection_id: int) -> None:
     """Forget the collection; its papers stay in the library."""
     with transaction(db):
         get_collection(db, collection_id)
-        db.conn.execute("DELETE FROM collections WHERE id = ?", [collection_id])
+        db.conn.execute("DELETE FROM main.collections WHERE id = ?", [collection_id])
 
 
 def put_into_collection(db: Database, collection_id: int, document_ids: Sequence[int]) -> None:
-    """All of the papers or, where one of them is unknown, none."""
+    """All of the papers or, where one of them is unknown, none.
+
+    In a shared collection everybody sees them. In a private one those become private that the viewer has added and that
+    are in no shared one; the others stay as they are. Raises PeopleError where that can't be.
+    """
     with transaction(db):
-        get_collection(db, collection_id)
+        collection, user = get_collection(db, collection_id), viewer()
         for document_id in document_ids:
             get_document(db, document_id)
-            db.conn.execute("INSERT OR IGNORE INTO collected_documents VALUES (?, ?)", [collection_id, document_id])
+        if not collection.private:
+            share_papers(db, document_ids)
+        elif user is not None:
+            make_private(db, [one for one in document_ids if may_make_private(db, one, user)], user)
+        db.conn.executemany(
+            "INSERT OR IGNORE INTO main.collected_documents VALUES (?, ?)",
+            [(collection_id, document_id) for document_id in document_ids],
+        )
 
 
 def take_out_of_collection(db: Database, collection_id: int, document_ids: Sequence[int]) -> None:
@@ -77,8 +102,9 @@ def take_out_of_collection(db: Database, collection_id: int, document_ids: Seque
         get_collection(db, collection_id)
         db.conn.execute(
             """
-            DELETE FROM collected_documents
+            DELETE FROM main.collected_documents
             WHERE collection_id = ? AND document_id IN (SELECT value FROM json_each(?))
+                AND document_id IN (SELECT id FROM documents)
             """,
             [collection_id, json.dumps(list(document_ids))],
         )

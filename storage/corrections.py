@@ -27,7 +27,7 @@ def correct_document(db: Database, document_id: int, values: Mapping[str, Metada
                 forget_corrections(db, document_id, ["title"])
                 continue
             db.conn.execute(
-                "INSERT OR REPLACE INTO corrections (document_id, field, value, at) VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO main.corrections (document_id, field, value, at) VALUES (?, ?, ?, ?)",
                 [document_id, field, json.dumps(value, ensure_ascii=False), now()],
             )
 
@@ -35,6 +35,8 @@ def correct_document(db: Database, document_id: int, values: Mapping[str, Metada
 def forget_corrections(db: Database, document_id: int, fields: Iterable[str]) -> None:
     """Let these fields be what was read again."""
     with transaction(db):
+        get_document(db, document_id)
         db.conn.executemany(
-            "DELETE FROM corrections WHERE document_id = ? AND field = ?", [(document_id, field) for field in fields]
+            "DELETE FROM main.corrections WHERE document_id = ? AND field = ?",
+            [(document_id, field) for field in fields],
         )

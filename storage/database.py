@@ -12,7 +12,9 @@ from sqlite_utils import Database
 
 from core.cjk import pair_cjk
 from core.errors import LibraryError
+from core.people import viewer
 from storage.migrations import migrations
+from storage.viewing import is_narrowed, show_only
 
 BUSY_SECONDS = 30
 _LOG_MILLISECONDS = 500
@@ -21,7 +23,7 @@ _LEAST_SPACE = 1 << 18
 
 def prepare_database(path: Path) -> None:
     """Create the database or bring its schema up to date."""
-    with open_database(path) as db:
+    with open_database(path, whole=True) as db:
         unknown = {m.name for m in migrations.applied(db)} - {m.name for m in migrations._migrations}
         if unknown:
             raise LibraryError(
@@ -29,14 +31,21 @@ def prepare_database(path: Path) -> None:
             )
         db.enable_wal()
         if migrations.pending(db):
+            # Else a table that is made anew would take what refers to it along; inside a transaction this is no longer
+            # possible.
+            db.conn.execute("PRAGMA foreign_keys = OFF")
             # Two programs may start on one new library: the second waits here, then finds nothing to do.
             with transaction(db):
                 migrations.apply(db)
 
 
 @contextmanager
-def open_database(path: Path) -> Iterator[Database]:
-    """A handle on the database for this thread, closed at the end. Raises LibraryError where it can't be opened."""
+def open_database(path: Path, *, whole: bool = False) -> Iterator[Database]:
+    """A handle on the database for this thread, closed at the end. Raises LibraryError where it can't be opened.
+
+    Where there is a viewer, it holds what they may see and nothing else, unless the `whole` is asked for.
+    """
+    user = None if whole else viewer()
     try:
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
         add_functions(connection)
@@ -44,10 +53,26 @@ def open_database(path: Path) -> Iterator[Database]:
         connection.execute("PRAGMA synchronous = NORMAL")
         # What is removed is overwritten, not only unlinked.
         connection.execute("PRAGMA secure_delete = ON")
+        if user is not None:
+            show_only(connection, user)
     except sqlite3.Error as error:
         raise LibraryError(f"The library's database '{path}' can't be opened: {error}.{_reason(path)}") from error
     with closing(connection):
         yield Database(connection, execute_plugins=False)
+
+
+@contextmanager
+def whole_database(db: Database) -> Iterator[Database]:
+    """The handle itself, or where that is one person's, another one with nothing hidden in it.
+
+    For what all share, such as the index of vectors; its answers are looked up in the first.
+    """
+    if not is_narrowed(db.conn):
+        yield db
+        return
+    (path,) = [row[2] for row in db.conn.execute("PRAGMA database_list") if row[1] == "main"]
+    with open_database(Path(path), whole=True) as whole:
+        yield whole
 
 
 def add_functions(connection: sqlite3.Connection) -> None:

@@ -12,8 +12,9 @@ from core.types import ChunkIds, Filter
 
 
 def filtered_chunks(db: Database, filter: Filter) -> ChunkIds | None:
-    """The ids of the chunks that pass, in order; None where all do."""
-    if not filter.narrows:
+    """The ids of the chunks that pass and that the viewer may see, in order; None where all are."""
+    hidden = db.conn.execute("SELECT 1 FROM hidden_documents LIMIT 1").fetchone() is not None
+    if not filter.narrows and not hidden:
         return None
     conditions, values = [], []
     documents = filtered_documents(db, filter)

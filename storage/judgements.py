@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from core.errors import NotFoundError, TrainingError
+from core.errors import NotFoundError, RoleError, TrainingError
+from core.people import Role, viewer
 from core.types import Judgement
 from storage.database import now, transaction
 from storage.library import get_chunk, spans_from_json
@@ -20,6 +21,12 @@ _JUDGEMENTS = """
     FROM judgements j JOIN queries q ON q.id = j.query_id
         JOIN chunks c ON c.id = j.chunk_id JOIN documents d ON d.id = c.document_id
         JOIN known_metadata k ON k.document_id = d.id
+"""
+
+_SHARED = """
+    NOT EXISTS (
+        SELECT 1 FROM main.chunks c JOIN main.documents d ON d.id = c.document_id
+        WHERE c.id = j.chunk_id AND d.owner_id IS NOT NULL)
 """
 
 
@@ -40,17 +47,19 @@ def store_judgement(
 ) -> bool:
     """Keep the verdict, in place of an earlier one on the same query and passage; False if it was there already.
 
-    `part` is what of the passage it is about, all of it where that is None; `judge` is who gives it. Raises
+    `part` is what of the passage it is about, all of it where that is None; `judge` is who gives it, where there are
+    users the one who is signed in. Raises
     NotFoundError where the passage is not in the library, or does not hold the part, TrainingError where the query is
     empty.
     """
     text = normalise_query(query)
     if not text:
         raise TrainingError("The question is empty, so there is nothing to judge this passage for. Ask one first.")
+    user = viewer()
     with transaction(db):
         part = _part_of(get_chunk(db, chunk_id).text, part)
-        db.conn.execute("INSERT OR IGNORE INTO queries (text) VALUES (?)", [text])
-        query_id = db.conn.execute("SELECT id FROM queries WHERE text = ?", [text]).fetchone()[0]
+        db.conn.execute("INSERT OR IGNORE INTO main.queries (text) VALUES (?)", [text])
+        query_id = db.conn.execute("SELECT id FROM main.queries WHERE text = ?", [text]).fetchone()[0]
         known = db.conn.execute(
             "SELECT relevance, part FROM judgements WHERE query_id = ? AND chunk_id = ?", [query_id, chunk_id]
         ).fetchone()
@@ -58,12 +67,23 @@ def store_judgement(
             return False
         db.conn.execute(
             """
-            INSERT INTO judgements (query_id, chunk_id, relevance, rank, model_id, at, part, judge)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO main.judgements (query_id, chunk_id, relevance, rank, model_id, at, part, judge, user_id)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (query_id, chunk_id) DO UPDATE SET relevance = excluded.relevance, rank = excluded.rank,
-                model_id = excluded.model_id, at = excluded.at, part = excluded.part, judge = excluded.judge
+                model_id = excluded.model_id, at = excluded.at, part = excluded.part, judge = excluded.judge,
+                user_id = excluded.user_id
             """,
-            [query_id, chunk_id, relevance, rank, model_id, now(), part, _name_of(judge)],
+            [
+                query_id,
+                chunk_id,
+                relevance,
+                rank,
+                model_id,
+                now(),
+                part,
+                _name_of(user.name if user else judge),
+                user.id if user else None,
+            ],
         )
         return True
 
@@ -88,23 +108,32 @@ def _part_of(text: str, part: str | None) -> str | None:
 def take_back_judgement(db: Database, query: str, chunk_id: int) -> bool:
     """Forget the verdict; False if there was none."""
     with transaction(db):
-        taken = db.conn.execute(
-            "DELETE FROM judgements WHERE chunk_id = ? AND query_id = (SELECT id FROM queries WHERE text = ?)",
+        found = db.conn.execute(
+            "SELECT j.id FROM judgements j JOIN queries q ON q.id = j.query_id WHERE j.chunk_id = ? AND q.text = ?",
             [chunk_id, normalise_query(query)],
-        ).rowcount
-        _drop_unjudged_queries(db)
-        return bool(taken)
+        ).fetchall()
+        return bool(delete_judgements(db, [row[0] for row in found]))
 
 
 def delete_judgements(db: Database, judgement_ids: Sequence[int]) -> int:
-    """Forget verdicts by id; how many there were."""
+    """Forget verdicts by id; how many there were.
+
+    Raises RoleError where one is another's and the viewer may only judge.
+    """
     with transaction(db):
-        taken = sum(
-            db.conn.execute("DELETE FROM judgements WHERE id = ?", [judgement_id]).rowcount
-            for judgement_id in judgement_ids
-        )
+        ids = json.dumps(list(judgement_ids))
+        found = db.conn.execute(
+            "SELECT id, user_id, judge FROM judgements WHERE id IN (SELECT value FROM json_each(?))", [ids]
+        ).fetchall()
+        user = viewer()
+        for _, user_id, judge in found:
+            if user is not None and user_id != user.id and not user.role.may(Role.TRAIN):
+                raise RoleError(
+                    f"This verdict was given by {judge or 'somebody else'}. To withdraw it you need the role train."
+                )
+        db.conn.executemany("DELETE FROM main.judgements WHERE id = ?", [(row[0],) for row in found])
         _drop_unjudged_queries(db)
-        return taken
+        return len(found)
 
 
 def list_judgements(db: Database) -> list[Judgement]:
@@ -143,14 +172,22 @@ def count_judgements(db: Database) -> dict[int, int]:
 
 
 def count_judged_queries(db: Database, beyond: Collection[int] = ()) -> int:
-    """How many queries have at least one approved passage; judgements with an id in `beyond` do not count."""
+    """How many queries have at least one approved passage of a shared paper, and so can be learnt from.
+
+    Judgements with an id in `beyond` do not count.
+    """
     return db.conn.execute(
-        """
-        SELECT count(DISTINCT query_id) FROM judgements
-        WHERE relevance = 1 AND id NOT IN (SELECT value FROM json_each(?))
+        f"""
+        SELECT count(DISTINCT query_id) FROM main.judgements j
+        WHERE relevance = 1 AND id NOT IN (SELECT value FROM json_each(?)) AND {_SHARED}
         """,
         [json.dumps(sorted(beyond))],
     ).fetchone()[0]
+
+
+def count_shared(db: Database) -> int:
+    """How many judgements there are on shared papers; the same for everybody."""
+    return db.conn.execute(f"SELECT count(*) FROM main.judgements j WHERE {_SHARED}").fetchone()[0]
 
 
 def count_by_document(db: Database) -> dict[int, int]:
@@ -162,7 +199,7 @@ def count_by_document(db: Database) -> dict[int, int]:
 
 
 def _drop_unjudged_queries(db: Database) -> None:
-    db.conn.execute("DELETE FROM queries WHERE id NOT IN (SELECT query_id FROM judgements)")
+    db.conn.execute("DELETE FROM main.queries WHERE id NOT IN (SELECT query_id FROM main.judgements)")
 
 
 def _judgement(row: dict[str, Any]) -> Judgement:

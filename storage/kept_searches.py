@@ -1,4 +1,7 @@
-"""Saved searches, by name, and the questions asked lately, without; whether these are kept at all."""
+"""Saved searches, by name, and the questions asked lately, without; whether these are kept at all.
+
+Each user has their own, and nobody sees another's; those of a library without users, and of its commands, are nobody's.
+"""
 
 import json
 from collections.abc import Iterator
@@ -9,6 +12,7 @@ from sqlite_utils import Database
 
 from core.cli import count
 from core.errors import NotFoundError, QuestionError
+from core.people import personal, viewer
 from core.types import ChunkKind, Filter, KeptSearch, SearchMode
 from storage.database import now, transaction
 from storage.integrity import Problem
@@ -26,26 +30,29 @@ def save_search(db: Database, name: str, search: KeptSearch) -> KeptSearch:
     if len(cleaned) > LONGEST_NAME:
         raise QuestionError(f"A name of {len(cleaned)} characters is too long. Give one of {LONGEST_NAME} at most.")
     with transaction(db):
-        db.conn.execute("DELETE FROM kept_searches WHERE name = ?", [cleaned])
+        db.conn.execute("DELETE FROM main.kept_searches WHERE name = ? AND user_id IS ?", [cleaned, _mine()])
         _insert(db, cleaned, search)
     return find_saved(db, cleaned)
 
 
 def find_saved(db: Database, name: str) -> KeptSearch:
     """The saved search of this name, whatever its case."""
-    rows = list(db.query("SELECT * FROM kept_searches WHERE name = ?", [" ".join(name.split())]))
+    sql = "SELECT * FROM kept_searches WHERE name = ? AND user_id IS ?"
+    rows = list(db.query(sql, [" ".join(name.split()), _mine()]))
     if not rows:
         raise NotFoundError(f"There is no saved search '{name}'. 'python -m search saved' shows those there are.")
     return _kept(rows[0])
 
 
 def list_saved(db: Database) -> list[KeptSearch]:
-    return [_kept(row) for row in db.query("SELECT * FROM kept_searches WHERE name IS NOT NULL ORDER BY name")]
+    sql = "SELECT * FROM kept_searches WHERE name IS NOT NULL AND user_id IS ? ORDER BY name"
+    return [_kept(row) for row in db.query(sql, [_mine()])]
 
 
 def delete_saved(db: Database, search_id: int) -> None:
     with transaction(db):
-        if not db.conn.execute("DELETE FROM kept_searches WHERE id = ? AND name IS NOT NULL", [search_id]).rowcount:
+        sql = "DELETE FROM main.kept_searches WHERE id = ? AND name IS NOT NULL AND user_id IS ?"
+        if not db.conn.execute(sql, [search_id, _mine()]).rowcount:
             raise NotFoundError(f"There is no saved search with id {search_id}; it may have been deleted.")
 
 
@@ -55,40 +62,53 @@ def remember_search(db: Database, search: KeptSearch) -> None:
         return
     with transaction(db):
         db.conn.execute(
-            "DELETE FROM kept_searches WHERE name IS NULL AND (question, filter, mode) = (?, ?, ?) AND spread IS ?",
-            [search.question, filter_to_json(search.filter), search.mode, search.spread],
+            """
+            DELETE FROM main.kept_searches WHERE name IS NULL AND (question, filter, mode) = (?, ?, ?) AND spread IS ?
+                AND user_id IS ?
+            """,
+            [search.question, filter_to_json(search.filter), search.mode, search.spread, _mine()],
         )
         _insert(db, None, search)
         db.conn.execute(
             """
-            DELETE FROM kept_searches WHERE name IS NULL AND id NOT IN (
-                SELECT id FROM kept_searches WHERE name IS NULL ORDER BY id DESC LIMIT ?)
+            DELETE FROM main.kept_searches WHERE name IS NULL AND user_id IS :me AND id NOT IN (
+                SELECT id FROM main.kept_searches WHERE name IS NULL AND user_id IS :me ORDER BY id DESC LIMIT :most)
             """,
-            [MOST_PAST],
+            {"me": _mine(), "most": MOST_PAST},
         )
 
 
 def list_history(db: Database, most: int = MOST_PAST) -> list[KeptSearch]:
     """What was asked, the latest first."""
-    rows = db.query("SELECT * FROM kept_searches WHERE name IS NULL ORDER BY id DESC LIMIT ?", [most])
+    sql = "SELECT * FROM kept_searches WHERE name IS NULL AND user_id IS ? ORDER BY id DESC LIMIT ?"
+    rows = db.query(sql, [_mine(), most])
     return [_kept(row) for row in rows]
 
 
 def clear_history(db: Database) -> int:
     """Forget what was asked; how many questions that were. Saved searches stay."""
     with transaction(db):
-        return db.conn.execute("DELETE FROM kept_searches WHERE name IS NULL").rowcount
+        sql = "DELETE FROM main.kept_searches WHERE name IS NULL AND user_id IS ?"
+        return db.conn.execute(sql, [_mine()]).rowcount
 
 
 def keeps_history(db: Database) -> bool:
-    row = db.conn.execute("SELECT value FROM preferences WHERE name = 'history'").fetchone()
+    row = db.conn.execute("SELECT value FROM preferences WHERE name = ?", [personal("history")]).fetchone()
     return row is None or row[0] == "on"
 
 
 def keep_history(db: Database, keep: bool) -> None:
     """Whether questions are kept from now on; those there are stay until they are cleared."""
     with transaction(db):
-        db.conn.execute("INSERT OR REPLACE INTO preferences VALUES ('history', ?)", ["on" if keep else "off"])
+        db.conn.execute(
+            "INSERT OR REPLACE INTO preferences VALUES (?, ?)", [personal("history"), "on" if keep else "off"]
+        )
+
+
+def _mine() -> int | None:
+    """The id of whose searches these are."""
+    user = viewer()
+    return None if user is None else user.id
 
 
 def filter_to_json(filter: Filter) -> str:
@@ -127,8 +147,11 @@ def _is_filter(text: str) -> bool:
 
 def _insert(db: Database, name: str | None, search: KeptSearch) -> None:
     db.conn.execute(
-        "INSERT INTO kept_searches (name, question, filter, mode, spread, at) VALUES (?, ?, ?, ?, ?, ?)",
-        [name, search.question, filter_to_json(search.filter), search.mode, search.spread, now()],
+        """
+        INSERT INTO main.kept_searches (name, question, filter, mode, spread, at, user_id)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        """,
+        [name, search.question, filter_to_json(search.filter), search.mode, search.spread, now(), _mine()],
     )
 
 

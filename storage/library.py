@@ -9,6 +9,7 @@ from sqlite_utils import Database
 
 from core.errors import NotFoundError
 from core.formats import DocumentFormat, without_suffix
+from core.people import viewer
 from core.types import (
     UNFINISHED,
     ChunkKind,
@@ -21,7 +22,7 @@ from storage.database import now, transaction
 from storage.vectors import drop_unused_vectors
 
 _DOCUMENTS = """
-    SELECT d.id, d.sha256, d.format, d.state, d.locked, d.reason, d.added_at,
+    SELECT d.id, d.sha256, d.format, d.state, d.locked, d.reason, d.added_at, d.owner_id,
         k.title, k.authors, k.year, k.doi, k.arxiv_id, k.corrected,
         (SELECT json_group_array(name) FROM (
             SELECT name FROM document_names WHERE document_id = d.id ORDER BY rowid)) AS names,
@@ -42,21 +43,38 @@ _IDS_A_STATEMENT = 500
 
 
 def add_document(
-    db: Database, sha256: str, name: str, format: DocumentFormat = DocumentFormat.PDF
+    db: Database, sha256: str, name: str, format: DocumentFormat = DocumentFormat.PDF, owner: int | None = None
 ) -> tuple[Document, bool]:
-    """The document of these bytes, under this name as well, and whether it is new (then it is queued)."""
+    """The document of these bytes, under this name as well, and whether it is new (then it is queued).
+
+    A new one is private to its `owner`, if it has one. Another's private document of these bytes is not looked at.
+    """
     with transaction(db):
-        row = db.conn.execute("SELECT id FROM documents WHERE sha256 = ?", [sha256]).fetchone()
-        if row is None:
+        known = find_document(db, sha256, owner)
+        if known is None:
+            user = viewer()
             document_id = db.conn.execute(
-                "INSERT INTO documents (sha256, format, title, state, added_at) VALUES (?, ?, ?, ?, ?)",
-                [sha256, format, without_suffix(name), DocumentState.QUEUED, now()],
+                """
+                INSERT INTO main.documents (sha256, format, title, state, added_at, owner_id, added_by)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """,
+                [
+                    sha256,
+                    format,
+                    without_suffix(name),
+                    DocumentState.QUEUED,
+                    now(),
+                    owner,
+                    user.id if user is not None else None,
+                ],
             ).lastrowid
             assert document_id is not None
         else:
-            document_id = row[0]
-        db.conn.execute("INSERT OR IGNORE INTO document_names (document_id, name) VALUES (?, ?)", [document_id, name])
-    return get_document(db, document_id), row is None
+            document_id = known.id
+        db.conn.execute(
+            "INSERT OR IGNORE INTO main.document_names (document_id, name) VALUES (?, ?)", [document_id, name]
+        )
+    return get_document(db, document_id), known is None
 
 
 def get_document(db: Database, document_id: int) -> Document:
@@ -66,10 +84,17 @@ def get_document(db: Database, document_id: int) -> Document:
     return _document(rows[0])
 
 
-def find_document(db: Database, sha256: str) -> Document | None:
-    """The document of these bytes."""
-    rows = list(db.query(f"{_DOCUMENTS} WHERE d.sha256 = ?", [sha256]))
-    return _document(rows[0]) if rows else None
+def find_document(db: Database, sha256: str, owner: int | None = None) -> Document | None:
+    """The document of these bytes that the viewer may see, for a command the shared one; of two the owner's."""
+    user = viewer()
+    rows = db.query(
+        f"""
+        {_DOCUMENTS} WHERE d.sha256 = ? AND (d.owner_id IS NULL OR d.owner_id IN (?, ?))
+        ORDER BY d.owner_id IS ? DESC, d.id LIMIT 1
+        """,
+        [sha256, owner, user.id if user is not None else None, owner],
+    )
+    return next(map(_document, rows), None)
 
 
 def next_to_read(db: Database, taken: Sequence[int]) -> Document | None:
@@ -102,7 +127,7 @@ def has_unfinished_documents(db: Database) -> bool:
 
 def set_document_state(db: Database, document_id: int, state: DocumentState, reason: str | None = None) -> None:
     with transaction(db):
-        db.conn.execute("UPDATE documents SET state = ?, reason = ? WHERE id = ?", [state, reason, document_id])
+        db.conn.execute("UPDATE main.documents SET state = ?, reason = ? WHERE id = ?", [state, reason, document_id])
 
 
 def mark_ready_when_embedded(db: Database, document_ids: Sequence[int]) -> None:
@@ -111,9 +136,9 @@ def mark_ready_when_embedded(db: Database, document_ids: Sequence[int]) -> None:
         for document_id in document_ids:
             db.conn.execute(
                 """
-                UPDATE documents SET state = ?, reason = NULL, deaths = 0
+                UPDATE main.documents SET state = ?, reason = NULL, deaths = 0
                 WHERE id = ? AND state = ? AND NOT EXISTS (
-                    SELECT 1 FROM chunks c WHERE c.document_id = documents.id AND NOT EXISTS (
+                    SELECT 1 FROM main.chunks c WHERE c.document_id = documents.id AND NOT EXISTS (
                         SELECT 1 FROM embeddings e WHERE e.content_hash = c.content_hash AND e.model_id = (
                             SELECT model_id FROM activations WHERE undone_at IS NULL ORDER BY id DESC LIMIT 1)))
                 """,
@@ -125,7 +150,7 @@ def fail_document(db: Database, document_id: int, reason: str, *, locked: bool =
     """Give a document up for this reason; `locked` where it waits for a password."""
     with transaction(db):
         db.conn.execute(
-            "UPDATE documents SET state = ?, reason = ?, locked = ? WHERE id = ?",
+            "UPDATE main.documents SET state = ?, reason = ?, locked = ? WHERE id = ?",
             [DocumentState.FAILED, reason, locked, document_id],
         )
 
@@ -136,12 +161,13 @@ def retry_document(db: Database, document_id: int, password: str | None = None) 
     One with passages only waits for their vectors, so no judgement is lost.
     """
     with transaction(db):
+        get_document(db, document_id)
         if password:
-            db.conn.execute("UPDATE documents SET password = ? WHERE id = ?", [password, document_id])
+            db.conn.execute("UPDATE main.documents SET password = ? WHERE id = ?", [password, document_id])
         db.conn.execute(
             """
-            UPDATE documents SET reason = NULL, deaths = 0,
-                state = CASE WHEN EXISTS (SELECT 1 FROM chunks WHERE document_id = documents.id) THEN ? ELSE ? END
+            UPDATE main.documents SET reason = NULL, deaths = 0,
+                state = CASE WHEN EXISTS (SELECT 1 FROM main.chunks WHERE document_id = documents.id) THEN ? ELSE ? END
             WHERE id = ? AND state = ?
             """,
             [DocumentState.EMBEDDING, DocumentState.QUEUED, document_id, DocumentState.FAILED],
@@ -154,7 +180,8 @@ def read_again(db: Database, document_ids: Sequence[int]) -> None:
         for document_id in document_ids:
             if get_document(db, document_id).state in (DocumentState.READY, DocumentState.FAILED):
                 db.conn.execute(
-                    "UPDATE documents SET state = ?, reason = NULL WHERE id = ?", [DocumentState.QUEUED, document_id]
+                    "UPDATE main.documents SET state = ?, reason = NULL WHERE id = ?",
+                    [DocumentState.QUEUED, document_id],
                 )
 
 
@@ -173,30 +200,35 @@ def remove_documents(db: Database, document_ids: Iterable[int]) -> list[Document
     with transaction(db):
         for document_id in document_ids:
             removed.append(get_document(db, document_id))
-            _mark_versions(db, document_id)
+            mark_versions(db, document_id)
             texts = db.conn.execute("SELECT content_hash FROM chunks WHERE document_id = ?", [document_id]).fetchall()
-            db.conn.execute("DELETE FROM documents WHERE id = ?", [document_id])
+            db.conn.execute("DELETE FROM main.documents WHERE id = ?", [document_id])
             drop_unused_vectors(db, [row[0] for row in texts])
-        db.conn.execute("DELETE FROM queries WHERE id NOT IN (SELECT query_id FROM judgements)")
+        db.conn.execute("DELETE FROM main.queries WHERE id NOT IN (SELECT query_id FROM main.judgements)")
     return removed
 
 
-def _mark_versions(db: Database, document_id: int) -> None:
-    """Count the document in the versions that have learnt from it: by their judgements, or by the approved texts."""
+def mark_versions(db: Database, document_id: int) -> None:
+    """Count a document that goes in the versions that have learnt from it: by their judgements, or by its texts."""
     db.conn.execute(
         """
         UPDATE models SET removed_papers = removed_papers + 1 WHERE EXISTS (
             SELECT 1 FROM json_each(models.report, '$.judgement_ids') used
-                JOIN judgements j ON j.id = used.value JOIN chunks c ON c.id = j.chunk_id
+                JOIN main.judgements j ON j.id = used.value JOIN main.chunks c ON c.id = j.chunk_id
             WHERE c.document_id = :id
         ) OR EXISTS (
             SELECT 1 FROM json_each(models.report, '$.trained_passages') learnt
-                JOIN chunks c ON c.content_hash = learnt.value
+                JOIN main.chunks c ON c.content_hash = learnt.value
             WHERE c.document_id = :id AND NOT EXISTS (
-                SELECT 1 FROM chunks other WHERE other.content_hash = learnt.value AND other.document_id != :id))
+                SELECT 1 FROM main.chunks other WHERE other.content_hash = learnt.value AND other.document_id != :id))
         """,
         {"id": document_id},
     )
+
+
+def is_file_needed(db: Database, sha256: str) -> bool:
+    """Whether a document of these bytes is there, whoever it belongs to."""
+    return db.conn.execute("SELECT 1 FROM main.documents WHERE sha256 = ?", [sha256]).fetchone() is not None
 
 
 def chunks_by_id(db: Database, chunk_ids: Sequence[int]) -> dict[int, StoredChunk]:
@@ -273,6 +305,7 @@ def _document(row: dict[str, Any]) -> Document:
         doi=row["doi"],
         arxiv_id=row["arxiv_id"],
         corrected=tuple(json.loads(row["corrected"])),
+        owner=row["owner_id"],
         pages=row["pages"],
         recognised=row["recognised"],
         without_text=row["without_text"],

@@ -48,11 +48,13 @@ class StoredMap:
 
 
 def library_mark(db: Database) -> str:
-    """Another text after papers were added, read anew or removed."""
+    """Another text after shared papers were added, read anew or removed; the same for everybody."""
     row = db.conn.execute(
         """
-        SELECT (SELECT coalesce(max(id), 0) FROM chunks), (SELECT coalesce(max(id), 0) FROM removals),
-               (SELECT count(*) FROM documents WHERE state = 'ready')
+        SELECT (SELECT coalesce(max(id), 0) FROM main.chunks WHERE document_id NOT IN (
+                   SELECT id FROM main.documents WHERE owner_id IS NOT NULL)),
+               (SELECT coalesce(max(id), 0) FROM removals),
+               (SELECT count(*) FROM main.documents WHERE state = 'ready' AND owner_id IS NULL)
         """
     ).fetchone()
     return "-".join(map(str, row))
@@ -100,14 +102,14 @@ def store_map(
         )
         db.conn.executemany(
             """
-            INSERT INTO map_papers (model_id, document_id, x, y, in_group, laid_out)
+            INSERT INTO main.map_papers (model_id, document_id, x, y, in_group, laid_out)
             SELECT ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM documents WHERE id = ?)
             """,
             [(version.id, p.document_id, p.x, p.y, p.group, p.laid_out, p.document_id) for p in papers],
         )
         db.conn.executemany(
             """
-            INSERT INTO map_passages (model_id, chunk_id, x, y)
+            INSERT INTO main.map_passages (model_id, chunk_id, x, y)
             SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM chunks WHERE id = ?)
             """,
             [(version.id, p.chunk_id, p.x, p.y, p.chunk_id) for p in passages],

@@ -431,6 +431,117 @@ def m021_kept_searches(db: Database) -> None:
     )
 
 
+@migrations()
+def m022_users_and_owners(db: Database) -> None:
+    # Of a table with a UNIQUE that no longer holds, SQLite wants a new one; foreign keys are off meanwhile, as
+    # `prepare_database` sees to, or dropping the old one would take along what refers to it.
+    _require_no_foreign_keys(db)
+    _execute_all(
+        db,
+        """
+        CREATE TABLE users (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+            role TEXT NOT NULL,
+            created_at TEXT NOT NULL
+        );
+        DROP VIEW known_metadata;
+        DROP TRIGGER map_names_removed;
+        -- With an owner the paper is that person's alone; the same file may be there once for each, and once for all.
+        CREATE TABLE new_documents (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            sha256 TEXT NOT NULL,
+            title TEXT NOT NULL,
+            authors TEXT NOT NULL DEFAULT '[]',
+            year INTEGER,
+            state TEXT NOT NULL,
+            reason TEXT,
+            added_at TEXT NOT NULL,
+            doi TEXT,
+            arxiv_id TEXT,
+            format TEXT NOT NULL DEFAULT 'pdf',
+            password TEXT,
+            locked INTEGER NOT NULL DEFAULT 0,
+            in_hand INTEGER NOT NULL DEFAULT 0,
+            deaths INTEGER NOT NULL DEFAULT 0,
+            owner_id INTEGER REFERENCES users(id),
+            added_by INTEGER REFERENCES users(id) ON DELETE SET NULL
+        );
+        INSERT INTO new_documents (id, sha256, title, authors, year, state, reason, added_at, doi, arxiv_id, format,
+            password, locked, in_hand, deaths)
+        SELECT id, sha256, title, authors, year, state, reason, added_at, doi, arxiv_id, format, password, locked,
+            in_hand, deaths FROM documents ORDER BY id;
+        -- No id is used again, not even that of the last paper, if it was removed.
+        DELETE FROM sqlite_sequence WHERE name = 'new_documents';
+        INSERT INTO sqlite_sequence (name, seq)
+        SELECT 'new_documents', seq FROM sqlite_sequence WHERE name = 'documents';
+        DROP TABLE documents;
+        ALTER TABLE new_documents RENAME TO documents;
+        CREATE UNIQUE INDEX documents_sha256 ON documents(sha256, ifnull(owner_id, 0));
+        CREATE INDEX documents_owner ON documents(owner_id) WHERE owner_id IS NOT NULL;
+        CREATE VIEW known_metadata AS
+        SELECT d.id AS document_id,
+            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'title'),
+                json_quote(d.title)), '$') AS title,
+            coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'authors'),
+                d.authors) AS authors,
+            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'year'),
+                json_quote(d.year)), '$') AS year,
+            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'doi'),
+                json_quote(d.doi)), '$') AS doi,
+            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'arxiv_id'),
+                json_quote(d.arxiv_id)), '$') AS arxiv_id,
+            (SELECT json_group_array(field) FROM corrections WHERE document_id = d.id) AS corrected
+        FROM documents d;
+        -- The names are words of the papers.
+        CREATE TRIGGER map_names_removed AFTER DELETE ON documents BEGIN
+            UPDATE maps SET names = '{}' WHERE names != '{}';
+        END;
+        CREATE TRIGGER map_names_hidden AFTER UPDATE OF owner_id ON documents WHEN new.owner_id IS NOT NULL BEGIN
+            UPDATE maps SET names = '{}' WHERE names != '{}';
+        END;
+        -- What a handle with a viewer has in its place holds the papers that are hidden from them (storage/viewing.py).
+        CREATE VIEW hidden_documents AS SELECT id FROM documents WHERE 0;
+
+        CREATE TABLE new_collections (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL COLLATE NOCASE,
+            owner_id INTEGER REFERENCES users(id)
+        );
+        INSERT INTO new_collections (id, name) SELECT id, name FROM collections ORDER BY id;
+        DELETE FROM sqlite_sequence WHERE name = 'new_collections';
+        INSERT INTO sqlite_sequence (name, seq)
+        SELECT 'new_collections', seq FROM sqlite_sequence WHERE name = 'collections';
+        DROP TABLE collections;
+        ALTER TABLE new_collections RENAME TO collections;
+        CREATE UNIQUE INDEX collections_name ON collections(name, ifnull(owner_id, 0));
+
+        CREATE TABLE new_kept_searches (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT COLLATE NOCASE,
+            question TEXT NOT NULL,
+            filter TEXT NOT NULL,
+            mode TEXT NOT NULL,
+            spread INTEGER,
+            at TEXT NOT NULL,
+            user_id INTEGER REFERENCES users(id) ON DELETE CASCADE
+        );
+        INSERT INTO new_kept_searches (id, name, question, filter, mode, spread, at)
+        SELECT id, name, question, filter, mode, spread, at FROM kept_searches ORDER BY id;
+        DROP TABLE kept_searches;
+        ALTER TABLE new_kept_searches RENAME TO kept_searches;
+        CREATE UNIQUE INDEX kept_searches_name ON kept_searches(name, ifnull(user_id, 0));
+        """,
+    )
+    db.conn.execute("ALTER TABLE judgements ADD COLUMN user_id INTEGER REFERENCES users(id) ON DELETE SET NULL")
+
+
+def _require_no_foreign_keys(db: Database) -> None:
+    on = db.conn.execute("PRAGMA foreign_keys").fetchone()[0]
+    if on and db.conn.execute("SELECT 1 FROM documents LIMIT 1").fetchone():
+        raise AssertionError("foreign keys must be off while the tables are made anew")
+
+
 def _execute_all(db: Database, script: str) -> None:
     """Run the statements inside the migration's transaction, which `executescript` would commit."""
     statement = ""

@@ -94,7 +94,7 @@ def mark_of_removed(db: Database, model_id: int) -> None:
 def remove_model(db: Database, model_id: int) -> None:
     """Forget a version that was never active, with its vectors."""
     with transaction(db):
-        db.conn.execute("UPDATE judgements SET model_id = NULL WHERE model_id = ?", [model_id])
+        db.conn.execute("UPDATE main.judgements SET model_id = NULL WHERE model_id = ?", [model_id])
         db.conn.execute("DELETE FROM models WHERE id = ?", [model_id])
 
 

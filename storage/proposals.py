@@ -39,12 +39,12 @@ def replace_proposals(db: Database, model_id: int, proposals: Iterable[ProposalR
     A question that is judged is kept by its row, so that it goes when that goes; another goes with its passage.
     """
     with transaction(db):
-        db.conn.execute("DELETE FROM proposals")
+        db.conn.execute("DELETE FROM main.proposals")
         for one in proposals:
             row = db.conn.execute("SELECT id FROM queries WHERE text = ?", [normalise_query(one.query)]).fetchone()
             db.conn.execute(
                 """
-                INSERT INTO proposals (kind, query_id, query, chunk_id, reason, rank, model_id)
+                INSERT INTO main.proposals (kind, query_id, query, chunk_id, reason, rank, model_id)
                 SELECT ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM chunks WHERE id = ?)
                 """,
                 [
@@ -83,4 +83,6 @@ def list_proposals(db: Database) -> list[StoredProposal]:
 def skip_proposals(db: Database, proposal_ids: Sequence[int]) -> None:
     """Ask for these no more, until they are found once again."""
     with transaction(db):
-        db.conn.executemany("DELETE FROM proposals WHERE id = ?", [(one,) for one in proposal_ids])
+        # Through the view: only of those that can be seen.
+        seen = {row[0] for row in db.conn.execute("SELECT id FROM proposals")}
+        db.conn.executemany("DELETE FROM main.proposals WHERE id = ?", [(one,) for one in proposal_ids if one in seen])

@@ -14,7 +14,7 @@ from storage.database import transaction
 _ROWS_A_BLOCK = 10_000
 
 _MISSING = """
-    FROM chunks c WHERE NOT EXISTS (
+    FROM main.chunks c WHERE NOT EXISTS (
         SELECT 1 FROM embeddings e WHERE e.model_id = :model AND e.content_hash = c.content_hash)
 """
 
@@ -80,7 +80,7 @@ def store_vectors(db: Database, model_id: int, hashes: Sequence[str], vectors: E
         db.conn.executemany(
             """
             INSERT OR IGNORE INTO embeddings (model_id, content_hash, vector)
-            SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM chunks WHERE content_hash = ?)
+            SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM main.chunks WHERE content_hash = ?)
             """,
             rows,
         )
@@ -95,7 +95,7 @@ def change_mark(db: Database) -> ChangeMark:
     """The present mark; three look-ups, whatever the library's size."""
     row = db.conn.execute(
         """
-        SELECT (SELECT coalesce(max(id), 0) FROM chunks), (SELECT coalesce(max(id), 0) FROM embeddings),
+        SELECT (SELECT coalesce(max(id), 0) FROM main.chunks), (SELECT coalesce(max(id), 0) FROM embeddings),
                (SELECT coalesce(max(id), 0) FROM removals)
         """
     ).fetchone()
@@ -205,7 +205,8 @@ def drop_unused_vectors(db: Database, content_hashes: Sequence[str]) -> None:
             """
             DELETE FROM embeddings WHERE content_hash IN (
                 SELECT value FROM json_each(:hashes)
-                EXCEPT SELECT content_hash FROM chunks WHERE content_hash IN (SELECT value FROM json_each(:hashes)))
+                EXCEPT SELECT content_hash FROM main.chunks WHERE content_hash IN (
+                    SELECT value FROM json_each(:hashes)))
             """,
             {"hashes": json.dumps(list(content_hashes))},
         )

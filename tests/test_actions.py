@@ -33,6 +33,7 @@ ACTIONS = {
     "save": ("POST /api/v1/searches", "search QUESTION"),
     "delete_search": ("DELETE /api/v1/searches/{search_id}", "search saved"),
     "collect": ("POST /api/v1/collections", "indexer collection"),
+    "set_privacy": ("PUT /api/v1/documents/{document_id}/privacy", "indexer privacy"),
     "open_page": ("GET /api/v1/passages/{chunk_id}", "search passage"),
     "take_uploads": ("POST /api/v1/documents", "indexer add"),
     "fetch": ("POST /api/v1/documents/fetch", "indexer fetch"),
@@ -64,6 +65,14 @@ ACTIONS = {
     "redraw_map": ("POST /api/v1/map/draw", "search map"),
     "place_hits": ("POST /api/v1/map/places", "search map"),
     "show_point": ("GET /api/v1/documents/{document_id}/nearest", "search map"),
+    "show_account": ("GET /api/v1/account", "api tokens"),
+    "change_own_password": ("PUT /api/v1/account/password", "api users"),
+    "make_own_token": ("POST /api/v1/account/tokens", "api make-token"),
+    "withdraw_own_token": ("DELETE /api/v1/account/tokens/{name}", "api withdraw-token"),
+    "add_person": ("POST /api/v1/users", "api users"),
+    "change_role": ("PATCH /api/v1/users/{user_id}", "api users"),
+    "set_new_password": ("PUT /api/v1/users/{user_id}/password", "api users"),
+    "remove_person": ("DELETE /api/v1/users/{user_id}", "api users"),
     "show_pairs": ("GET /api/v1/judgements", "training judgements"),
 }
 # What the page does besides, such as what a button does that has no handler of its own.

@@ -16,7 +16,7 @@ from tests.papers import make_paper, write
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT_FIELDS = {
     "id", "names", "title", "authors", "year", "doi", "arxiv_id", "corrected", "sha256", "format", "pages", "chunks",
-    "state", "reason", "added_at",
+    "state", "reason", "added_at", "private",
 }  # fmt: skip
 HIT_FIELDS = {
     "rank", "score", "dense_rank", "lexical_rank", "rerank", "chunk_id", "document_id", "document", "title", "page",

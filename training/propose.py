@@ -8,6 +8,7 @@ import numpy as np
 from sqlite_utils import Database
 
 from core.errors import LibraryError
+from core.people import for_everybody
 from core.settings import Settings
 from core.types import ChunkKind, Job, JobKind, Judgement, ModelVersion, ScoredChunks
 from indexer.encoder import load_version
@@ -45,7 +46,7 @@ _JUDGEMENTS_A_LOOK = 10
 
 def propose_mark(db: Database) -> str:
     """Another text when there is reason to look again."""
-    active, judged = models.active_model(db), sum(judgements.count_judgements(db).values())
+    active, judged = models.active_model(db), judgements.count_shared(db)
     return f"{active.id if active else ''}/{library_mark(db)}/{judged // _JUDGEMENTS_A_LOOK}"
 
 
@@ -57,6 +58,7 @@ def queue_propose(db: Database, *, anew: bool = False) -> Job | None:
     return jobs.add_job(db, JobKind.PROPOSE, {"mark": mark})
 
 
+@for_everybody
 def run_propose(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
     """Put new proposals in place of the old; `tops` are the ten best passages of each judged question, by its id."""
     progress.report("looking at the judgements")

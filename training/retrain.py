@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from core.people import for_everybody
 from core.settings import MODELS_FOLDER, Settings
 from core.types import Job, ModelState, ModelVersion
 from indexer.encoder import Encoder, fingerprint_folder, load_encoder, load_version
@@ -33,6 +34,7 @@ from training.recipe.warm_start import prepare_warm_start
 _MOST_CURVE_QUERIES = 12
 
 
+@for_everybody
 def run_retrain(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
     """Train, save, embed and compare a new version; `{"model_id": id}`.
 

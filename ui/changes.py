@@ -1,30 +1,20 @@
 """What every open window asks each second: has anything changed, and how does it look now?"""
 
 import hashlib
-import sqlite3
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+
+from core.people import User, viewer
+from storage.changes import ChangeWatch
 
 # Of the time of one processor, rendering takes at most one part in so many, however often the library changes.
 _RESTS = 4
-
-
-class ChangeWatch:
-    """Counts the commits of all other handles on the database, in this process and in others."""
-
-    def __init__(self, database: Path) -> None:
-        # Kept open, because the count has a meaning within one handle only; it holds no lock and blocks nobody.
-        self._connection = sqlite3.connect(database, check_same_thread=False)
-        self._lock = threading.Lock()
-
-    def mark(self) -> int:
-        """A number that is another one after a commit."""
-        with self._lock:
-            return self._connection.execute("PRAGMA data_version").fetchone()[0]
+# Whose windows are open at a time; the view of one more is made anew.
+_MOST_VIEWERS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +27,26 @@ class View:
 
 
 class SharedView:
-    """Renders what is the same in every window once for all of them."""
+    """Renders what is the same in every window of one person once for all of them."""
 
+    def __init__(self, watch: ChangeWatch, parts: Mapping[str, Callable[[], Any]]) -> None:
+        self._watch = watch
+        self._parts = parts
+        self._lock = threading.Lock()
+        # By whom it is shown to; None where nobody needs a name.
+        self._views: OrderedDict[User | None, _ViewOfOne] = OrderedDict()
+
+    def look(self, *, at_once: bool = False) -> View:
+        """The view as it is; while commits come fast a little behind, unless it is asked for `at_once`."""
+        with self._lock:
+            view = self._views.pop(viewer(), None) or _ViewOfOne(self._watch, self._parts)
+            self._views[viewer()] = view
+            if len(self._views) > _MOST_VIEWERS:
+                self._views.popitem(last=False)
+        return view.look(at_once=at_once)
+
+
+class _ViewOfOne:
     def __init__(self, watch: ChangeWatch, parts: Mapping[str, Callable[[], Any]]) -> None:
         self._watch = watch
         self._parts = parts
@@ -46,8 +54,7 @@ class SharedView:
         self._view: View | None = None
         self._rest_until = 0.0
 
-    def look(self, *, at_once: bool = False) -> View:
-        """The view as it is; while commits come fast a little behind, unless it is asked for `at_once`."""
+    def look(self, *, at_once: bool) -> View:
         with self._lock:
             # Before the rows are read: what is committed meanwhile makes the next look another one.
             mark = self._watch.mark()

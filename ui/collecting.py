@@ -3,8 +3,10 @@
 from typing import Any
 
 from api.services import Services
+from core.people import require_user
 from storage import collections
 from storage.database import open_database
+from storage.privacy import make_private, share_papers
 from ui.messages import answer_script
 
 
@@ -16,8 +18,8 @@ def make_collect(services: Services) -> Any:
         action, collection_id, name, papers = arguments
         ids = [int(paper) for paper in papers]
         with open_database(services.settings.database) as db:
-            if action == "create":
-                created = collections.create_collection(db, str(name))
+            if action in ("create", "create private"):
+                created = collections.create_collection(db, str(name), private=action == "create private")
                 collections.put_into_collection(db, created.id, ids)
             elif action == "put":
                 collections.put_into_collection(db, int(collection_id), ids)
@@ -30,3 +32,19 @@ def make_collect(services: Services) -> Any:
         return {}
 
     return collect
+
+
+def make_set_privacy(services: Services) -> Any:
+    """Arguments: the paper's id, and whether it is to be private."""
+
+    @answer_script
+    def set_privacy(arguments: list) -> dict:
+        document_id, private = int(arguments[0]), bool(arguments[1])
+        with open_database(services.settings.database) as db:
+            if private:
+                make_private(db, [document_id], require_user())
+            else:
+                share_papers(db, [document_id])
+        return {}
+
+    return set_privacy

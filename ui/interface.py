@@ -1,19 +1,22 @@
 """The page: a header and four tabs, brought up to date while heavy work goes on elsewhere."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from api.services import Services
+from core.people import viewer
 from storage import library
+from storage.changes import ChangeWatch
 from storage.collections import list_collections
 from storage.database import open_database
 from storage.overview import library_facts
-from ui.changes import ChangeWatch, SharedView, View, digest
+from ui.changes import SharedView, View, digest
 from ui.judge_tab import build_judge_tab, render_queue
 from ui.keys import keys_script
-from ui.library_tab import build_library_tab, render_library
+from ui.library_tab import build_library_tab, into_choices, render_library
 from ui.map_tab import build_map_tab, render_map_state
 from ui.parts import SILENT, PlainHTML, build_news
 from ui.recall import build_recall, render_recall
@@ -30,7 +33,20 @@ _ONE_DAY = 86400
 _Part = tuple[gr.components.Component, Callable[[], Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class BuiltPage:
+    """The page, and those of its parts that show what is in the library."""
+
+    blocks: gr.Blocks
+    news: gr.HTML
+    showing: list[gr.HTML]
+
+
 def build_page(services: Services) -> gr.Blocks:
+    return build_parts(services).blocks
+
+
+def build_parts(services: Services) -> BuiltPage:
     with gr.Blocks(
         title="Whetstone", analytics_enabled=False, fill_width=True, delete_cache=(_ONE_DAY, _ONE_DAY)
     ) as page:
@@ -49,7 +65,7 @@ def build_page(services: Services) -> gr.Blocks:
             with gr.Tab("Training", id="training"):
                 training = build_training_tab(services, news)
             with gr.Tab("Settings", id="settings") as settings:
-                build_settings_tab(services, settings)
+                knobs = build_settings_tab(services, settings).knobs
         _remember_tab(page, tabs)
 
         parts: dict[str, _Part] = {
@@ -62,6 +78,7 @@ def build_page(services: Services) -> gr.Blocks:
             "map": (library_map.state, lambda: render_map_state(services)),
             "training": (training.status, lambda: render_training(services)),
             "models": (training.models, lambda: render_models(services)),
+            "into": (papers.into, lambda: gr.update(choices=into_choices(services))),
             "base": (training.base, lambda: gr.update(choices=base_choices(services))),
             "dimensions": (training.dimensions, lambda: default_dimensions(services)),
         }
@@ -81,7 +98,9 @@ def build_page(services: Services) -> gr.Blocks:
             collections: list[Any] | None,
         ) -> list[Any]:
             """What changed since this window's last look; the rest of the page is left alone."""
-            if known.get("mark") == view.mark:
+            # Another may have signed in since, in the same browser.
+            mark = (viewer(), view.mark)
+            if known.get("mark") == mark:
                 return [gr.skip()] * (len(parts) + 4)
             before = known.get("digests", {})
             pairs = render_pairs(services, words, order)
@@ -91,7 +110,7 @@ def build_page(services: Services) -> gr.Blocks:
             updates.append(pairs if "pairs" in changed else gr.skip())
             for name, chosen in (("papers", papers), ("collections", collections)):
                 updates.append(_update_choices(view.values[name], chosen) if name in changed else gr.skip())
-            return [*updates, {"mark": view.mark, "digests": digests}]
+            return [*updates, {"mark": mark, "digests": digests}]
 
         def look(*window: Any) -> list[Any]:
             return bring_up_to_date(shared.look(), *window)
@@ -119,15 +138,20 @@ def build_page(services: Services) -> gr.Blocks:
             training.models.changed,
         ):
             changed(look_at_once, inputs, outputs, trigger_mode="always_last", **SILENT)
-    return page
+    shown = [component for component, _ in parts.values() if isinstance(component, gr.HTML)]
+    return BuiltPage(page, news, [*shown, training.pairs, knobs])
 
 
 def render_header(services: Services) -> str:
     with open_database(services.settings.database) as db:
         facts = library_facts(db)
-    locked = services.settings.password.is_file()
+    user = viewer()
     return render(
-        "header.html", **facts, locked=locked, device=f"Index on {services.device.name}: {services.device.why}"
+        "header.html",
+        **facts,
+        user=user,
+        locked=user is not None or services.settings.password.is_file(),
+        device=f"Index on {services.device.name}: {services.device.why}",
     )
 
 

@@ -8,6 +8,8 @@ import gradio as gr
 from sqlite_utils import Database
 
 from api.services import Services
+from core.errors import NotFoundError
+from core.people import viewer
 from core.types import UNFINISHED, DocumentState, Job, JobKind, PageSource
 from indexer.additions import UPLOAD_SUFFIXES
 from indexer.ingest import remove_documents
@@ -19,12 +21,12 @@ from storage.collections import collections_by_document, list_collections
 from storage.database import open_database
 from storage.equal_passages import count_equal_passages
 from storage.left_out import keep_left_out, list_left_out
-from ui.collecting import make_collect
+from ui.collecting import make_collect, make_set_privacy
 from ui.fetching import build_fetch_field, make_dismiss_left_out
 from ui.messages import answer_script, tell, warn_user
 from ui.paper_editor import make_forget_form, make_save_form, make_show_form
 from ui.parts import SILENT, PlainHTML
-from ui.render import read_asset, render
+from ui.render import plain_direction, read_asset, render
 from ui.uploads import add_uploads
 
 _TITLES = {
@@ -38,15 +40,26 @@ _TITLES = {
 
 
 _MOST_SENTENCES = 6
+_NO_COLLECTION = "no collection"
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryTab:
     table: gr.HTML
     upload: gr.File
+    into: gr.Dropdown
 
 
 def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
+    into = gr.Dropdown(
+        choices=[(_NO_COLLECTION, 0)],
+        value=0,
+        label="Put what comes into",
+        # Without this Gradio refuses an upload for a choice it has lost count of, as after a restart.
+        allow_custom_value=True,
+        elem_id="into",
+        min_width=240,
+    )
     upload = gr.File(
         label="Drop papers here",
         file_count="multiple",
@@ -68,6 +81,7 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
             make_save_form(services),
             make_forget_form(services),
             make_collect(services),
+            make_set_privacy(services),
             make_cancel(services),
             make_dismiss(services),
             make_dismiss_left_out(services),
@@ -75,12 +89,20 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
     )
 
     @warn_user(outputs=3)
-    def take_uploads(files: list[str] | None) -> tuple[None, str, str]:
-        news = _add_uploads(services, [Path(file) for file in files or ()])
+    def take_uploads(files: list[str] | None, collection: int | str | None) -> tuple[None, str, str]:
+        news = _add_uploads(services, [Path(file) for file in files or ()], _collection_of(collection))
         return None, render_library(services), news
 
-    upload.upload(take_uploads, upload, [upload, table, news], **SILENT)
-    return LibraryTab(table, upload)
+    upload.upload(take_uploads, [upload, into], [upload, table, news], **SILENT)
+    return LibraryTab(table, upload, into)
+
+
+def into_choices(services: Services) -> list[tuple[str, int]]:
+    """Where uploads can be put; 0 stands for no collection."""
+    with open_database(services.settings.database) as db:
+        collections = list_collections(db)
+    named = [(f"{one.name} (private)" if one.private else one.name, one.id) for one in collections]
+    return [(_NO_COLLECTION, 0), *((plain_direction(name), number) for name, number in named)]
 
 
 def render_library(services: Services) -> str:
@@ -104,6 +126,7 @@ def render_library(services: Services) -> str:
         failed=sum(document.state is DocumentState.FAILED for document in documents),
         chunks=sum(document.chunks for document in documents if document.state is DocumentState.READY),
         home=services.settings.home,
+        user=viewer(),
         job=render_job(job),
         left_out=left_out,
     )
@@ -142,15 +165,21 @@ def make_dismiss(services: Services) -> Any:
     return dismiss_job
 
 
-def _add_uploads(services: Services, files: list[Path]) -> str:
+def _add_uploads(services: Services, files: list[Path], into: int | None) -> str:
     """Copy the uploads into the library; the worker does the rest. Returns the news: what was refused, or there."""
-    added = add_uploads(services.settings, files)
+    added = add_uploads(services.settings, files, into)
     with open_database(services.settings.database) as db:
         keep_left_out(db, [*added.refused, *added.without_file])
     news = _shortened(added.remarks, "remarks")
     if known := [document.title for document in added.documents.values() if document.id in added.known]:
         news.insert(0, f"Already in the library: {', '.join(known[:5])}{' and others' if len(known) > 5 else ''}.")
     return tell(*news, errors=tuple(_shortened(added.refused, "problems")))
+
+
+def _collection_of(chosen: int | str | None) -> int | None:
+    if isinstance(chosen, str) and not chosen.isdecimal():
+        raise NotFoundError(f"There is no collection '{chosen[:80]}'. Choose one of the list.")
+    return int(chosen or 0) or None
 
 
 def _shortened(sentences: list[str], what: str) -> list[str]:

@@ -1,9 +1,11 @@
-"""Nothing of the app without the password: a login page that needs no script, and the cookie it gives."""
+"""Nothing of the app without signing in: a page for it that needs no script, and the cookie it gives."""
 
 import ipaddress
 import math
+import sqlite3
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote
 
@@ -12,10 +14,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.accounts import Accounts
 from api.errors import Refusal, answer_error
-from api.tokens import TokenFile
-from core.errors import LibraryError
-from ui.password import SESSION_SECONDS, Password, PasswordFile
+from api.password import SESSION_SECONDS, Password, PasswordFile
+from api.tokens import Token, TokenFile
+from core.errors import LibraryError, explain_storage_error
+from core.people import User, viewing
 from ui.render import render
 
 _FREE_TRIES = 5
@@ -24,6 +28,7 @@ _FORGOTTEN_AFTER = 3600.0
 _MOST_ADDRESSES = 10_000
 _LONGEST_FORM = 8192
 _TOKENS_OPEN = "/api/"
+_QUEUE = "/gradio_api/queue/"
 _NO_PASSWORD = "The password was taken away while others may reach this app. Set one: python app.py --set-password"
 
 
@@ -52,17 +57,72 @@ class Tries:
         self._tries.pop(address, None)
 
 
-class Login:
-    """In front of the app: whoever has not logged in gets the login page, and nothing else.
+class SharedDoor:
+    """Of a library without users: whoever has the one password may do everything."""
 
-    A program's token opens the API in place of a login; one that is not known is refused even where no password is set.
+    asks_name = False
+    wrong = "That is not the password. Try again."
+    needed = "A password is needed. Open the page and log in."
+    make_token = "python -m api make-token NAME"
+
+    def __init__(self, password: Password) -> None:
+        self._password = password
+        self.cookie = password.cookie
+
+    def sign_in(self, name: str, words: str) -> str | None:
+        return self._password.open_session() if self._password.matches(words) else None
+
+    def lets_in(self, session: str) -> User | bool:
+        return self._password.is_session(session)
+
+
+class UsersDoor:
+    """Of a library with users: each signs in with name and password."""
+
+    asks_name = True
+    wrong = "Nobody has this name and this password. Try again."
+    needed = "You need to sign in. Open the page."
+    make_token = "python -m api make-token NAME --user YOUR_NAME"
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+        self.cookie = accounts.cookie
+
+    def sign_in(self, name: str, words: str) -> str | None:
+        return self._accounts.sign_in(name, words)
+
+    def lets_in(self, session: str) -> User | bool:
+        return self._accounts.user_of(session) or False
+
+
+Door = SharedDoor | UsersDoor
+
+
+class Login:
+    """In front of the app: whoever has not signed in gets the page for it, and nothing else.
+
+    Whatever follows is answered for the user, see core/people.py. A program's token opens the API in place of signing
+    in; one that is not known is refused even where nothing is asked for.
     """
 
-    def __init__(self, app: ASGIApp, file: PasswordFile, tokens: TokenFile, *, required: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        accounts: Accounts,
+        file: PasswordFile,
+        tokens: TokenFile,
+        *,
+        required: bool,
+        for_users: Callable[[], None],
+    ) -> None:
+        """`for_users` is called once, before the first request of a library that has users."""
         self._app = app
+        self._accounts = accounts
         self._file = file
         self._tokens = tokens
         self._required = required
+        self._for_users = for_users
+        self._has_users = False
         self._tries = Tries()
         # One try at a time, so that guessing costs one core and 32 MB, however many guess.
         self._checks = CapacityLimiter(1)
@@ -73,54 +133,81 @@ class Login:
             return
         request = Request(scope, receive)
         try:
-            password = self._file.read()
+            users = self._accounts.users()
+            password = None if users else self._file.read()
             shown = _token_of(request)
-            known = shown is not None and self._tokens.knows(shown)
+            token = self._tokens.find(shown) if shown is not None else None
+            door = UsersDoor(self._accounts) if users else SharedDoor(password) if password else None
         except LibraryError as error:
             await answer_error(503, error.code(), str(error))(scope, receive, send)
             return
-        if password is None and self._required:
+        except sqlite3.Error as error:
+            await answer_error(503, Refusal.STORAGE, explain_storage_error(error))(scope, receive, send)
+            return
+        if users and not self._has_users:
+            self._for_users()
+            self._has_users = True
+        if users and request.scope["path"].startswith(_QUEUE):
+            # What is asked through Gradio's queue is answered in a task of its own, which knows nobody. The page asks
+            # nothing so.
+            await answer_error(404, Refusal.NO_ADDRESS, "There is nothing at this address.")(scope, receive, send)
+            return
+        if door is None and self._required:
             await answer_error(503, LibraryError.code(), _NO_PASSWORD)(scope, receive, send)
-        elif shown is not None and not known:
-            await _refuse_token()(scope, receive, send)
-        elif password is None or known:
+        elif shown is not None:
+            await self._let_program_in(token, users, request, send)
+        elif door is None:
             await self._app(scope, receive, send)
         else:
-            await self._let_in(password, request, send)
+            await self._let_in(door, request, send)
 
-    async def _let_in(self, password: Password, request: Request, send: Send) -> None:
+    async def _let_program_in(
+        self, token: Token | None, users: Mapping[int, User], request: Request, send: Send
+    ) -> None:
+        """A token is its user's; those of before there were users open nothing any more, and theirs nothing after."""
+        user = users.get(token.user) if token is not None and token.user is not None else None
+        if token is None or (user is None) != (not users) or (token.user is None) != (not users):
+            await _refuse_token()(request.scope, request.receive, send)
+            return
+        with viewing(user):
+            await self._app(request.scope, request.receive, send)
+
+    async def _let_in(self, door: Door, request: Request, send: Send) -> None:
         path = request.scope["path"]
+        who = _who(request, door)
         if path == "/login" and request.method == "POST":
-            answer = await self._log_in(request, password)
-        elif not _is_logged_in(request, password):
-            answer = _ask_for_password(request)
+            answer = await self._log_in(request, door)
+        elif not who:
+            answer = _ask_to_sign_in(request, door)
         elif path == "/logout" and request.method == "POST":
             answer = RedirectResponse("/", 303)
-            answer.delete_cookie(password.cookie)
+            answer.delete_cookie(door.cookie)
         elif path == "/login":
             answer = RedirectResponse("/", 303)
         else:
-            await self._app(request.scope, request.receive, send)
+            with viewing(who if isinstance(who, User) else None):
+                await self._app(request.scope, request.receive, send)
             return
         answer.headers["Cache-Control"] = "no-store"
         await answer(request.scope, request.receive, send)
 
-    async def _log_in(self, request: Request, password: Password) -> Response:
+    async def _log_in(self, request: Request, door: Door) -> Response:
         address = _group_of(request.client.host if request.client else "")
         if wait := math.ceil(self._tries.seconds_to_wait(address)):
             sentence = f"Too many wrong passwords from your address. Try again in {wait} seconds."
-            return _login_page(_next_of(request), sentence, 429, {"Retry-After": str(wait)})
-        words = await _typed_password(request)
-        if words is None:
-            return _login_page(_next_of(request), "No password was sent. Type it here.", 400)
+            return _login_page(door, _next_of(request), sentence, 429, {"Retry-After": str(wait)})
+        name, words = await _typed(request)
+        if words is None or (door.asks_name and not name):
+            return _login_page(door, _next_of(request), "No password was sent. Type it here.", 400)
         self._tries.note(address)
-        if not await to_thread.run_sync(password.matches, words, limiter=self._checks):
-            return _login_page(_next_of(request), "That is not the password. Try again.", 403)
+        session = await to_thread.run_sync(door.sign_in, name or "", words, limiter=self._checks)
+        if session is None:
+            return _login_page(door, _next_of(request), door.wrong, 403)
         self._tries.forget(address)
         answer = RedirectResponse(_next_of(request), 303)
         answer.set_cookie(
-            password.cookie,
-            password.open_session(),
+            door.cookie,
+            session,
             max_age=SESSION_SECONDS,
             httponly=True,
             # Lax, so that a link to a search in a mail or a note opens it.
@@ -143,30 +230,32 @@ def _refuse_token() -> Response:
     return answer_error(401, Refusal.TOKEN, sentence, {"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"})
 
 
-def _is_logged_in(request: Request, password: Password) -> bool:
+def _who(request: Request, door: Door) -> User | bool:
     for header in request.headers.getlist("cookie"):
         try:
-            cookie = SimpleCookie(header).get(password.cookie)
+            cookie = SimpleCookie(header).get(door.cookie)
         except CookieError:
             continue
-        if cookie is not None and password.is_session(cookie.value):
-            return True
+        if cookie is not None and (who := door.lets_in(cookie.value)):
+            return who
     return False
 
 
-def _ask_for_password(request: Request) -> Response:
+def _ask_to_sign_in(request: Request, door: Door) -> Response:
     if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
         path = request.url.path
         asked = "/" if path == "/login" else path + (f"?{request.url.query}" if request.url.query else "")
-        return _login_page(asked, "", 401)
-    sentence = "A password is needed. Open the page and log in."
+        return _login_page(door, asked, "", 401)
+    sentence = door.needed
     if request.url.path.startswith(_TOKENS_OPEN):
-        sentence = f"{sentence} A program needs a token: python -m api make-token NAME"
+        sentence = f"{sentence} A program needs a token: {door.make_token}"
     return answer_error(401, Refusal.LOGIN, sentence)
 
 
-def _login_page(asked: str, problem: str, status: int, headers: dict[str, str] | None = None) -> Response:
-    html = render("login.html", action=f"/login?next={quote(asked, safe='')}", problem=problem)
+def _login_page(door: Door, asked: str, problem: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    html = render(
+        "login.html", action=f"/login?next={quote(asked, safe='')}", problem=problem, asks_name=door.asks_name
+    )
     return HTMLResponse(html, status, headers)
 
 
@@ -177,15 +266,15 @@ def _next_of(request: Request) -> str:
     return quote(asked, safe="/?&=%+:,;@!$'()*~#[]") if ours else "/"
 
 
-async def _typed_password(request: Request) -> str | None:
-    """The field of the form; None where it is none."""
+async def _typed(request: Request) -> tuple[str | None, str | None]:
+    """The fields of the form, name and password; None where they are none."""
     if int(request.headers.get("content-length", "0")) > _LONGEST_FORM:
-        return None
+        return None, None
     try:
         fields = parse_qs((await request.body()).decode(), max_num_fields=10)
     except ValueError:
-        return None
-    return fields.get("password", [None])[0]
+        return None, None
+    return fields.get("name", [None])[0], fields.get("password", [None])[0]
 
 
 def _group_of(address: str) -> str:

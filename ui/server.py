@@ -4,15 +4,17 @@ import gradio as gr
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from api.accounts import Accounts
 from api.create import create_api
+from api.password import PasswordFile
 from api.services import Services
 from api.tokens import TokenFile
 from ui.guard import Guard, HostNames, is_loopback
-from ui.interface import TABS, build_page
+from ui.interface import TABS, build_parts
 from ui.login import Login
 from ui.open_files import HEAD, OpenFiles
-from ui.password import PasswordFile
 from ui.render import ASSETS, read_asset
+from ui.roles import empty, hold_to_roles
 from ui.theme import make_theme
 from ui.upload_gate import UploadGate
 
@@ -20,10 +22,14 @@ from ui.upload_gate import UploadGate
 def create_app(services: Services) -> ASGIApp:
     """The whole application, ready for uvicorn: page and API behind the guard, the login and the limits of uploads."""
     settings = services.settings
-    app = UploadGate(_create_page(services), settings)
+    accounts = Accounts(settings)
+    built = build_parts(services)
+    hold_to_roles(built.blocks, built.news, lambda: bool(accounts.users()))
+    app = UploadGate(_create_page(services, built.blocks), settings)
     names = HostNames(settings.host, settings.names)
     exposed = not is_loopback(settings.host) or bool(settings.names)
-    login = Login(app, PasswordFile(settings.password), TokenFile(settings.tokens), required=exposed)
+    files = PasswordFile(settings.password), TokenFile(settings.tokens)
+    login = Login(app, accounts, *files, required=exposed, for_users=lambda: empty(built.blocks, built.showing))
     return Guard(OpenFiles(login, services.run), names)
 
 
@@ -32,8 +38,7 @@ def _head_script() -> str:
     return f"window.tabNames = {list(TABS)};\n{read_asset('address.js')}{read_asset('dialog.js')}"
 
 
-def _create_page(services: Services) -> FastAPI:
-    page = build_page(services)
+def _create_page(services: Services, page: gr.Blocks) -> FastAPI:
     # A mounted Gradio checks where an uploaded file lies only once this is set, which launch() would do.
     page.has_launched = True
     settings = services.settings

@@ -9,6 +9,7 @@ from api.diagnostics import as_text, diagnose
 from api.program import running
 from api.services import Services
 from core.stored_settings import forget_setting, list_knobs, store_setting
+from ui.account import build_account
 from ui.messages import answer_script
 from ui.parts import SILENT, PlainHTML
 from ui.render import read_asset, render
@@ -18,6 +19,7 @@ from ui.render import read_asset, render
 class SettingsTab:
     knobs: gr.HTML
     diagnostics: gr.HTML
+    account: gr.HTML
 
 
 def build_settings_tab(services: Services, tab: gr.Tab) -> SettingsTab:
@@ -41,11 +43,12 @@ def build_settings_tab(services: Services, tab: gr.Tab) -> SettingsTab:
         return render_diagnostics(services)
 
     # Made when they are looked at: nothing tells the page that a file was changed or how fast the last search was.
+    account = build_account(services, tab)
     tab.select(show_settings, None, knobs, **SILENT)
     tab.select(show_diagnostics, None, diagnostics, **SILENT)
     knobs.changed(show_settings, None, knobs, trigger_mode="always_last", **SILENT)
     diagnostics.again(show_diagnostics, None, diagnostics, trigger_mode="always_last", **SILENT)
-    return SettingsTab(knobs, diagnostics)
+    return SettingsTab(knobs, diagnostics, account)
 
 
 def render_settings(services: Services) -> str:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from sqlite_utils import Database
 
 from api.services import Services
+from core.people import for_everybody
 from core.settings import MODELS_FOLDER
 from core.types import Job, JobKind, JobState, Judgement, ModelState, ModelVersion, StoredChunk
 from storage import jobs, judgements, library, models
@@ -36,6 +37,7 @@ _CONTRADICTIONS = "contradictions only"
 SORTS = ("newest first", "oldest first", "by question", "by paper", "by verdict", _CONTRADICTIONS)
 
 
+@for_everybody
 def render_training(services: Services) -> str:
     with open_database(services.settings.database) as db:
         active, previous = models.active_model(db), models.previous_model(db)

@@ -13,7 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.bodies import FILE_PATHS
 from api.errors import Refusal, answer_error
+from api.roles import require_role_for_upload
 from core.cli import count
+from core.errors import RoleError
+from core.people import viewer
 from core.settings import Settings
 from core.stored_settings import current
 from ui.guard import UPLOAD_PATH
@@ -44,6 +47,12 @@ class UploadGate:
             await self._app(scope, receive, send)
             return
         of_api = scope["path"] in FILE_PATHS
+        try:
+            require_role_for_upload(viewer())
+        except RoleError as error:
+            refusal = answer_error(403, error.code(), str(error)) if of_api else PlainTextResponse(str(error), 403)
+            await refusal(scope, receive, send)
+            return
         size = int(Headers(scope=scope).get("content-length", "0"))
         if problem := self._problem(size, of_api=of_api):
             refusal = answer_error(413, Refusal.TOO_LARGE, problem) if of_api else PlainTextResponse(problem, 413)

@@ -13,7 +13,7 @@ from indexer.added import Added
 from indexer.additions import add_chosen, add_paths, belongs_to_others
 
 
-def add_uploads(settings: Settings, files: Sequence[Path]) -> Added:
+def add_uploads(settings: Settings, files: Sequence[Path], into: int | None = None) -> Added:
     """Add the papers of an upload; nothing of it stays where it was. Raises ReadError where it has too many files.
 
     What a bibliography or a LaTeX paper names is looked for among the files that came with it.
@@ -29,9 +29,9 @@ def add_uploads(settings: Settings, files: Sequence[Path]) -> Added:
                 "Add them in parts, or by: python -m indexer add FOLDER"
             )
         if not any(map(belongs_to_others, files)):
-            return add_paths(settings, files)
+            return add_paths(settings, files, into)
         with held_folder(settings.uploads) as folder:
-            return add_chosen(settings, _put_together(files, folder), folder)
+            return add_chosen(settings, _put_together(files, folder), folder, into)
     finally:
         for file in files:
             discard_upload(file)

@@ -7,6 +7,7 @@ import numpy as np
 from sqlite_utils import Database
 
 from core.errors import LibraryError
+from core.people import for_everybody
 from core.settings import Settings
 from core.types import Job
 from search.map.groups import group_papers, join_groups, name_groups
@@ -22,6 +23,7 @@ from storage.progress import Progress
 _MOST_CHANGED = 0.3
 
 
+@for_everybody
 def run_map(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
     """Make the map of the version that the job names; `{"model_id": id}`."""
     progress.report("reading the passages' vectors")

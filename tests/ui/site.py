@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import uvicorn
 
+from api.password import store_password
 from api.services import Services
 from app import SERVER
 from core.settings import Settings, load_settings
@@ -22,7 +23,6 @@ from indexer.start import ensure_active_model
 from search.gpu import find_device
 from search.searcher import Searcher
 from storage.database import prepare_database
-from ui.password import store_password
 from ui.server import create_app
 
 PASSWORD = "long enough"

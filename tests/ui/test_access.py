@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import ui.login
+from api.password import Password, PasswordFile, store_password
 from app import open_listener, require_loopback
 from core.errors import LibraryError, SettingsError
 from core.settings import load_settings
@@ -19,7 +20,6 @@ from tests.ui.conftest import ROOT
 from tests.ui.site import PASSWORD, Site, make_services, serve
 from ui.guard import HostNames
 from ui.login import Tries, _group_of
-from ui.password import Password, PasswordFile, store_password
 
 # A route of each kind: the page, its parts, ours, Gradio's, its queue, its files, and what is nothing at all.
 ROUTES = [
@@ -184,7 +184,7 @@ def test_a_session_ends_after_two_weeks(site: Site, monkeypatch: pytest.MonkeyPa
     site.log_in()
     assert site.get("/api/health").status == 200
     later = time.time() + 14 * 86_400 + 1
-    monkeypatch.setattr("ui.password.time.time", lambda: later)
+    monkeypatch.setattr("api.password.time.time", lambda: later)
     assert site.get("/api/health").status == 401
 
 

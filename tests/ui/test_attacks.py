@@ -54,7 +54,7 @@ def drop(site: Site, files: dict[str, bytes]) -> str:
     component = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "upload")
     event = next(one["id"] for one in config["dependencies"] if component in one["inputs"])
     sent = [{"path": path, "meta": {"_type": "gradio.FileData"}, "orig_name": "a.pdf"} for path in paths]
-    answer = site.post("/gradio_api/run/predict", {"data": [sent], "fn_index": event, "session_hash": "a"})
+    answer = site.post("/gradio_api/run/predict", {"data": [sent, 0], "fn_index": event, "session_hash": "a"})
     assert answer.status == 200
     return unescape(answer.text)
 
@@ -213,7 +213,8 @@ def test_an_event_can_not_be_given_a_file_of_the_machine(site: Site) -> None:
             for wanted in (target, f"{site.settings.uploads}/../../secret.pdf"):
                 forged: Any = {"path": wanted, "meta": {"_type": "gradio.FileData"}, "orig_name": "a.pdf"}
                 for event in (one for one in config["dependencies"] if component in one["inputs"]):
-                    data = {"data": [[forged] if many else forged], "fn_index": event["id"], "session_hash": "a"}
+                    values = [[forged] if many else forged, *[0] * (len(event["inputs"]) - 1)]
+                    data = {"data": values, "fn_index": event["id"], "session_hash": "a"}
                     assert site.post("/gradio_api/run/predict", data).status == 500
     with open_database(site.settings.database) as db:
         assert len(library.list_documents(db)) == 1

@@ -138,7 +138,8 @@ def test_a_file_of_the_server_can_not_be_passed_off_as_an_upload(
     assert taking
     forged = {"path": str(secret), "meta": {"_type": "gradio.FileData"}, "orig_name": "secret.pdf"}
     for dependency in taking:
-        body = {"data": [[forged] if many else forged], "fn_index": dependency["id"], "session_hash": "forger"}
+        values = [[forged] if many else forged, *[0] * (len(dependency["inputs"]) - 1)]
+        body = {"data": values, "fn_index": dependency["id"], "session_hash": "forger"}
         assert client.post("/gradio_api/run/predict", json=body).status_code == 500
         # The queue, which the page does not use, is no way around it.
         answer = client.post("/gradio_api/queue/join", json=body)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.errors import TrainingError
+from core.people import for_everybody
 from core.settings import Settings
 from core.types import Job, JobKind, ModelVersion
 from indexer.encoder import Encoder, load_version
@@ -34,6 +35,7 @@ def queue_comparison(db: Database, model_id: int) -> Job:
     return job
 
 
+@for_everybody
 def run_comparison(settings: Settings, job: Job, progress: Progress) -> dict[str, Any]:
     """Score the version `job.params["model_id"]` and its base on every judged query neither has learnt from.
 

@@ -4,14 +4,15 @@ async function pressedOfCollection(button, server, trigger, papers) {
   if (!collect) return false;
   const select = element.querySelector('[data-collections]');
   const id = collection || (select && select.value), shown = button.dataset.name || '';
-  const action = collect === 'put' && id === 'new' ? 'create' : collect;
-  if (action === 'create' || action === 'rename') nameCollection(action, action === 'create' ? null : id, shown, papers, server, trigger);
+  const action = collect !== 'put' ? collect : id === 'new' ? 'create' : id === 'new private' ? 'create private' : 'put';
+  if (action.startsWith('create') || action === 'rename') nameCollection(action, action === 'rename' ? id : null, shown, papers, server, trigger);
   else if (action === 'delete' && !confirm(`Delete the collection “${shown}”? Its papers stay in the library.`)) return true;
   else if (await ask(server.collect([action, id, '', papers])) !== null) trigger('changed');
   return true;
 }
 function nameCollection(action, id, shown, papers, server, trigger) {
-  const title = action === 'create' ? 'A new collection' : 'Rename the collection', verb = action === 'create' ? 'Make' : 'Rename';
+  const titles = { create: 'A new collection', 'create private': 'A new private collection' };
+  const title = titles[action] || 'Rename the collection', verb = titles[action] ? 'Make' : 'Rename';
   const dialog = openDialog('collection', title, `<form method="dialog"><h2>${title}</h2>
     <label>Name<input name="name" maxlength="200" autocomplete="off" required></label><p class="refusal" role="alert" hidden></p>
     <div class="buttons"><button type="submit" class="primary">${verb}</button><button type="button" data-close>Cancel</button></div></form>`);
@@ -22,4 +23,13 @@ function nameCollection(action, id, shown, papers, server, trigger) {
     event.preventDefault();
     if (await finishDialog(dialog, server.collect([action, id, field.value, papers]))) trigger('changed');
   });
+}
+// A paper is made private to who has added it, or shared; true where it was the button for it.
+async function pressedOfPrivacy(button, server, trigger) {
+  const { paper, private: wanted } = button.dataset;
+  if (!paper) return false;
+  const title = button.closest('tr').querySelector('.title').textContent;
+  const sentence = wanted ? `Make “${title}” private? Nobody else sees it any more, and it leaves shared collections.` : `Share “${title}”? Everybody sees it then, with your verdicts on it.`;
+  if (confirm(sentence) && await ask(server.set_privacy([paper, Boolean(wanted)])) !== null) trigger('changed');
+  return true;
 }

@@ -57,7 +57,7 @@ element.addEventListener('click', async event => {
     trigger('changed');
   } else if (target.matches('[data-edit]')) {
     await editPaper(target.dataset.edit, server, trigger);
-  } else if (!await pressedOfCollection(target, server, trigger, chosen())) await pressedOfJob(target, server, trigger);
+  } else if (!await pressedOfCollection(target, server, trigger, chosen()) && !await pressedOfPrivacy(target, server, trigger)) await pressedOfJob(target, server, trigger);
 });
 element.addEventListener('keydown', event => {
   if (event.key === 'Enter' && event.target.matches('[data-password]')) event.target.closest('td').querySelector('[data-retry]').click();

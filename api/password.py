@@ -1,18 +1,18 @@
-"""The one password of a library: kept as a scrypt hash that only its owner may read, and the sessions it opens."""
+"""Passwords, each kept as a scrypt hash that only the owner of the files may read, and the sessions they open."""
 
 import base64
 import hashlib
 import hmac
 import json
 import secrets
-import threading
 import time
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import LibraryError, SettingsError
-from core.files import write_private
+from core.files import FreshFile, write_private
 
 _SHORTEST, _LONGEST = 8, 1000
 # 32 MB and about a tenth of a second for each try.
@@ -59,26 +59,16 @@ class PasswordFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = threading.Lock()
-        self._seen: tuple[int, int] | None = None
-        self._password: Password | None = None
+        self._file = FreshFile(path, lambda file: parse_password(json.loads(file.read_text(encoding="utf-8"))))
 
     def read(self) -> Password | None:
         """None where no password is set. Raises LibraryError where the file can't be read as one."""
-        with self._lock:
-            try:
-                status = self._path.stat()
-                seen = (status.st_mtime_ns, status.st_ino)
-                if seen != self._seen:
-                    self._password = _parse(self._path.read_text(encoding="utf-8"))
-                    self._seen = seen
-            except (FileNotFoundError, NotADirectoryError):
-                self._seen = self._password = None
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise LibraryError(
-                    f"The password in '{self._path}' can't be read. Set it anew: python app.py --set-password"
-                ) from error
-            return self._password
+        try:
+            return self._file.read()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise LibraryError(
+                f"The password in '{self._path}' can't be read. Set it anew: python app.py --set-password"
+            ) from error
 
 
 def store_password(path: Path, words: str) -> None:
@@ -86,20 +76,25 @@ def store_password(path: Path, words: str) -> None:
 
     Raises SettingsError where it is too short or too long.
     """
+    try:
+        write_private(path, json.dumps(hash_password(words)))
+    except OSError as error:
+        raise LibraryError(f"The password can't be kept in '{path}' ({error.strerror}). Look at the rights.") from error
+
+
+def hash_password(words: str) -> dict[str, str]:
+    """A new password as it is kept, which `parse_password` reads. Raises SettingsError as `store_password` does."""
     if not _SHORTEST <= len(words) <= _LONGEST:
         raise SettingsError(
             f"The password has {len(words)} characters; it needs {_SHORTEST} to {_LONGEST}. Choose another."
         )
     salt = secrets.token_bytes(16)
     parts = {"salt": salt, "digest": _digest(words, salt), "session_key": secrets.token_bytes(32)}
-    try:
-        write_private(path, json.dumps({name: part.hex() for name, part in parts.items()}))
-    except OSError as error:
-        raise LibraryError(f"The password can't be kept in '{path}' ({error.strerror}). Look at the rights.") from error
+    return {name: part.hex() for name, part in parts.items()}
 
 
-def _parse(text: str) -> Password:
-    value = json.loads(text)
+def parse_password(value: Mapping[str, str]) -> Password:
+    """Raises ValueError, KeyError or TypeError where it is none."""
     parts = {name: bytes.fromhex(value[name]) for name in ("salt", "digest", "session_key")}
     if not all(len(part) >= 16 for part in parts.values()):
         raise ValueError("a part is too short")
