@@ -72,6 +72,8 @@ def read_paper(path: Path, name: str | None = None, password: str | None = None)
 def require_text(pages: Sequence[Page], name: str) -> None:
     """Raise ReadError, in one sentence that names `name`, where nothing of the pages can be read."""
     cure = "Add a better scan, or one with a text layer."
+    if any(page.source is PageSource.FAILED for page in pages):
+        cure = "Retry it; or add a better scan, or one with a text layer."
     if any(page.needs_ocr for page in pages):
         cure = "Set WHETSTONE_OCR to on, so that the text of its pictures is recognised, then retry it."
     if not any(page.text.strip() for page in pages):

@@ -15,6 +15,7 @@ from core.types import (
     ChunkKind,
     Document,
     DocumentState,
+    PageSource,
     Span,
     StoredChunk,
 )
@@ -158,10 +159,15 @@ def fail_document(db: Database, document_id: int, reason: str, *, locked: bool =
 def retry_document(db: Database, document_id: int, password: str | None = None) -> None:
     """Queue a failed document once more, with a password if one is given.
 
-    One with passages only waits for their vectors, so no judgement is lost.
+    One with passages only waits for their vectors, so no judgement is lost. Pages that could not be recognised are
+    tried again too.
     """
     with transaction(db):
         get_document(db, document_id)
+        db.conn.execute(
+            "DELETE FROM main.recognised_pages WHERE document_id = ? AND json_extract(page, '$.source') = ?",
+            [document_id, PageSource.FAILED],
+        )
         if password:
             db.conn.execute("UPDATE main.documents SET password = ? WHERE id = ?", [password, document_id])
         db.conn.execute(

@@ -189,6 +189,23 @@ def test_a_page_that_was_recognised_before_an_interruption_is_not_recognised_aga
 
 
 @pytest.mark.slow
+def test_a_page_whose_recognition_failed_is_recognised_when_its_paper_is_tried_again(
+    settings: Settings, db: Database, tmp_path: Path
+) -> None:
+    ensure_active_model(settings)
+    original = write(tmp_path, "scan.pdf", scan(make_pdf([lines_down(LINES)])))
+    document, _ = add_file(settings, original)
+    failed = replace(recognise(original)[1], text="", lines=(), words=(), source=PageSource.FAILED, reason="too slow")
+    keep_recognised(db, document.id, failed)
+    run_or_wait(settings, jobs.add_job(db, JobKind.INGEST))
+    assert library.get_document(db, document.id).state is DocumentState.FAILED
+    library.retry_document(db, document.id)
+    run_or_wait(settings, jobs.add_job(db, JobKind.INGEST))
+    (page,) = pages_of_document(db, document.id)
+    assert page.text.splitlines() == LINES
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("quarter_turns", [1, 3])
 def test_a_page_on_its_side_is_read_upright_and_marked_where_it_lies(tmp_path: Path, quarter_turns: int) -> None:
     printed = write(tmp_path, "a.pdf", make_pdf([lines_down(LINES * 4, y=700)]))

@@ -23,6 +23,7 @@ function leave(chosen) {   // the rows go, and the next one is chosen
 function judge(chosen, relevance) {
   if (!chosen.length) return;
   const part = chosen.length === 1 ? takeSelection(chosen[0].querySelector('.passage')) : null;
+  tellPart(part);
   const verdicts = chosen.map(row => verdictOn(row, part)), ids = chosen.map(row => row.dataset.id);
   undoable.push({ verdicts, ids });
   leave(chosen);

@@ -7,10 +7,10 @@ function selectionIn(passage) {
 }
 function takeSelection(passage) {   // and leave nothing selected
   const part = selectionIn(passage);
-  if (part) say('Only the words you had selected are kept as the passage.');
   getSelection().removeAllRanges();
   return part;
 }
+const tellPart = part => { if (part) say('Only the words you had selected are kept as the passage.'); };
 element.addEventListener('mousedown', event => {   // a press on a button leaves the selected words selected
   if (event.target.closest('.verdict button')) event.preventDefault();
 });

@@ -33,8 +33,8 @@ async function judge(chunks, relevance) {
   const before = chunks.map(standing);
   const again = !part && before.every(one => one.relevance === relevance);   // pressed again: taken back
   for (const chunk of chunks) showVerdict(chunk, { relevance: again ? null : relevance, part });
-  if (await ask(write(chunks, again ? null : relevance, part)) === null && desk().dataset.query === query)
-    chunks.forEach((chunk, at) => showVerdict(chunk, before[at]));
+  if (await ask(write(chunks, again ? null : relevance, part)) !== null) return tellPart(part);
+  if (desk().dataset.query === query) chunks.forEach((chunk, at) => showVerdict(chunk, before[at]));
 }
 async function judgePart(chunk) {
   const passage = textOf(chunk);
