@@ -1,15 +1,17 @@
 """A whole library as one zip while it is in use, and a library from such a zip."""
 
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sqlite_utils import Database
@@ -35,6 +37,9 @@ _MOST_MANIFEST_BYTES = 64 << 20
 _MOST_FILES, _BYTES_AN_ENTRY = 250_000, 256
 # As many as SQLite and the file systems know.
 _MOST_BYTES = (1 << 63) - 1
+_ORIGINAL = re.compile(r"[0-9a-f]{64}\.\w+")
+# What is told of a file whose name can't be one beside those of the others.
+_NAMES = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG)
 _COPY_BYTES = 1 << 20
 # The manifest and what the file system needs for folders.
 _SPARE_BYTES = 16 << 20
@@ -96,6 +101,7 @@ def restore(source: Path, home: Path) -> Contents:
     """
     if home.exists() and (not home.is_dir() or any(home.iterdir())):
         raise LibraryError(f"'{home}' is not an empty folder. Give a new one; nothing there is overwritten.")
+    home = home.absolute()
     beside = next(folder for folder in home.parents if folder.is_dir())
     try:
         remove_abandoned(beside)
@@ -214,6 +220,8 @@ def _unpack(source: Path, folder: Path) -> None:
     """Every file of the archive, each with the bytes that the manifest tells of."""
     try:
         with open_zip(source, _MOST_FILES, _BYTES_AN_ENTRY) as archive:
+            if len(archive.infolist()) > _MOST_FILES:
+                raise ImportFormatError(f"'{source.name}' holds more than {_MOST_FILES:,} files. It is not taken in.")
             files = _read_manifest(archive, source.name)
             _require_room(source, folder, sum(file["bytes"] for file in files.values()))
             entries = {entry.filename: entry for entry in archive.infolist() if entry.filename != _MANIFEST}
@@ -223,15 +231,22 @@ def _unpack(source: Path, folder: Path) -> None:
                 place = place_of(entry, source.name)
                 if entry.file_size != files[name]["bytes"]:
                     raise ImportFormatError(f"'{name}' in '{source.name}' is damaged. Take another backup.")
-                if name != _DATABASE and place.parts[0] not in (_ORIGINALS, MODELS_FOLDER):
+                if not _is_of_a_library(place):
                     raise ImportFormatError(f"'{source.name}' holds '{name}', which no library has.")
                 written = unpack_entry(archive, entry, folder / place, files[name]["bytes"])
                 if written != (files[name]["bytes"], files[name]["sha256"]):
                     raise ImportFormatError(f"'{name}' in '{source.name}' is damaged. Take another backup.")
     except UNREADABLE as error:
-        if isinstance(error, OSError) and error.filename != str(source):
+        if isinstance(error, OSError) and error.filename != str(source) and error.errno not in _NAMES:
             raise  # of the folder that is written to
         raise ImportFormatError(f"'{source.name}' can't be read as a backup ({error}). Take another one.") from error
+
+
+def _is_of_a_library(place: PurePosixPath) -> bool:
+    first, *below = place.parts
+    if first == _ORIGINALS:
+        return len(below) == 1 and _ORIGINAL.fullmatch(below[0]) is not None
+    return bool(below) if first == MODELS_FOLDER else str(place) == _DATABASE
 
 
 def _require_room(source: Path, folder: Path, size: int) -> None:

@@ -94,8 +94,12 @@ def _name_of(judge: str | None) -> str | None:
 
 def _part_of(text: str, part: str | None) -> str | None:
     """The part, with the passage's own spaces, None where it is all of it."""
-    words = (part or "").split()
-    if not words or " ".join(words) == " ".join(text.split()):
+    if part is None:
+        return None
+    words = part.split()
+    if not words:
+        raise NotFoundError("Nothing of the passage is left. Leave the words that answer, or judge all of it.")
+    if " ".join(words) == " ".join(text.split()):
         return None
     found = re.search(r"\s+".join(map(re.escape, words)), text)
     if found is None:

@@ -140,7 +140,7 @@ def check_kept_searches(db: Database) -> Iterator[Problem]:
 def _is_filter(text: str) -> bool:
     try:
         filter_from_json(text)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return False
     return True
 

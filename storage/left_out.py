@@ -24,13 +24,14 @@ def keep_left_out(db: Database, sentences: Sequence[str]) -> None:
 
 
 def list_left_out(db: Database) -> list[str]:
-    """The sentences, the latest first."""
+    """The sentences, the latest first; none where somebody else's backup holds what are none."""
     row = db.conn.execute("SELECT value FROM preferences WHERE name = ?", [personal(_NAME)]).fetchone()
     try:
         told = json.loads(row[0]) if row else []
-    except ValueError:  # of a backup that somebody else made
+    except (ValueError, RecursionError):
         return []
-    return [sentence for sentence in told if isinstance(sentence, str)] if isinstance(told, list) else []
+    sentences = [one[:_LONGEST] for one in told if isinstance(one, str)] if isinstance(told, list) else []
+    return sentences[:MOST]
 
 
 def dismiss_left_out(db: Database) -> int:

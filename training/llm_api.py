@@ -51,12 +51,14 @@ def _connected(parts: SplitResult, seconds: float) -> Iterator[HTTPConnection]:
 def _cut_off_after(connection: HTTPConnection, seconds: float) -> Iterator[list[bool]]:
     """While this lasts, the connection ends after so many seconds; then the list has something in it."""
     over: list[bool] = []
+    # An answer without length takes it over from the connection.
+    held = connection.sock
 
     def cut_off() -> None:
         over.append(True)
-        with suppress(OSError, AttributeError):
+        with suppress(OSError):
             # A socket's own timeout begins anew with each byte. Who waits for the next one is woken by this.
-            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+            socket.socket.shutdown(held, socket.SHUT_RDWR)
 
     timer = Timer(seconds, cut_off)
     timer.daemon = True

@@ -32,7 +32,7 @@ def make_judge_many(services: Services) -> Any:
                         int(bool(relevance)),
                         int(rank) if rank else None,
                         int(model_id) if model_id else None,
-                        str(part) if part else None,
+                        None if part is None else str(part),
                         judge=judge if isinstance(judge, str) else None,
                     )
         return {}

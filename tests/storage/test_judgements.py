@@ -64,7 +64,9 @@ def test_a_verdict_may_be_about_a_part_of_the_passage(db: Database) -> None:
     assert (stored.text, stored.narrowed) == (TEXT, False)
 
 
-@pytest.mark.parametrize(("part", "reason"), [("Steam rises over water.", "does not hold"), ("water", "too short")])
+@pytest.mark.parametrize(
+    ("part", "reason"), [("Steam rises over water.", "does not hold"), ("water", "too short"), (" ", "Nothing")]
+)
 def test_a_part_that_is_none_is_refused_and_nothing_is_stored(db: Database, part: str, reason: str) -> None:
     document = store_paper(db, "cc", [TEXT])
     (chunk,) = library.chunks_of_document(db, document.id)

@@ -24,3 +24,14 @@ def test_so_many_are_told_at_most(db: Database) -> None:
 def test_what_a_stranger_wrote_there_is_no_harm(db: Database, value: str) -> None:
     db.conn.execute("INSERT INTO preferences VALUES ('left out', ?)", [value])
     assert list_left_out(db) == (["kept"] if "kept" in value else [])
+
+
+@pytest.mark.parametrize("value", ["[" * 200_000, "{}", "no", json.dumps(["x" * 2000] * 1000)])
+def test_what_somebody_elses_backup_holds_in_its_place_is_bounded_and_dismissed(db: Database, value: str) -> None:
+    db.conn.execute("INSERT INTO preferences VALUES ('left out', ?)", [value])
+    db.conn.commit()
+    told = list_left_out(db)
+    assert len(told) <= MOST
+    assert all(len(sentence) <= 500 for sentence in told)
+    dismiss_left_out(db)
+    assert db["preferences"].count_where("name = 'left out'") == 0

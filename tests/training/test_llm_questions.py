@@ -153,7 +153,7 @@ def test_a_name_and_a_password_in_the_address_open_it_and_are_shown_nowhere(
     assert [one for one in told if "zanz" in one or "ibar" in one] == []
 
 
-@pytest.mark.parametrize("head", ["", "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
+@pytest.mark.parametrize("head", ["", "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\n"])
 def test_a_server_that_drips_is_given_up_in_time(settings: Settings, db: Database, head: str) -> None:
     """Each byte comes long before a socket's own timeout, in the head of the answer or behind it."""
     over = threading.Event()
