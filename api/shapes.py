@@ -487,6 +487,7 @@ class Job(_Answer):
     created_at: str
     finished_at: str | None
     dismissed: bool
+    stopping: bool
 
 
 class Jobs(_Answer):

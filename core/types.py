@@ -464,6 +464,7 @@ class Job:
     created_at: str
     finished_at: str | None
     dismissed: bool = False
+    stopping: bool = False
 
     @property
     def open(self) -> bool:

@@ -170,4 +170,5 @@ def _job(row: dict[str, Any]) -> Job:
         created_at=row["created_at"],
         finished_at=row["finished_at"],
         dismissed=row["dismissed_at"] is not None,
+        stopping=bool(row["cancel_requested"]),
     )

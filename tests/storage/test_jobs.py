@@ -28,7 +28,9 @@ def test_a_job_whose_process_dies_is_queued_again_three_times_at_most(db: Databa
 
 def test_a_cancelled_job_that_had_not_started_never_starts(db: Database) -> None:
     job = jobs.add_job(db, JobKind.RETRAIN)
+    assert not jobs.get_job(db, job.id).stopping
     jobs.request_cancel(db, job.id)
+    assert jobs.get_job(db, job.id).stopping
     assert not jobs.start_job(db, job.id)
     assert jobs.get_job(db, job.id).state is JobState.CANCELLED
 
