@@ -6,12 +6,14 @@ import re
 import shutil
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
+from types import TracebackType
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from core.errors import FetchError
@@ -23,6 +25,13 @@ _LONGEST_PAGE = 2 << 20
 _LONGEST_ADDRESS = 4000
 # Left free on the disk, for the database and its vectors.
 _RESERVED_BYTES = 1 << 30
+# A header may have a little before it.
+_HEAD_BYTES = 1024
+# Bytes before the header that no text is made of: marks of an encoding and white space.
+_BLANK_BYTES = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n\f\v"
+# IPv6 addresses given out to hosts, and those that stand for an IPv4 address, its last 32 bits.
+_GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PORTS = {"http": 80, "https": 443}
 _HEADERS = {"User-Agent": "Whetstone", "Accept": "application/pdf, text/html;q=0.5", "Accept-Encoding": "identity"}
@@ -44,25 +53,92 @@ def download_pdf(url: str, target: Path, rules: WebRules) -> None:
     Raises FetchError, in a sentence, where a step leads to a host that is not named or to a private address, where what
     comes is no PDF or too large, or where nothing answers.
     """
-    end = time.monotonic() + _SECONDS
+    with _Deadline(_SECONDS) as deadline:
+        try:
+            _follow(url, target, rules, deadline)
+        except FetchError:
+            # What a connection says that the deadline ended is beside the point.
+            deadline.check()
+            raise
+        deadline.check()
+
+
+class _Deadline:
+    """The end of a whole download: the connection is broken off then, whatever is waited for.
+
+    A host that sends a byte now and then is never late for a single read, so the time of each does not do.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+        self._lock = threading.Lock()
+        self._passed = False
+        self._held: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._break_off)
+        self._timer.daemon = True
+
+    def __enter__(self) -> "_Deadline":
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        self._let_go()
+
+    def hold(self, opened: socket.socket) -> None:
+        """Break off this connection at the end, instead of the one before."""
+        self._let_go()
+        with self._lock:
+            # One of our own, since TLS and the answer take the socket over, and its number may be another's later.
+            self._held = opened.dup()
+        self.check()
+
+    def seconds_left(self) -> float:
+        """Seconds to wait for one thing. Raises FetchError where none are left."""
+        self.check()
+        return max(0.001, min(_SECONDS_TO_ANSWER, self._end - time.monotonic()))
+
+    def check(self) -> None:
+        """Raises FetchError after the end."""
+        if self._passed or time.monotonic() > self._end:
+            raise FetchError(f"The paper had not come after {self.seconds} seconds. Try again later. {_BY_HAND}")
+
+    def _break_off(self) -> None:
+        self._passed = True
+        # A connection that is not open yet, or no more, can't be shut.
+        with self._lock, suppress(OSError):
+            if self._held is not None:
+                self._held.shutdown(socket.SHUT_RDWR)
+
+    def _let_go(self) -> None:
+        with self._lock:
+            if self._held is not None:
+                self._held.close()
+            self._held = None
+
+
+def _follow(url: str, target: Path, rules: WebRules, deadline: _Deadline) -> None:
+    """Go from address to address until the PDF is written."""
     from_page = False
     for _ in range(_MOST_STEPS):
         parts = _checked(url, rules)
-        with closing(_connect(parts, rules)) as connection:
-            answer = _ask(connection, parts)
+        with closing(_connect(parts, rules, deadline)) as connection, closing(_ask(connection, parts)) as answer:
             if answer.status in _REDIRECTS:
-                url = urljoin(url, answer.getheader("Location", ""))
+                url = _joined(url, answer.getheader("Location", ""))
                 continue
             if answer.status != 200:
                 what = "has no such paper" if answer.status in (404, 410) else f"answered with status {answer.status}"
                 raise FetchError(f"{parts.hostname} {what} at '{url[:200]}'. {_BY_HAND}")
-            page = _store(answer, parts, target, rules, end)
+            page = _store(answer, parts, target, rules, deadline)
         if page is None:
             return
-        named = None if from_page else _pdf_named_in(page)
+        named = None if from_page else _pdf_named_in(page, parts)
         if named is None:
             raise FetchError(f"What {parts.hostname} sent is a page that names no PDF. {_BY_HAND}")
-        url, from_page = urljoin(url, named), True
+        url, from_page = _joined(url, named), True
     raise FetchError(f"'{url[:200]}' leads on and on. {_BY_HAND}")
 
 
@@ -70,6 +146,13 @@ def address_of(url: str) -> tuple[str, int]:
     """The host and port of an address."""
     parts = urlsplit(url)
     return (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)
+
+
+def _joined(url: str, named: str) -> str:
+    try:
+        return urljoin(url, named)
+    except ValueError as error:
+        raise FetchError(f"'{named[:200]}' is not an address. {_BY_HAND}") from error
 
 
 def _checked(url: str, rules: WebRules) -> SplitResult:
@@ -90,14 +173,14 @@ def _checked(url: str, rules: WebRules) -> SplitResult:
     return parts
 
 
-def _connect(parts: SplitResult, rules: WebRules) -> http.client.HTTPConnection:
+def _connect(parts: SplitResult, rules: WebRules, deadline: _Deadline) -> http.client.HTTPConnection:
     """A connection to one of the host's addresses, all of which have been looked at."""
     host, port = address_of(parts.geturl())
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         if (host, port) not in rules.own and not all(_is_public(str(place[0])) for *_, place in found):
             raise FetchError(f"'{host}' leads to an address of a private network, so nothing was asked. {_BY_HAND}")
-        plain = _open_socket(found)
+        plain = _open_socket(found, deadline)
         connection = http.client.HTTPConnection(host, port, timeout=_SECONDS_TO_ANSWER)
         secure = parts.scheme == "https"
         connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host) if secure else plain
@@ -106,17 +189,21 @@ def _connect(parts: SplitResult, rules: WebRules) -> http.client.HTTPConnection:
         raise _no_answer(host, error) from error
 
 
-def _open_socket(found: Collection[tuple]) -> socket.socket:
+def _open_socket(found: Collection[tuple], deadline: _Deadline) -> socket.socket:
     failure: OSError = OSError("it has no address")
     for family, kind, protocol, _, place in found:
         opened = socket.socket(family, kind, protocol)
-        opened.settimeout(_SECONDS_TO_ANSWER)
         try:
+            opened.settimeout(deadline.seconds_left())
+            deadline.hold(opened)
             opened.connect(place)
             return opened
         except OSError as error:
             opened.close()
             failure = error
+        except FetchError:
+            opened.close()
+            raise
     raise failure
 
 
@@ -124,9 +211,10 @@ def _is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address.split("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         # Addresses that stand for another one are judged by that, or refused.
-        if ip.sixtofour or ip.teredo:
+        if ip.ipv4_mapped or ip in _NAT64:
+            return _is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+        if ip.sixtofour or ip.teredo or ip not in _GIVEN_OUT:
             return False
-        ip = ip.ipv4_mapped or ip
     return ip.is_global and not ip.is_multicast
 
 
@@ -145,7 +233,7 @@ def _no_answer(host: str, error: Exception) -> FetchError:
 
 
 def _store(
-    answer: http.client.HTTPResponse, parts: SplitResult, target: Path, rules: WebRules, end: float
+    answer: http.client.HTTPResponse, parts: SplitResult, target: Path, rules: WebRules, deadline: _Deadline
 ) -> str | None:
     """Write the PDF that is answered; a page of HTML is given back instead."""
     room = min(rules.most_bytes, shutil.disk_usage(target.parent).free - _RESERVED_BYTES)
@@ -155,9 +243,11 @@ def _store(
     )
     if (answer.length or 0) > room:
         raise too_large
-    blocks = _blocks(answer, parts, end)
-    first = next(blocks, b"")
-    if b"%PDF-" not in first[:1024]:
+    blocks = _blocks(answer, parts, deadline)
+    first = b""
+    while len(first) < _HEAD_BYTES and (block := next(blocks, b"")):
+        first += block
+    if not _is_pdf(first, answer.headers.get_content_type()):
         return _read_page(first, blocks)
     with target.open("xb") as file:
         size = file.write(first)
@@ -168,18 +258,29 @@ def _store(
     return None
 
 
-def _blocks(answer: http.client.HTTPResponse, parts: SplitResult, end: float) -> Iterator[bytes]:
+def _is_pdf(first: bytes, media_type: str) -> bool:
+    """Whether a PDF begins so; a page that speaks of PDFs is none, whereas some PDFs have other bytes first."""
+    before, header, _ = first[:_HEAD_BYTES].partition(b"%PDF-")
+    return bool(header) and (media_type == "application/pdf" or not before.strip(_BLANK_BYTES))
+
+
+def _blocks(answer: http.client.HTTPResponse, parts: SplitResult, deadline: _Deadline) -> Iterator[bytes]:
+    """The bytes as they come. Raises FetchError where they end before as many have come as were announced."""
+    cut_off = FetchError(f"{parts.hostname} broke off before the whole paper had come. Try again later. {_BY_HAND}")
     try:
-        while block := answer.read(_BLOCK):
+        while block := answer.read1(_BLOCK):
             yield block
-            if time.monotonic() > end:
-                raise FetchError(f"{parts.hostname} had not sent the paper after {_SECONDS} seconds. Try again later.")
+            deadline.check()
+    except http.client.IncompleteRead as error:
+        raise cut_off from error
     except (OSError, http.client.HTTPException) as error:
         raise _no_answer(str(parts.hostname), error) from error
+    if answer.length:
+        raise cut_off
 
 
 def _read_page(first: bytes, blocks: Iterator[bytes]) -> str:
-    data = first
+    data = bytearray(first)
     for block in blocks:
         data += block
         if len(data) > _LONGEST_PAGE:
@@ -198,7 +299,12 @@ class _PdfFinder(HTMLParser):
             self.found = values.get("content")
 
 
-def _pdf_named_in(page: str) -> str | None:
+def _pdf_named_in(page: str, parts: SplitResult) -> str | None:
     finder = _PdfFinder()
-    finder.feed(page)
+    try:
+        finder.feed(page)
+    except AssertionError as error:
+        # What the parser has for a declaration that it does not know; what stands before that holds.
+        if finder.found is None:
+            raise FetchError(f"What {parts.hostname} sent is a page that can't be read. {_BY_HAND}") from error
     return finder.found

@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from urllib.parse import quote, unquote
 
 from core.errors import FetchError, MetadataError
+from core.held import held_folder
 from core.settings import ARXIV_URL, DOI_URL, Settings
 from core.stored_settings import current
 from core.types import Document
@@ -37,10 +37,10 @@ class Wanted:
 
 def parse_identifier(text: str) -> Wanted:
     """An arXiv id or DOI, alone or as a link. Raises FetchError for anything else."""
-    cleaned = re.split(r"[?#]", " ".join(text.split()))[0].rstrip("/")
+    cleaned = _without_query(" ".join(text.split())).rstrip("/")
     for field, what in (("arxiv_id", cleaned.replace("/html/", "/abs/")), ("doi", cleaned)):
         try:
-            found = parse_metadata({field: what})[field] if len(cleaned) <= _LONGEST else None
+            found = parse_metadata({field: what})[field] if _is_plausible(cleaned) else None
         except MetadataError:
             continue
         if not isinstance(found, str):
@@ -65,8 +65,8 @@ def fetch_paper(settings: Settings, text: str) -> Added:
     if known := _in_library(settings, wanted):
         added.take(known, new=False)
         return added
-    with TemporaryDirectory(dir=settings.uploads, prefix="fetch-") as folder:
-        path = Path(folder) / wanted.file_name
+    with held_folder(settings.uploads) as folder:
+        path = folder / wanted.file_name
         download_pdf(_address(settings, wanted), path, _rules(settings))
         document, new = add_file(settings, path)
     with open_database(settings.database) as db:
@@ -76,13 +76,23 @@ def fetch_paper(settings: Settings, text: str) -> Added:
     return added
 
 
+def _without_query(text: str) -> str:
+    """A link's address, as its paper is named; an id that is no link may have any of these characters in it."""
+    return unquote(re.split(r"[?#]", text)[0]) if re.match(r"https?://", text, re.IGNORECASE) else text
+
+
+def _is_plausible(text: str) -> bool:
+    return len(text) <= _LONGEST and text.isprintable()
+
+
 def _address(settings: Settings, wanted: Wanted) -> str:
     base, name = (settings.doi_url, "DOI") if wanted.field == "doi" else (settings.arxiv_url, "ARXIV")
     if not base:
         raise FetchError(
             f"'{wanted.id}' can't be fetched: WHETSTONE_{name}_URL is off. Download it, then drop it into the library."
         )
-    return f"{base}/{wanted.id}" if wanted.field == "doi" else f"{base}/pdf/{wanted.id}{wanted.version}"
+    path = quote(wanted.id)
+    return f"{base}/{path}" if wanted.field == "doi" else f"{base}/pdf/{path}{wanted.version}"
 
 
 def _rules(settings: Settings) -> WebRules:

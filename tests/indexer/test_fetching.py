@@ -1,10 +1,13 @@
 """Papers fetched by arXiv id or DOI, from a server of our own that stands for arXiv, doi.org and a publisher."""
 
 import json
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote
 
 import pytest
 from sqlite_utils import Database
@@ -15,9 +18,11 @@ from indexer import download
 from indexer.download import WebRules, download_pdf
 from indexer.fetching import Wanted, fetch_paper, parse_identifier
 from storage import library
+from storage.half_done import sweep_library
 from tests.papers import make_paper
 from tests.ui.site import make_services, serve
 
+SICI = "10.1002/(SICI)1097-4571(199806)49:8<693::AID-ASI4>3.0.CO;2-#"
 PAPER = make_paper("On the Bending of Light", ["Gravity bends the path of light."])
 
 
@@ -28,6 +33,18 @@ class Web:
     port: int
     answers: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    # What happens, instead of an answer, or before one.
+    acts: dict[str, Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def drip(self, write: Callable[[bytes], object], byte: bytes) -> None:
+        """This byte again and again, so that no single read is late; until the test ends, or 25 seconds."""
+        with suppress(OSError):
+            for _ in range(100):
+                write(byte)
+                if self.stopped.wait(0.25):
+                    return
+            self.asked.append("dripped to the end")
 
     @property
     def url(self) -> str:
@@ -42,6 +59,10 @@ def web() -> Iterator[Web]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             site.asked.append(self.path)
+            if self.path in site.acts:
+                site.acts[self.path](self)
+            if self.path not in site.answers and self.path in site.acts:
+                return
             status, headers, body = site.answers.get(self.path, (404, {}, b"none"))
             self.send_response(status)
             for name, value in ({"Content-Length": str(len(body))} | headers).items():
@@ -57,6 +78,7 @@ def web() -> Iterator[Web]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield site
+    site.stopped.set()
     server.shutdown()
     thread.join(10)
     server.server_close()
@@ -79,6 +101,11 @@ def online(settings: Settings, web: Web) -> Settings:
         ("10.1000/182", Wanted("doi", "10.1000/182")),
         ("https://doi.org/10.1145/3292500.3330701", Wanted("doi", "10.1145/3292500.3330701")),
         ("doi:10.48550/arXiv.1706.03762", Wanted("arxiv_id", "1706.03762")),
+        # Only a link has a query and a fragment; a DOI may have their marks in it.
+        (SICI, Wanted("doi", SICI)),
+        (f"doi:{SICI}", Wanted("doi", SICI)),
+        (f"HTTPS://doi.org/{quote(SICI)}?via=x#top", Wanted("doi", SICI)),
+        ("10.1000/what?-1", Wanted("doi", "10.1000/what?-1")),
     ],
 )
 def test_an_identifier_is_understood_as_people_paste_it(text: str, wanted: Wanted) -> None:
@@ -146,16 +173,163 @@ def test_no_redirect_leads_to_another_kind_of_address(online: Settings, web: Web
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "127.0.0.1", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]"]
+    "host",
+    [
+        "localhost",
+        "127.0.0.1",
+        "10.0.0.1",
+        "169.254.169.254",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[64:ff9b::127.0.0.1]",
+        "[64:ff9b::10.0.0.1]",
+        "[64:ff9b::169.254.169.254]",
+        "[64:ff9b:1::8.8.8.8]",
+        "[::127.0.0.1]",
+        "[::8.8.8.8]",
+        "[2002:7f00:1::]",
+    ],
 )
 def test_a_named_host_at_a_private_address_is_not_asked(
     online: Settings, web: Web, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     # Named, and at the usual port: where it leads to alone is wrong. Nothing may be opened then.
-    monkeypatch.setattr(download, "_open_socket", lambda found: pytest.fail("a private address was asked"))
+    monkeypatch.setattr(download, "_open_socket", lambda *found: pytest.fail("a private address was asked"))
     web_rules = WebRules({host.strip("[]")}, (), 1 << 20)
     with pytest.raises(FetchError, match="leads to an address of a private network"):
         download_pdf(f"http://{host}/x.pdf", online.uploads / "x", web_rules)
+
+
+@pytest.mark.parametrize("host", ["8.8.8.8", "[2606:4700::1111]", "[64:ff9b::8.8.8.8]", "[::ffff:8.8.8.8]"])
+def test_a_named_host_at_a_public_address_is_asked(
+    online: Settings, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    def refuse(*found: object) -> None:
+        raise ConnectionRefusedError("it was asked")
+
+    monkeypatch.setattr(download, "_open_socket", refuse)
+    with pytest.raises(FetchError, match="it was asked"):
+        download_pdf(f"http://{host}/x.pdf", online.uploads / "x", WebRules({host.strip("[]")}, (), 1 << 20))
+
+
+def test_a_download_that_is_cut_off_is_no_paper(online: Settings, web: Web, db: Database) -> None:
+    web.has("/pdf/1706.03762", PAPER.ljust(50_009), **{"Content-Length": "100000"})
+    with pytest.raises(FetchError, match=r"127.0.0.1 broke off before the whole paper had come. Try again later."):
+        fetch_paper(online, "1706.03762")
+    # Nor in pieces: of one of 256 bytes there come a few.
+    web.has("/pdf/1706.03763", b"100\r\n%PDF-1.7", **{"Transfer-Encoding": "chunked"})
+    with pytest.raises(FetchError, match="broke off before the whole paper had come"):
+        fetch_paper(online, "1706.03763")
+    assert library.list_documents(db) == []
+    assert list(online.uploads.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "byte"),
+    [
+        (b"", b"H"),
+        (b"HTTP/1.0 200 OK\r\nX-Slow: ", b"x"),
+        (b"HTTP/1.0 200 OK\r\nContent-Type: application/pdf\r\n\r\n%PDF-1.7", b" "),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 90000\r\n\r\n<html>", b" "),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+    ],
+)
+def test_a_host_that_drips_is_broken_off(
+    online: Settings, web: Web, monkeypatch: pytest.MonkeyPatch, start: bytes, byte: bytes
+) -> None:
+    def act(request: BaseHTTPRequestHandler) -> None:
+        request.wfile.write(start)
+        web.drip(request.wfile.write, byte)
+
+    monkeypatch.setattr(download, "_SECONDS", 1)
+    web.acts["/pdf/1706.03762"] = act
+    with pytest.raises(FetchError, match="The paper had not come after 1 seconds. Try again later."):
+        fetch_paper(online, "1706.03762")
+    assert web.asked == ["/pdf/1706.03762"]
+    assert list(online.uploads.iterdir()) == []
+
+
+def test_a_host_that_drips_its_greeting_is_broken_off(
+    online: Settings, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    greeted = threading.Event()
+    # The start of a record of TLS that goes on for 16 KB: the handshake waits for its end.
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def greet() -> None:
+            with server.accept()[0] as opened:
+                opened.sendall(b"\x16\x03\x03\x40\x00")
+                greeted.set()
+                web.drip(opened.sendall, b"\x02")
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        monkeypatch.setattr(download, "_SECONDS", 1)
+        rules = WebRules({"127.0.0.1"}, {("127.0.0.1", port)}, 1 << 20)
+        with pytest.raises(FetchError, match="The paper had not come after 1 seconds"):
+            download_pdf(f"https://127.0.0.1:{port}/x", online.uploads / "x", rules)
+        assert greeted.is_set()
+        assert web.asked == []
+        web.stopped.set()
+        thread.join(10)
+
+
+def test_a_start_of_the_app_leaves_a_fetch_alone(online: Settings, web: Web) -> None:
+    web.has("/pdf/1706.03762")
+    web.acts["/pdf/1706.03762"] = lambda request: sweep_library(online)
+    (document,) = fetch_paper(online, "1706.03762").documents.values()
+    assert online.original(document.sha256, document.format).read_bytes() == PAPER
+    assert list(online.uploads.iterdir()) == []
+
+
+def test_a_doi_is_sent_whole_whatever_is_in_it(online: Settings, web: Web) -> None:
+    asked = f"/doi/{quote(SICI)}"
+    web.has(asked)
+    (document,) = fetch_paper(online, SICI).documents.values()
+    assert document.doi == SICI
+    assert web.asked == [asked]
+    assert asked.endswith("2-%23")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "said"),
+    [
+        (b"", {"Location": "http://["}, r"^'http://\[' is not an address. Download the PDF in a browser"),
+        (b'<meta name="citation_pdf_url" content="http://[">', {}, r"^'http://\[' is not an address. Download"),
+        (b"<html><![foo[ bar ]]>", {}, r"^What 127.0.0.1 sent is a page that can't be read. Download the PDF in"),
+    ],
+)
+def test_what_makes_no_sense_is_told_in_a_sentence(
+    online: Settings, web: Web, body: bytes, headers: dict[str, str], said: str
+) -> None:
+    web.has("/pdf/1706.03762", body, 302 if headers else 200, **headers)
+    with pytest.raises(FetchError, match=said):
+        fetch_paper(online, "1706.03762")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b"<html>%PDF-</html>", "text/html"), (b"<html>%PDF-</html>", ""), (b"A %PDF- begins so", "text/plain")],
+)
+def test_a_page_that_speaks_of_pdfs_is_none(online: Settings, web: Web, body: bytes, kind: str) -> None:
+    web.has("/pdf/1706.03762", body, **({"Content-Type": kind} if kind else {}))
+    with pytest.raises(FetchError, match="is a page that names no PDF"):
+        fetch_paper(online, "1706.03762")
+
+
+@pytest.mark.parametrize(
+    ("before", "kind"),
+    [
+        (b"\xef\xbb\xbf\r\n", "application/octet-stream"),
+        (b"", "text/html"),
+        (b"<!-- a server's word -->\n", "application/pdf; charset=binary"),
+    ],
+)
+def test_a_pdf_with_something_before_its_header_is_taken(online: Settings, web: Web, before: bytes, kind: str) -> None:
+    web.has("/pdf/1706.03762", before + PAPER, **{"Content-Type": kind})
+    (document,) = fetch_paper(online, "1706.03762").documents.values()
+    assert online.original(document.sha256, document.format).read_bytes() == before + PAPER
 
 
 def test_a_file_beyond_the_limit_leaves_nothing(online: Settings, web: Web, db: Database) -> None:
