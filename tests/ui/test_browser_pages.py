@@ -106,10 +106,17 @@ def test_a_turned_and_cropped_paper_is_leafed_through_and_looked_at_closely(
     expect(bar).to_contain_text("page 1 of 3")
     # A passage over several pages is marked on each.
     expect(page.locator(".pagenote")).to_have_text("The passage runs over pages 1 and 2 and 3.")
-    # Both in one look: the click opens the page once more, in place of the one that the search opened.
-    mark, picture = figure.evaluate(
-        "one => ['mark', 'img'].map(name => one.querySelector(name).getBoundingClientRect().toJSON())"
+    places = (
+        "['mark', 'img'].map(name => "
+        "document.querySelector(`.pageview figure ${name}`)?.getBoundingClientRect().toJSON())"
     )
+
+    def placed() -> bool:
+        # Both in one look: the click opens the page once more, in place of the one that the search opened.
+        return all(place and place["height"] for place in page.evaluate(places))
+
+    wait_for(placed)
+    mark, picture = page.evaluate(places)
     # The page is shown on its side, so the line runs down, within the picture.
     assert mark["height"] > 3 * mark["width"]
     assert picture["x"] <= mark["x"]
