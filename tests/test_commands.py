@@ -181,7 +181,7 @@ def test_a_library_is_checked_backed_up_and_restored(run: Run, papers: Path, tmp
 def test_papers_are_collected_and_a_search_is_narrowed_kept_and_exported(run: Run, papers: Path) -> None:
     run("-m", "indexer", "add", papers)
     put = run("-m", "indexer", "collection", "put", "Baking", "2", "--json")
-    assert json.loads(put.stdout) == {"collections": [{"id": 1, "name": "Baking", "papers": 1}]}
+    assert json.loads(put.stdout) == {"collections": [{"id": 1, "name": "Baking", "papers": 1, "private": False}]}
     assert run("-m", "indexer", "collection", "rename", "baking", "Bread").stdout == "    1  Bread (1 paper)\n"
     assert run("-m", "indexer", "collection", "create", "BREAD").returncode == 1
     listed = json.loads(run("-m", "indexer", "list", "--json").stdout)["documents"]
