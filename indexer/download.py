@@ -6,16 +6,14 @@ import re
 import shutil
 import socket
 import ssl
-import threading
-import time
 from collections.abc import Collection, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from core.deadline import Deadline
 from core.errors import FetchError
 
 _MOST_STEPS = 8
@@ -53,74 +51,19 @@ def download_pdf(url: str, target: Path, rules: WebRules) -> None:
     Raises FetchError, in a sentence, where a step leads to a host that is not named or to a private address, where what
     comes is no PDF or too large, or where nothing answers.
     """
-    with _Deadline(_SECONDS) as deadline:
+    with Deadline(_SECONDS) as deadline:
         try:
             _follow(url, target, rules, deadline)
-        except FetchError:
-            # What a connection says that the deadline ended is beside the point.
             deadline.check()
+        except (FetchError, TimeoutError) as error:
+            # What a connection says that the deadline ended is beside the point.
+            if deadline.passed:
+                too_late = f"The paper had not come after {_SECONDS} seconds. Try again later. {_BY_HAND}"
+                raise FetchError(too_late) from error
             raise
-        deadline.check()
 
 
-class _Deadline:
-    """The end of a whole download: the connection is broken off then, whatever is waited for.
-
-    A host that sends a byte now and then is never late for a single read, so the time of each does not do.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._end = time.monotonic() + seconds
-        self._lock = threading.Lock()
-        self._passed = False
-        self._held: socket.socket | None = None
-        self._timer = threading.Timer(seconds, self._break_off)
-        self._timer.daemon = True
-
-    def __enter__(self) -> "_Deadline":
-        self._timer.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._timer.cancel()
-        self._let_go()
-
-    def hold(self, opened: socket.socket) -> None:
-        """Break off this connection at the end, instead of the one before."""
-        self._let_go()
-        with self._lock:
-            # One of our own, since TLS and the answer take the socket over, and its number may be another's later.
-            self._held = opened.dup()
-        self.check()
-
-    def seconds_left(self) -> float:
-        """Seconds to wait for one thing. Raises FetchError where none are left."""
-        self.check()
-        return max(0.001, min(_SECONDS_TO_ANSWER, self._end - time.monotonic()))
-
-    def check(self) -> None:
-        """Raises FetchError after the end."""
-        if self._passed or time.monotonic() > self._end:
-            raise FetchError(f"The paper had not come after {self.seconds} seconds. Try again later. {_BY_HAND}")
-
-    def _break_off(self) -> None:
-        self._passed = True
-        # A connection that is not open yet, or no more, can't be shut.
-        with self._lock, suppress(OSError):
-            if self._held is not None:
-                self._held.shutdown(socket.SHUT_RDWR)
-
-    def _let_go(self) -> None:
-        with self._lock:
-            if self._held is not None:
-                self._held.close()
-            self._held = None
-
-
-def _follow(url: str, target: Path, rules: WebRules, deadline: _Deadline) -> None:
+def _follow(url: str, target: Path, rules: WebRules, deadline: Deadline) -> None:
     """Go from address to address until the PDF is written."""
     from_page = False
     for _ in range(_MOST_STEPS):
@@ -173,7 +116,7 @@ def _checked(url: str, rules: WebRules) -> SplitResult:
     return parts
 
 
-def _connect(parts: SplitResult, rules: WebRules, deadline: _Deadline) -> http.client.HTTPConnection:
+def _connect(parts: SplitResult, rules: WebRules, deadline: Deadline) -> http.client.HTTPConnection:
     """A connection to one of the host's addresses, all of which have been looked at."""
     host, port = address_of(parts.geturl())
     try:
@@ -189,21 +132,18 @@ def _connect(parts: SplitResult, rules: WebRules, deadline: _Deadline) -> http.c
         raise _no_answer(host, error) from error
 
 
-def _open_socket(found: Collection[tuple], deadline: _Deadline) -> socket.socket:
+def _open_socket(found: Collection[tuple], deadline: Deadline) -> socket.socket:
     failure: OSError = OSError("it has no address")
     for family, kind, protocol, _, place in found:
         opened = socket.socket(family, kind, protocol)
         try:
-            opened.settimeout(deadline.seconds_left())
+            opened.settimeout(deadline.seconds_left(_SECONDS_TO_ANSWER))
             deadline.hold(opened)
             opened.connect(place)
             return opened
         except OSError as error:
             opened.close()
             failure = error
-        except FetchError:
-            opened.close()
-            raise
     raise failure
 
 
@@ -233,7 +173,7 @@ def _no_answer(host: str, error: Exception) -> FetchError:
 
 
 def _store(
-    answer: http.client.HTTPResponse, parts: SplitResult, target: Path, rules: WebRules, deadline: _Deadline
+    answer: http.client.HTTPResponse, parts: SplitResult, target: Path, rules: WebRules, deadline: Deadline
 ) -> str | None:
     """Write the PDF that is answered; a page of HTML is given back instead."""
     room = min(rules.most_bytes, shutil.disk_usage(target.parent).free - _RESERVED_BYTES)
@@ -264,7 +204,7 @@ def _is_pdf(first: bytes, media_type: str) -> bool:
     return bool(header) and (media_type == "application/pdf" or not before.strip(_BLANK_BYTES))
 
 
-def _blocks(answer: http.client.HTTPResponse, parts: SplitResult, deadline: _Deadline) -> Iterator[bytes]:
+def _blocks(answer: http.client.HTTPResponse, parts: SplitResult, deadline: Deadline) -> Iterator[bytes]:
     """The bytes as they come. Raises FetchError where they end before as many have come as were announced."""
     cut_off = FetchError(f"{parts.hostname} broke off before the whole paper had come. Try again later. {_BY_HAND}")
     try:

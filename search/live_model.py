@@ -87,17 +87,17 @@ class LiveModel:
         Words are looked up in the rows, so a passage without a vector yet is left out.
         """
         self.catch_up(db)
-        # Embedded in its own thread while the words are looked up in this one; either may be the slower.
+        # Embedded in its own thread while the words are looked up and spelled in this one; either may be the slower.
         embedding = self._questions.begin(words.question)
         stored = self._stored(db)
         dense: list[int] = []
         lexical: list[int] = []
         if mode is not SearchMode.MEANING and words.match:
             lexical = find_words(db, words.match, max(k, DEPTH), among, words.strings).ids.tolist()
+        spelling = self.encoder.spelling(words.question)
         vector = embedding.result()
         if mode is not SearchMode.WORDS:
             dense = self.index.search(vector, max(k, DEPTH), among, stored).ids.tolist()
-        spelling = self.encoder.spelling(words.question)
         ids = fuse(dense, lexical, words, spelling) if dense and lexical else dense or lexical
         cosines = self.index.search(vector, len(ids), ids, stored) if ids else ScoredChunks(np.array([]), np.array([]))
         scores = dict(zip(cosines.ids.tolist(), cosines.scores.tolist(), strict=True))

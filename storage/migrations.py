@@ -10,6 +10,24 @@ migrations = Migrations("whetstone")
 # Of the word index: forms of English words as one, accents left out.
 TOKENIZER = "porter unicode61 remove_diacritics 2"
 
+# As m012 makes it, and m022 once more, since a table that it reads is made anew; never to be changed here.
+_KNOWN_METADATA = """
+    CREATE VIEW known_metadata AS
+    SELECT d.id AS document_id,
+        json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'title'),
+            json_quote(d.title)), '$') AS title,
+        coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'authors'),
+            d.authors) AS authors,
+        json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'year'),
+            json_quote(d.year)), '$') AS year,
+        json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'doi'),
+            json_quote(d.doi)), '$') AS doi,
+        json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'arxiv_id'),
+            json_quote(d.arxiv_id)), '$') AS arxiv_id,
+        (SELECT json_group_array(field) FROM corrections WHERE document_id = d.id) AS corrected
+    FROM documents d;
+"""
+
 
 @migrations()
 def m001_documents_pages_chunks(db: Database) -> None:
@@ -215,20 +233,9 @@ def m012_corrections_of_papers(db: Database) -> None:
             at TEXT NOT NULL,
             PRIMARY KEY (document_id, field)
         ) WITHOUT ROWID;
-        CREATE VIEW known_metadata AS
-        SELECT d.id AS document_id,
-            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'title'),
-                json_quote(d.title)), '$') AS title,
-            coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'authors'),
-                d.authors) AS authors,
-            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'year'),
-                json_quote(d.year)), '$') AS year,
-            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'doi'),
-                json_quote(d.doi)), '$') AS doi,
-            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'arxiv_id'),
-                json_quote(d.arxiv_id)), '$') AS arxiv_id,
-            (SELECT json_group_array(field) FROM corrections WHERE document_id = d.id) AS corrected
-        FROM documents d;
+        """
+        + _KNOWN_METADATA
+        + """
         -- With the document, so that texts of several documents are found in the index alone.
         DROP INDEX chunks_content_hash;
         CREATE INDEX chunks_content_hash ON chunks(content_hash, document_id);
@@ -479,20 +486,9 @@ def m022_users_and_owners(db: Database) -> None:
         ALTER TABLE new_documents RENAME TO documents;
         CREATE UNIQUE INDEX documents_sha256 ON documents(sha256, ifnull(owner_id, 0));
         CREATE INDEX documents_owner ON documents(owner_id) WHERE owner_id IS NOT NULL;
-        CREATE VIEW known_metadata AS
-        SELECT d.id AS document_id,
-            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'title'),
-                json_quote(d.title)), '$') AS title,
-            coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'authors'),
-                d.authors) AS authors,
-            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'year'),
-                json_quote(d.year)), '$') AS year,
-            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'doi'),
-                json_quote(d.doi)), '$') AS doi,
-            json_extract(coalesce((SELECT value FROM corrections WHERE document_id = d.id AND field = 'arxiv_id'),
-                json_quote(d.arxiv_id)), '$') AS arxiv_id,
-            (SELECT json_group_array(field) FROM corrections WHERE document_id = d.id) AS corrected
-        FROM documents d;
+        """
+        + _KNOWN_METADATA
+        + """
         -- The names are words of the papers.
         CREATE TRIGGER map_names_removed AFTER DELETE ON documents BEGIN
             UPDATE maps SET names = '{}' WHERE names != '{}';

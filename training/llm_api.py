@@ -1,14 +1,14 @@
 """One request to an OpenAI-compatible API: to the address that is set and no other, and over within its time."""
 
 import json
-import socket
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from threading import Timer
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from core.deadline import Deadline
 
 _MOST_ANSWERED = 200_000
 
@@ -21,8 +21,9 @@ def ask_api(address: str, path: str, body: dict[str, Any] | None, seconds: float
     """
     parts = urlsplit(address)
     target = f"{parts.path.rstrip('/')}/{path}" + (f"?{parts.query}" if parts.query else "")
-    with _connected(parts, seconds) as connection, _cut_off_after(connection, seconds) as over:
+    with _connected(parts, seconds) as connection, Deadline(seconds) as deadline:
         try:
+            deadline.hold(connection.sock)
             connection.request(
                 "GET" if body is None else "POST",
                 target,
@@ -31,8 +32,8 @@ def ask_api(address: str, path: str, body: dict[str, Any] | None, seconds: float
             )
             return json.loads(_read(connection.getresponse()))
         except (OSError, HTTPException, ValueError):
-            if over:
-                raise TimeoutError(f"no whole answer within {seconds:.0f} seconds") from None
+            # What a connection says that the deadline ended is beside the point.
+            deadline.check()
             raise
 
 
@@ -45,28 +46,6 @@ def _connected(parts: SplitResult, seconds: float) -> Iterator[HTTPConnection]:
         yield connection
     finally:
         connection.close()
-
-
-@contextmanager
-def _cut_off_after(connection: HTTPConnection, seconds: float) -> Iterator[list[bool]]:
-    """While this lasts, the connection ends after so many seconds; then the list has something in it."""
-    over: list[bool] = []
-    # An answer without length takes it over from the connection.
-    held = connection.sock
-
-    def cut_off() -> None:
-        over.append(True)
-        with suppress(OSError):
-            # A socket's own timeout begins anew with each byte. Who waits for the next one is woken by this.
-            socket.socket.shutdown(held, socket.SHUT_RDWR)
-
-    timer = Timer(seconds, cut_off)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield over
-    finally:
-        timer.cancel()
 
 
 def _read(answer: HTTPResponse) -> bytes:

@@ -111,12 +111,15 @@ def test_a_turned_and_cropped_paper_is_leafed_through_and_looked_at_closely(
         "document.querySelector(`.pageview figure ${name}`)?.getBoundingClientRect().toJSON())"
     )
 
+    seen: list[dict[str, float]] = []
+
     def placed() -> bool:
         # Both in one look: the click opens the page once more, in place of the one that the search opened.
-        return all(place and place["height"] for place in page.evaluate(places))
+        seen[:] = page.evaluate(places)
+        return all(place and place["height"] for place in seen)
 
     wait_for(placed)
-    mark, picture = page.evaluate(places)
+    mark, picture = seen
     # The page is shown on its side, so the line runs down, within the picture.
     assert mark["height"] > 3 * mark["width"]
     assert picture["x"] <= mark["x"]
