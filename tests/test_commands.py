@@ -245,7 +245,7 @@ def test_a_labelled_folder_is_scored_with_the_documented_fields(run: Run, tmp_pa
         (["-m", "indexer", "remove", "42"], 1, "There is no paper with id 42"),
         (["-m", "indexer", "remove", "a4"], 2, "'a4' is not an id; an id is a whole number"),
         (["-m", "search", "why?", "-k", "all"], 2, "'all' is not a whole number from 1 to 50"),
-        (["-m", "indexer", "fetch"], 2, "invalid choice"),
+        (["-m", "indexer", "hunt"], 2, "invalid choice"),
         (["-m", "search", "eval", "/nowhere"], 1, "There is no folder '/nowhere'"),
         (["-m", "search"], 2, "required: question"),
         (["-m", "search", "why?", "--year", "soon"], 2, "'soon' names no years"),

@@ -97,8 +97,6 @@ def test_a_turned_and_cropped_paper_is_leafed_through_and_looked_at_closely(
     ]
     pdf = make_pdf(pages, {"Title": "Newts in Winter"}, page_attributes="/Rotate 90 /CropBox [50 500 560 760]")
     add_papers(app, [write(tmp_path, "newts.pdf", pdf)])
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
     open_page(page, app)
     search(page, "where do newts of pond two hibernate?")
     page.locator(".hit", has_text="pond two").click()
@@ -127,7 +125,8 @@ def test_a_turned_and_cropped_paper_is_leafed_through_and_looked_at_closely(
     expect(bar.get_by_role("link", name="Open PDF")).to_have_attribute("href", re.compile(r"original\.pdf#page=1$"))
     # Nothing but a title is known of it.
     expect(bar.get_by_role("button", name="BibTeX")).to_have_count(0)
-    wait_for(lambda: any("/pages/2.jpg" in url for url in asked))
+    # The next page's picture is fetched before it is asked for.
+    page.wait_for_function("performance.getEntriesByType('resource').some(entry => entry.name.includes('/pages/2.jpg'))")
     bar.get_by_role("button", name="Larger").click()
     expect(figure).to_have_attribute("style", re.compile("width: 120%"))
     bar.get_by_role("button", name="Fit").click()
