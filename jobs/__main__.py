@@ -73,7 +73,9 @@ def dismiss_job(settings: Settings, args: argparse.Namespace) -> int:
 def work(args: argparse.Namespace) -> int:
     _end_with_parent()
     _lower_priority()
-    # Delayed: PyTorch takes seconds to import, and the parent may be gone by then.
+    # Delayed, for the parent may be gone by then. The first takes seconds, for which nobody waits now.
+    import sentence_transformers  # noqa: F401
+
     from indexer.watching import FolderWatch
     from jobs.worker import Worker
 

@@ -7,11 +7,11 @@ So a job that is marked as running while we hold the lock was interrupted, and i
 import gc
 import logging
 import sqlite3
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
@@ -21,18 +21,14 @@ from core.settings import Settings
 from core.types import Job, JobKind, JobState, ModelVersion
 from indexer.encoder import Encoder, load_version
 from indexer.ingest import fail_unfinished, run_ingest
+from jobs.handlers import find_handler
 from search.index_cache import refresh_index_file
-from search.map.draw import run_map
 from storage import jobs, models
 from storage.database import empty_log, open_database
 from storage.library import has_unfinished_documents
 from storage.progress import JobProgress, Progress
 from storage.vectors import ChangeMark, change_mark
 from storage.words import forget_some_removed_words, removed_words_stand
-from training.promotion import run_switch
-from training.proof.compare_again import run_comparison
-from training.propose import run_propose
-from training.retrain import run_retrain
 
 logger = logging.getLogger(__name__)
 
@@ -59,14 +55,6 @@ class Worker:
         self._mark: ChangeMark | None = None
         self._marked_at = 0.0
         self._tended = False
-        self._handlers: dict[JobKind, Callable[[Settings, Job, Progress], dict[str, Any]]] = {
-            JobKind.INGEST: self._run_ingest,
-            JobKind.SWITCH: run_switch,
-            JobKind.RETRAIN: run_retrain,
-            JobKind.COMPARE: run_comparison,
-            JobKind.MAP: run_map,
-            JobKind.PROPOSE: run_propose,
-        }
 
     def work_until(self, finished: Callable[[], bool]) -> None:
         """Do what is queued, or watch while another process does it, until `finished`."""
@@ -131,7 +119,8 @@ class Worker:
         progress = JobProgress(self._settings.database, job.id, self._watch)
         state, reason, result = JobState.DONE, None, None
         try:
-            result = self._handlers[job.kind](self._settings, job, progress)
+            handler = self._run_ingest if job.kind is JobKind.INGEST else find_handler(job.kind)
+            result = handler(self._settings, job, progress)
         except Cancelled as error:
             state, reason = JobState.CANCELLED, str(error)
         except WhetstoneError as error:
@@ -152,7 +141,8 @@ class Worker:
             jobs.finish_job(db, job.id, state, reason, result)
         # For a command, which ends now; a server's worker would come to it by itself.
         self._tend_index(seconds_of_rest=0)
-        if torch.cuda.is_available():
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
             # What a training held is given back, for the searches of the web process.
             gc.collect()
             torch.cuda.empty_cache()

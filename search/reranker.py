@@ -5,15 +5,18 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError
-from sentence_transformers import CrossEncoder
 
 from core.errors import ModelError
 from core.types import Hit
-from indexer.encoder import fetch_from_hub, find_model_folder
 from indexer.model_files import require_harmless
+from indexer.model_sources import fetch_from_hub, find_model_folder, first_line
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +27,7 @@ RERANKED = 30
 class Reranker:
     """One loaded cross-encoder. Safe to call from several threads."""
 
-    def __init__(self, model: CrossEncoder) -> None:
+    def __init__(self, model: "CrossEncoder") -> None:
         self._model = model
         # Concurrent calls of one Rust tokenizer fail with "Already borrowed".
         self._lock = threading.Lock()
@@ -47,14 +50,17 @@ def load_reranker(source: str, home: Path) -> Reranker:
     """
     folder = find_model_folder(source, home) or fetch_from_hub(source)
     require_harmless(folder, source)
+    # Delayed: it takes many seconds, and few have a reranker.
+    from sentence_transformers import CrossEncoder
+
     try:
         model = CrossEncoder(
             str(folder), local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ModelError(
-            f"'{source}' can't be loaded as a cross-encoder ({reason}). Set WHETSTONE_RERANKER to another, or to off."
+            f"'{source}' can't be loaded as a cross-encoder ({first_line(error)}). "
+            "Set WHETSTONE_RERANKER to another, or to off."
         ) from error
     labels = model.config.num_labels
     if labels != 1:

@@ -15,7 +15,8 @@ from core.held import held_folder, remove_abandoned
 from core.settings import MODELS_FOLDER, Settings
 from core.types import ModelVersion
 from core.zips import UNREADABLE, most_unpacked, open_zip, place_of, unpack_entry
-from indexer.encoder import Encoder, find_model_folder, load_encoder
+from indexer.encoder import Encoder, load_encoder
+from indexer.model_sources import find_model_folder
 from storage import models
 from storage.database import open_database, transaction
 from training.data.exchange import export_judgements, is_unicode

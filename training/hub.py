@@ -2,7 +2,7 @@
 
 from core.errors import ModelError
 from core.settings import Settings
-from indexer.encoder import find_model_folder
+from indexer.model_sources import find_model_folder
 from storage import models
 from storage.database import open_database
 from training.archive import MODEL_FILE_SUFFIXES

@@ -6,8 +6,9 @@ from typing import Any
 from core.errors import PromotionError
 from core.settings import Settings
 from core.types import Job, JobKind, ModelVersion
-from indexer.encoder import absolute_source, find_model_folder, fingerprint_folder, load_encoder
+from indexer.encoder import load_encoder
 from indexer.ingest import embed_missing
+from indexer.model_sources import absolute_source, find_model_folder, fingerprint_folder
 from indexer.start import register_encoder
 from storage import models
 from storage.database import open_database, transaction

@@ -10,8 +10,9 @@ from sqlite_utils import Database
 from core.people import for_everybody
 from core.settings import MODELS_FOLDER, Settings
 from core.types import Job, ModelState, ModelVersion
-from indexer.encoder import Encoder, fingerprint_folder, load_encoder, load_version
+from indexer.encoder import Encoder, load_encoder, load_version
 from indexer.ingest import embed_missing
+from indexer.model_sources import fingerprint_folder
 from storage import models
 from storage.database import open_database, transaction
 from storage.half_done import HALF_DONE, remove_half_done

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from core.errors import ModelError
 from core.settings import PACKAGED_MODEL, SEED_MODEL
-from indexer.encoder import Encoder, batches_by_length, choose_model, fingerprint_folder, load_encoder
+from indexer.encoder import Encoder, batches_by_length, load_encoder
+from indexer.model_sources import choose_model, fingerprint_folder
 from tests.models import make_seed_like_model
 
 

@@ -9,8 +9,9 @@ from sqlite_utils import Database
 from core.errors import ModelError
 from core.settings import PACKAGED_MODEL, Settings
 from core.types import DocumentState, JobKind, JobState
-from indexer.encoder import find_model_folder, load_encoder, load_version
+from indexer.encoder import load_encoder, load_version
 from indexer.ingest import add_file
+from indexer.model_sources import find_model_folder
 from indexer.start import ensure_active_model
 from jobs.worker import run_or_wait
 from storage import jobs, library

@@ -7,7 +7,7 @@ from sqlite_utils import Database
 from core.errors import ModelError
 from core.settings import PACKAGED_MODEL, SEED_MODEL, Settings, load_settings
 from core.types import JobKind
-from indexer.encoder import ModelChoice
+from indexer.model_sources import ModelChoice
 from indexer.start import ensure_active_model
 from storage import jobs, models
 from tests.models import make_seed_like_model

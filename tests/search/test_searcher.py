@@ -6,7 +6,8 @@ from sqlite_utils import Database
 from core.errors import LibraryError, ModelError, NotFoundError
 from core.settings import Settings
 from core.types import Chunk, ChunkKind, Filter, Metadata, ModelVersion, Page, SearchMode, Span, content_hash
-from indexer.encoder import Encoder, fingerprint_folder
+from indexer.encoder import Encoder
+from indexer.model_sources import fingerprint_folder
 from indexer.start import ensure_active_model
 from search.searcher import Searcher, SearchRequest
 from storage import library, models, vectors

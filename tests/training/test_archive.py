@@ -12,7 +12,8 @@ from sqlite_utils import Database
 from core.errors import ImportFormatError, ModelError
 from core.settings import Settings, load_settings
 from core.types import JobKind, JobState, ModelVersion
-from indexer.encoder import fingerprint_folder, load_encoder
+from indexer.encoder import load_encoder
+from indexer.model_sources import fingerprint_folder
 from indexer.start import ensure_active_model
 from jobs.worker import run_or_wait
 from storage import jobs, library, models

@@ -126,7 +126,9 @@ def test_a_turned_and_cropped_paper_is_leafed_through_and_looked_at_closely(
     # Nothing but a title is known of it.
     expect(bar.get_by_role("button", name="BibTeX")).to_have_count(0)
     # The next page's picture is fetched before it is asked for.
-    page.wait_for_function("performance.getEntriesByType('resource').some(entry => entry.name.includes('/pages/2.jpg'))")
+    page.wait_for_function(
+        "performance.getEntriesByType('resource').some(entry => entry.name.includes('/pages/2.jpg'))"
+    )
     bar.get_by_role("button", name="Larger").click()
     expect(figure).to_have_attribute("style", re.compile("width: 120%"))
     bar.get_by_role("button", name="Fit").click()
