@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.papers import make_paper, write
+from tests.warm import ROOT, run_warm
 
-ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT_FIELDS = {
     "id", "names", "title", "authors", "year", "doi", "arxiv_id", "corrected", "sha256", "format", "pages", "chunks",
     "state", "reason", "added_at", "private",
@@ -29,13 +29,15 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("WHETSTONE_")}
-    environment |= {"WHETSTONE_HOME": str(tmp_path / "library"), "HF_HUB_OFFLINE": "1"}
+def environment(tmp_path: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WHETSTONE_")}
+    return kept | {"WHETSTONE_HOME": str(tmp_path / "library"), "HF_HUB_OFFLINE": "1"}
 
+
+@pytest.fixture
+def run(environment: dict[str, str]) -> Run:
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, *map(str, arguments)]
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        return run_warm([str(argument) for argument in arguments], environment)
 
     return run
 
@@ -205,6 +207,12 @@ def test_papers_are_collected_and_a_search_is_narrowed_kept_and_exported(run: Ru
     assert run("-m", "search", "saved", "--delete", "of bread").stdout.startswith("No search is saved.")
     assert run("-m", "indexer", "collection", "take", "Bread", "2").stdout == "    1  Bread (0 papers)\n"
     assert run("-m", "indexer", "collection", "delete", "Bread").stdout.startswith("There is no collection.")
+
+
+def test_a_command_begins_as_a_program_of_its_own(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "search", "what makes bread rise?", "--json"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, json.loads(done.stdout)["hits"]) == (0, [])
 
 
 def test_one_bad_file_makes_add_fail_after_the_others_went_in(run: Run, papers: Path) -> None:

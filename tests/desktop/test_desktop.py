@@ -20,7 +20,8 @@ from desktop.window import find_browsers
 from storage import library
 from storage.database import open_database
 from tests.papers import make_paper, write
-from tests.ui.conftest import FLAGS, ROOT
+from tests.ui.conftest import FLAGS
+from tests.warm import ROOT
 
 pytestmark = pytest.mark.slow
 _SECONDS = 300

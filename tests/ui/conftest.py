@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -23,8 +22,8 @@ from indexer.ingest import add_file
 from storage.database import open_database
 from storage.library import list_documents
 from tests.ui.topics import write_hostile_paper, write_topics
+from tests.warm import start_warm
 
-ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -53,25 +52,24 @@ def run_app(home: Path, chunk_tokens: int = 64) -> Iterator[App]:
     """The app on a free port with its own library; ended at the end. Passages are short: small papers have several."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WHETSTONE_")}
     log = home.with_suffix(".log")
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "app.py", "--home", str(home), "--port", "0", "--model", "packaged-minilm"],
-            cwd=ROOT,
-            env=environment | {"HF_HUB_OFFLINE": "1", "WHETSTONE_CHUNK_TOKENS": str(chunk_tokens)},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+    process = start_warm(
+        ["app.py", "--home", str(home), "--port", "0", "--model", "packaged-minilm"],
+        environment | {"HF_HUB_OFFLINE": "1", "WHETSTONE_CHUNK_TOKENS": str(chunk_tokens)},
+        log,
+        log,
+    )
     try:
         yield App(_wait_for_page(process, log), load_settings(home=home))
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.join(timeout=30)
+        assert process.exitcode is not None, "the app did not end within 30 s"
 
 
-def _wait_for_page(process: subprocess.Popen[bytes], log: Path) -> str:
+def _wait_for_page(process: ForkServerProcess, log: Path) -> str:
     end = time.monotonic() + _SECONDS_TO_START
-    while time.monotonic() < end and process.poll() is None:
-        for line in log.read_text().splitlines():
+    while time.monotonic() < end and process.exitcode is None:
+        for line in log.read_text().splitlines() if log.exists() else ():
             if line.startswith("Whetstone") and _answers(url := line.split()[-1]):
                 return url
         time.sleep(0.2)

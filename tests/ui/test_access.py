@@ -16,8 +16,8 @@ from api.password import Password, PasswordFile, store_password
 from app import open_listener, require_loopback
 from core.errors import LibraryError, SettingsError
 from core.settings import load_settings
-from tests.ui.conftest import ROOT
 from tests.ui.site import PASSWORD, Site, make_services, serve
+from tests.warm import ROOT
 from ui.guard import HostNames
 from ui.login import Tries, _group_of
 
