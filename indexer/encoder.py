@@ -16,6 +16,7 @@ from core.errors import ModelError
 from core.types import EmbeddingMatrix, ModelVersion, Vector
 from indexer.model_files import require_harmless
 from indexer.model_sources import fetch_from_hub, find_model_folder, fingerprint_folder, first_line
+from indexer.side_by_side import ModelCopies, threads_for, work_side_by_side
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -52,6 +53,7 @@ class Encoder:
         self.fingerprint = fingerprint
         # Concurrent calls of one Rust tokenizer fail with "Already borrowed".
         self._lock = threading.Lock()
+        self._copies = ModelCopies(self.model)
         # Its own tokenizer, so that chunking one paper does not wait for the embedding of another.
         self._counter = copy.deepcopy(model.tokenizer)
         self._counter_lock = threading.Lock()
@@ -67,11 +69,14 @@ class Encoder:
         if not texts:
             return []
         with self._counter_lock:
+            backend = getattr(self._counter, "backend_tokenizer", None)
+            if backend is not None:
+                backend.no_truncation()
+                backend.no_padding()
+                return [len(tokens) for tokens in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
             # verbose=False: a text longer than the window is what is being looked for, not worth a warning.
-            tokens = self._counter(
-                list(texts), add_special_tokens=False, truncation=False, verbose=False, return_attention_mask=False
-            )
-        return [len(ids) for ids in tokens["input_ids"]]
+            found = self._counter(list(texts), add_special_tokens=False, truncation=False, verbose=False)
+        return [len(ids) for ids in found["input_ids"]]
 
     def spelling(self, text: str) -> Spelling:
         """How the model's tokenizer writes the words of a text."""
@@ -123,15 +128,24 @@ class Encoder:
         """Texts of about one length together, so that little is padded, and of short ones more at once."""
         matrix = np.zeros((len(texts), self.dimension), np.float32)
         tokens = _CPU_TOKENS if self.model.device.type == "cpu" else _GPU_TOKENS
-        for rows in batches_by_length([min(length, self.window) for length in lengths], tokens):
+        batches = batches_by_length([min(length, self.window) for length in lengths], tokens)
+
+        def encode(model: "SentenceTransformer", rows: list[int]) -> None:
+            matrix[rows] = model.encode_document(
+                [texts[row] for row in rows],
+                batch_size=len(rows),
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
+
+        with self._lock:
+            threads = threads_for(self.model, batches)
+            if threads > 1:
+                work_side_by_side(self._copies.take(threads), batches, encode, between)
+                return matrix
+        for rows in batches:
             with self._lock:
-                vectors = self.model.encode_document(
-                    [texts[row] for row in rows],
-                    batch_size=len(rows),
-                    normalize_embeddings=True,
-                    show_progress_bar=False,
-                )
-            matrix[rows] = vectors
+                encode(self.model, rows)
             between()
         return matrix
 

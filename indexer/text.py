@@ -71,13 +71,21 @@ def normalise_text(raw: str, vocabulary: Vocabulary) -> str:
     # A second time for a word over three lines, whose middle part the first match has used up.
     joined = _LINE_END_HYPHEN.sub(vocabulary.join, joined)
     composed = unicodedata.normalize("NFC", join_accents(joined.translate(_LIGATURES)))
-    visible = "".join(_visible(character) for character in composed)
-    return " ".join(visible.split())
+    return " ".join(composed.translate(_VISIBLE).split())
 
 
-def _visible(character: str) -> str:
-    if character.isspace():
-        return " "
-    if character in _DROPPED or unicodedata.category(character) in ("Cc", "Cf", "Cs", "Cn", "Co"):
-        return ""
-    return character
+class _Visible(dict[int, str]):
+    """What each character is shown as, found when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        shown = character
+        if character.isspace():
+            shown = " "
+        elif character in _DROPPED or unicodedata.category(character) in ("Cc", "Cf", "Cs", "Cn", "Co"):
+            shown = ""
+        self[code] = shown
+        return shown
+
+
+_VISIBLE = _Visible()

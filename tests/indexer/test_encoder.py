@@ -1,12 +1,14 @@
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import ModelError
+from core.errors import Cancelled, ModelError
 from core.settings import PACKAGED_MODEL, SEED_MODEL
 from indexer.encoder import Encoder, batches_by_length, load_encoder
 from indexer.model_sources import choose_model, fingerprint_folder
@@ -115,3 +117,52 @@ def test_passages_get_the_vectors_they_get_alone_whatever_stands_beside_them(min
     together = minilm.encode_passages(texts)
     alone = np.vstack([minilm.encode_passages([text]) for text in texts[:4]])
     np.testing.assert_allclose(together, np.tile(alone, (6, 1)), atol=1e-5)
+
+
+def test_batches_on_several_threads_give_the_vectors_of_one_and_leave_pytorch_its_threads(minilm: Encoder) -> None:
+    texts = [f"passage {number} on whales, tides and bread. " * (1 + number % 25) for number in range(40)]
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = minilm.encode_passages(texts)
+        torch.set_num_threads(3)
+        names: set[str] = set()
+        several = minilm.encode_passages(texts, lambda: names.add(threading.current_thread().name))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_allclose(several, one, atol=1e-5)
+    # It may use the database of its caller.
+    assert names == {threading.current_thread().name}
+
+
+def test_what_is_cancelled_between_batches_ends_on_several_threads_too(minilm: Encoder) -> None:
+    batches: list[int] = []
+
+    def cancel() -> None:
+        batches.append(1)
+        raise Cancelled("stopped")
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with pytest.raises(Cancelled):
+            minilm.encode_passages(["a passage of some words " * 40] * 60, cancel)
+        assert len(minilm.encode_passages(["it goes on"] * 3)) == 3
+    finally:
+        torch.set_num_threads(before)
+    assert batches == [1]
+
+
+def test_a_changed_model_is_what_several_threads_use(minilm: Encoder, tmp_path: Path) -> None:
+    encoder = load_encoder(PACKAGED_MODEL, tmp_path)
+    texts = [f"passage {number} on whales, tides and bread. " * 20 for number in range(20)]
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        first = encoder.encode_passages(texts)
+        with torch.no_grad():
+            next(encoder.model.parameters()).mul_(0.5)
+        assert np.abs(encoder.encode_passages(texts) - first).max() > 1e-3
+    finally:
+        torch.set_num_threads(before)
