@@ -191,6 +191,8 @@ def test_a_session_ends_after_two_weeks(site: Site, monkeypatch: pytest.MonkeyPa
 def test_logging_out_takes_the_cookie_back_and_another_site_can_not(site: Site) -> None:
     site.log_in()
     assert "/logout" in site.get("/config").text
+    # Else the way back would show it to the next person.
+    assert {site.get(path).headers["cache-control"] for path in ("/", "/config")} == {"no-store"}
     assert site.ask("POST", "/logout", {"Origin": "http://evil.example"}).status == 403
     answer = site.ask("POST", "/logout")
     assert answer.status == 303

@@ -1,25 +1,29 @@
 """Users over HTTP: who signs in, what a role allows, what a token opens."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from api import accounts
 from api.accounts import Accounts, add_user, set_password
 from api.create import describe_api
 from api.roles import PAGE, ROUTES
 from api.services import Services
 from api.tokens import list_tokens, make_token
 from core.errors import NotFoundError, PeopleError, SettingsError
-from core.people import Role
+from core.people import Role, viewing
 from core.settings import Settings
 from core.types import KeptSearch
 from indexer.start import ensure_active_model
 from search.gpu import find_device
 from search.searcher import Searcher
+from storage import library
 from storage.database import open_database
 from storage.kept_searches import list_history, remember_search
 from storage.people import find_user, remove_user, set_role
+from tests.coroutines import run_to_its_end
 from tests.makers import store_paper
 from tests.two_users import PASSWORD, Person, app_and_page, sign_in
 from ui.interface import build_page
@@ -85,6 +89,29 @@ def test_a_wrong_name_and_a_wrong_password_are_told_alike(client: TestClient, se
     assert len(said) == 1
     assert "Nobody has this name and this password. Try again." in said.pop()
     assert client.post("/login", data={"password": PASSWORD}).status_code == 400
+
+
+def test_who_has_an_account_can_not_guess_at_another_s_in_between(client: TestClient, services: Services) -> None:
+    people(services.settings)
+    for number in range(5):
+        # However the name is written, and whoever signs in meanwhile.
+        name = ("of admin", "OF  Admin")[number % 2]
+        assert client.post("/login", data={"name": name, "password": "wrong"}).status_code == 403
+        if number < 4:
+            sign_in(client, "of read")
+            client.cookies.clear()
+    answer = client.post("/login", data={"name": "of admin", "password": PASSWORD})
+    assert answer.status_code == 429
+    assert "Too many wrong passwords from your address" in answer.text
+
+
+def test_who_mistypes_and_then_signs_in_begins_anew(client: TestClient, services: Services) -> None:
+    people(services.settings)
+    for _ in range(3):
+        for _ in range(4):
+            assert client.post("/login", data={"name": "of read", "password": "wrong"}).status_code == 403
+        sign_in(client, "Of  READ")
+        client.cookies.clear()
 
 
 def test_a_session_ends_with_a_new_password_another_id_and_the_user(client: TestClient, services: Services) -> None:
@@ -243,3 +270,58 @@ def test_the_last_admin_stays_and_names_are_of_one_kind(settings: Settings) -> N
     assert list_tokens(settings.tokens) == []
     assert PASSWORD not in settings.user_passwords.read_text()
     assert settings.user_passwords.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("how", ["pass", "share"])
+def test_of_a_removed_user_s_papers_none_is_kept_twice_and_the_admin_is_not_told_which(
+    settings: Settings, how: str
+) -> None:
+    root, anna, bert = (add_user(settings, name, Role.ADMIN, PASSWORD) for name in ("root", "anna", "bert"))
+    other = bert if how == "pass" else None
+    with open_database(settings.database) as db:
+        for sha256, user in (("aa", anna), ("bb", anna), ("aa", other)):
+            library.add_document(db, sha256, f"{sha256}.pdf", owner=user.id if user else None)
+    with viewing(root):
+        accounts.remove_user(settings, anna, share=how == "share", pass_to=other)
+    with open_database(settings.database) as db:
+        left = {(document.sha256, document.owner) for document in library.list_documents(db)}
+    assert left == {("aa", other and other.id), ("bb", other and other.id)}
+
+
+@pytest.mark.parametrize("meanwhile", ["the first user", "another role", "removal"])
+def test_a_request_that_takes_its_time_is_answered_as_its_sender_is_by_then(
+    services: Services, settings: Settings, meanwhile: str
+) -> None:
+    app = create_app(services)
+    headers = {"host": "127.0.0.1", "content-type": "application/json"}
+    if meanwhile != "the first user":
+        people(settings)
+        eve = add_user(settings, "eve", Role.ADMIN, PASSWORD)
+        session = Accounts(settings).sign_in("eve", PASSWORD)
+        headers["cookie"] = f'{Accounts(settings).cookie}="{session}"'
+    body = b'{"name": "mallory", "role": "admin", "password": "long enough"}'
+    headers["content-length"] = str(len(body))
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/v1/users", "raw_path": b"/api/v1/users", "query_string": b"",
+        "http_version": "1.1", "scheme": "http", "root_path": "", "client": ("127.0.0.1", 1), "server": ("a", 80),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+    said: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        # It was let in when its headers came; now its body does.
+        if meanwhile == "the first user":
+            add_user(settings, "root", Role.ADMIN, PASSWORD)
+        elif meanwhile == "removal":
+            accounts.remove_user(settings, eve)
+        else:
+            with open_database(settings.database) as db:
+                set_role(db, eve.id, Role.READ)
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        said.append(message)
+
+    run_to_its_end(app(scope, receive, send))
+    assert said[0]["status"] == 403, said
+    assert "mallory" not in {user.name for user in Accounts(settings).users().values()}
