@@ -1,6 +1,7 @@
 """The users of a library with their passwords: who signs in, and what becomes of an account."""
 
 import json
+import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from filelock import FileLock
 
 from api.password import Password, hash_password, parse_password
 from api.tokens import withdraw_all_tokens
+from api.tries import Tries
 from core.errors import LibraryError, PeopleError, RoleError
 from core.files import FreshFile, write_private
 from core.people import Role, User, viewing
@@ -115,10 +117,14 @@ def set_password(settings: Settings, user: User, words: str) -> None:
     _change_passwords(settings, {user.id: hash_password(words)})
 
 
-def change_password(settings: Settings, user: User, old: str, new: str) -> None:
-    """The user's own password, by who knows it. Raises PeopleError where they don't."""
+def change_password(settings: Settings, tries: Tries, user: User, old: str, new: str) -> None:
+    """The user's own password, by who knows it. Raises PeopleError where they don't, or have tried too often."""
+    account = f"user {user.id}"
+    if wait := math.ceil(tries.begin(account)):
+        raise PeopleError(f"Too many wrong passwords. Try again in {wait} seconds.")
     if not Accounts(settings).is_password_of(user, old):
         raise PeopleError("That is not your present password. Try again.")
+    tries.forget(account)
     set_password(settings, user, new)
 
 

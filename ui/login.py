@@ -3,8 +3,6 @@
 import ipaddress
 import math
 import sqlite3
-import time
-from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote
@@ -19,53 +17,17 @@ from api.accounts import Accounts
 from api.errors import Refusal, answer_error
 from api.password import SESSION_SECONDS, Password, PasswordFile
 from api.tokens import Token, TokenFile
+from api.tries import Tries
 from core.errors import LibraryError, explain_storage_error
 from core.people import User, viewing
-from storage.people import LONGEST_NAME, fold_name
+from storage.people import fold_name
 from ui.render import render
 
-_FREE_TRIES = 5
-_LONGEST_WAIT = 900.0
-_FORGOTTEN_AFTER = 3600.0
-_MOST_ADDRESSES = 10_000
 _LONGEST_FORM = 8192
 _TOKENS_OPEN = "/api/"
 _QUEUE = "/gradio_api/queue/"
 _PAGE = ("/", "/config")
 _NO_PASSWORD = "The password was taken away while others may reach this app. Set one: python app.py --set-password"
-
-
-class Tries:
-    """How often each address has tried in vain, and how long it must wait; of at most so many addresses.
-
-    Counted by the name that was tried with: who has an account may not guess at another's and sign in between.
-    """
-
-    def __init__(self) -> None:
-        self._tries: OrderedDict[str, tuple[Counter[str], float]] = OrderedDict()
-
-    def seconds_to_wait(self, address: str) -> float:
-        names, last = self._tries.get(address, (Counter(), 0.0))
-        if names.total() < _FREE_TRIES:
-            return 0.0
-        wait = min(2.0 ** (names.total() - _FREE_TRIES + 1), _LONGEST_WAIT)
-        return max(0.0, last + wait - time.monotonic())
-
-    def note(self, address: str, name: str = "") -> None:
-        """Count a try. Before its outcome is known: of a hundred at once, five are looked at."""
-        names, last = self._tries.pop(address, (Counter(), 0.0))
-        now = time.monotonic()
-        if now - last > _FORGOTTEN_AFTER:
-            names.clear()
-        names[name[:LONGEST_NAME]] += 1
-        self._tries[address] = (names, now)
-        if len(self._tries) > _MOST_ADDRESSES:
-            self._tries.popitem(last=False)
-
-    def forget(self, address: str, name: str = "") -> None:
-        """Take back the tries of a name."""
-        names, _ = self._tries.get(address, (Counter(), 0.0))
-        names.pop(name[:LONGEST_NAME], None)
 
 
 class SharedDoor:
@@ -122,6 +84,7 @@ class Login:
         accounts: Accounts,
         file: PasswordFile,
         tokens: TokenFile,
+        tries: Tries,
         *,
         required: bool,
         for_users: Callable[[], None],
@@ -134,7 +97,7 @@ class Login:
         self._required = required
         self._for_users = for_users
         self._has_users = False
-        self._tries = Tries()
+        self._tries = tries
         # One try at a time, so that guessing costs one core and 32 MB, however many guess.
         self._checks = CapacityLimiter(1)
 
@@ -203,15 +166,15 @@ class Login:
         await answer(request.scope, request.receive, send)
 
     async def _log_in(self, request: Request, door: Door) -> Response:
-        address = _group_of(request.client.host if request.client else "")
-        if wait := math.ceil(self._tries.seconds_to_wait(address)):
-            sentence = f"Too many wrong passwords from your address. Try again in {wait} seconds."
-            return _login_page(door, _next_of(request), sentence, 429, {"Retry-After": str(wait)})
         name, words = await _typed(request)
         if words is None or (door.asks_name and not name):
             return _login_page(door, _next_of(request), "No password was sent. Type it here.", 400)
+        address = _group_of(request.client.host if request.client else "")
         tried = fold_name(name or "") if door.asks_name else ""
-        self._tries.note(address, tried)
+        # Nothing is waited for in between, or a hundred could begin and wait with their passwords.
+        if wait := math.ceil(self._tries.begin(address, tried)):
+            sentence = f"Too many wrong passwords from your address. Try again in {wait} seconds."
+            return _login_page(door, _next_of(request), sentence, 429, {"Retry-After": str(wait)})
         session = await to_thread.run_sync(door.sign_in, name or "", words, limiter=self._checks)
         if session is None:
             return _login_page(door, _next_of(request), door.wrong, 403)

@@ -29,7 +29,9 @@ def create_app(services: Services) -> ASGIApp:
     names = HostNames(settings.host, settings.names)
     exposed = not is_loopback(settings.host) or bool(settings.names)
     files = PasswordFile(settings.password), TokenFile(settings.tokens)
-    login = Login(app, accounts, *files, required=exposed, for_users=lambda: empty(built.blocks, built.showing))
+    login = Login(
+        app, accounts, *files, services.tries, required=exposed, for_users=lambda: empty(built.blocks, built.showing)
+    )
     return Guard(OpenFiles(login, services.run), names)
 
 

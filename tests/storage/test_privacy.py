@@ -7,7 +7,7 @@ import pytest
 from sqlite_utils import Database
 
 from core.errors import NotFoundError, PeopleError
-from core.people import Role, User, viewing
+from core.people import Role, User, for_everybody, viewing
 from core.settings import Settings
 from core.types import Document, content_hash
 from storage import judgements, library, models, proposals
@@ -16,7 +16,8 @@ from storage.kept_searches import keep_history, keeps_history
 from storage.left_out import keep_left_out, list_left_out
 from storage.people import add_user, find_user
 from storage.privacy import make_private
-from tests.makers import register_model, store_paper
+from storage.vectors import ChangeMark, changes_since
+from tests.makers import register_model, store_paper, store_unit_vector
 
 # A row that has one of these is of a paper, a question or a person.
 _TELLING = {"document_id", "chunk_id", "query_id", "collection_id", "owner_id", "user_id"}
@@ -55,6 +56,23 @@ def test_each_table_with_rows_of_a_paper_or_a_person_has_its_view(settings: Sett
         views = {row[0] for row in his.conn.execute("SELECT name FROM temp.sqlite_master WHERE type = 'view'")}
     # Of what is gone there are only ids, which tell nothing.
     assert telling - {"removals"} | {"documents", "collections", "queries", "known_metadata"} <= views
+
+
+def test_what_is_made_for_everybody_is_made_without_private_passages(
+    settings: Settings, db: Database, anna: User
+) -> None:
+    version, shared = register_model(db), store_paper(db, "aa", ["open"])
+    private_paper(db, "bb", ["mine"], anna)
+    for axis, text in enumerate(("open", "mine")):
+        store_unit_vector(db, version, text, axis)
+
+    @for_everybody
+    def learn() -> list[int]:
+        with open_database(settings.database) as rows:
+            return changes_since(rows, version.id, version.dimension, ChangeMark()).added.tolist()
+
+    with viewing(anna):
+        assert learn() == [first_chunk(db, shared)]
 
 
 def test_a_shared_paper_is_not_called_what_one_calls_it_for_oneself(db: Database, anna: User) -> None:
