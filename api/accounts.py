@@ -38,19 +38,20 @@ class Accounts:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._watch = ChangeWatch(settings.database)
-        self._mark: int | None = None
-        self._users: Mapping[int, User] = {}
+        # The users, and the mark they were read at: together, for handlers look from many threads.
+        self._seen: tuple[int | None, Mapping[int, User]] = (None, {})
         self._file = FreshFile(settings.user_passwords, _parse)
 
     def users(self) -> Mapping[int, User]:
         """By their ids; none where one person uses the library."""
         # Before the rows are read: what is committed meanwhile makes the next look another one.
         mark = self._watch.mark()
-        if mark != self._mark:
+        seen_at, users = self._seen
+        if mark != seen_at:
             with open_database(self._settings.database, whole=True) as db:
-                self._users = {user.id: user for user in people.list_users(db)}
-            self._mark = mark
-        return self._users
+                users = {user.id: user for user in people.list_users(db)}
+            self._seen = (mark, users)
+        return users
 
     @property
     def cookie(self) -> str:
