@@ -1,6 +1,7 @@
 """The users of a library with their passwords: who signs in, and what becomes of an account."""
 
 import json
+import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from filelock import FileLock
 
 from api.password import Password, hash_password, parse_password
 from api.tokens import withdraw_all_tokens
-from core.errors import LibraryError, PeopleError
+from api.tries import Tries
+from core.errors import LibraryError, PeopleError, RoleError
 from core.files import FreshFile, write_private
 from core.people import Role, User, viewing
 from core.settings import Settings
@@ -19,7 +21,7 @@ from indexer.ingest import remove_documents
 from storage import people
 from storage.changes import ChangeWatch
 from storage.database import open_database, transaction
-from storage.privacy import pass_papers, share_papers
+from storage.privacy import find_copies, pass_papers, share_papers
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +38,20 @@ class Accounts:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._watch = ChangeWatch(settings.database)
-        self._mark: int | None = None
-        self._users: Mapping[int, User] = {}
+        # The users, and the mark they were read at: together, for handlers look from many threads.
+        self._seen: tuple[int | None, Mapping[int, User]] = (None, {})
         self._file = FreshFile(settings.user_passwords, _parse)
 
     def users(self) -> Mapping[int, User]:
         """By their ids; none where one person uses the library."""
         # Before the rows are read: what is committed meanwhile makes the next look another one.
         mark = self._watch.mark()
-        if mark != self._mark:
+        seen_at, users = self._seen
+        if mark != seen_at:
             with open_database(self._settings.database, whole=True) as db:
-                self._users = {user.id: user for user in people.list_users(db)}
-            self._mark = mark
-        return self._users
+                users = {user.id: user for user in people.list_users(db)}
+            self._seen = (mark, users)
+        return users
 
     @property
     def cookie(self) -> str:
@@ -58,8 +61,7 @@ class Accounts:
 
     def sign_in(self, name: str, words: str) -> str | None:
         """The session of who has this name and this password; takes the same time where nobody has that name."""
-        wanted = " ".join(name.split()).casefold()
-        user = next((user for user in self.users().values() if user.name.casefold() == wanted), None)
+        user = people.with_name(self.users().values(), name)
         password = self._password_of(user)
         matches = (password or _NOBODYS).matches(words)
         return f"{user.id}:{password.open_session()}" if user and password and matches else None
@@ -70,6 +72,19 @@ class Accounts:
         user = self.users().get(int(number)) if number.isdecimal() and len(number) < 19 else None
         password = self._password_of(user)
         return user if password is not None and password.is_session(claim) else None
+
+    def as_now(self, user: User | None) -> User | None:
+        """The user as they are at this moment, with the role they have; None where the library has no users.
+
+        A request may take its time after it was let in. Raises RoleError where it was let in for nobody, or for one who
+        was removed since.
+        """
+        users = self.users()
+        if not users:
+            return None
+        if user is None or user.id not in users:
+            raise RoleError("Sign in, then try again.")
+        return users[user.id]
 
     def is_password_of(self, user: User, words: str) -> bool:
         return (self._password_of(user) or _NOBODYS).matches(words)
@@ -103,10 +118,14 @@ def set_password(settings: Settings, user: User, words: str) -> None:
     _change_passwords(settings, {user.id: hash_password(words)})
 
 
-def change_password(settings: Settings, user: User, old: str, new: str) -> None:
-    """The user's own password, by who knows it. Raises PeopleError where they don't."""
+def change_password(settings: Settings, tries: Tries, user: User, old: str, new: str) -> None:
+    """The user's own password, by who knows it. Raises PeopleError where they don't, or have tried too often."""
+    account = f"user {user.id}"
+    if wait := math.ceil(tries.begin(account)):
+        raise PeopleError(f"Too many wrong passwords. Try again in {wait} seconds.")
     if not Accounts(settings).is_password_of(user, old):
         raise PeopleError("That is not your present password. Try again.")
+    tries.forget(account)
     set_password(settings, user, new)
 
 
@@ -115,22 +134,28 @@ def remove_user(
 ) -> None:
     """Remove a user, their tokens, searches and password; of their private papers what is said, which must be said.
 
-    Raises PeopleError where it is not, or where no admin would be left.
+    What is shared already, or is with whom they are passed to, is not kept twice, and nobody hears which that was.
+    Raises PeopleError where nothing is said, or where no admin would be left.
     """
     if pass_to is not None and pass_to.id == user.id:
         raise PeopleError(f"'{user.name}' is to be removed, so the papers can't be passed to them. Name another.")
     with open_database(settings.database, whole=True) as db:
-        owned = people.owned_papers(db, user.id)
-        if delete_papers and owned:
+        papers = people.owned_papers(db, user.id)
+        if share or pass_to is not None:
+            gone = find_copies(db, papers, pass_to.id if pass_to is not None else None)
+        else:
+            gone = papers if delete_papers else []
+        if gone:
             people.require_removable(db, user)
             # The admin does not see them, and is not to.
             with viewing(None):
-                remove_documents(settings, owned)
+                remove_documents(settings, gone)
         with transaction(db):
-            if share:
-                share_papers(db, owned)
-            elif pass_to is not None:
-                pass_papers(db, owned, pass_to.id)
+            left = people.owned_papers(db, user.id)
+            if pass_to is not None:
+                pass_papers(db, left, pass_to.id)
+            elif share:
+                share_papers(db, left)
             people.remove_user(db, user.id)
             # Before the row is gone for good: what opens the account goes first.
             withdraw_all_tokens(settings.tokens, user.id)

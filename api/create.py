@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
 from api import collections, documents, jobs, judgements, kept, map, models, people, program, proposals, search, shapes
+from api.accounts import Accounts
 from api.docs import render_docs
 from api.errors import ErrorAnswer, add_error_handlers
 from api.roles import require_role_for_route
@@ -29,9 +30,9 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _router = APIRouter()
 
 
-def create_api(services: Services) -> FastAPI:
+def create_api(services: Services, accounts: Accounts) -> FastAPI:
     app = _make_app()
-    app.state.shared = make_state(services)
+    app.state.shared = make_state(services, accounts)
     return app
 
 

@@ -30,7 +30,7 @@ def get_account(services: Served) -> shapes.Account:
 @router.put("/account/password")
 def change_own_password(services: Served, change: shapes.PasswordChange) -> shapes.Account:
     """A new password; whoever is signed in with the old one no longer is."""
-    accounts.change_password(services.settings, require_user(), change.old, change.new)
+    accounts.change_password(services.settings, services.tries, require_user(), change.old, change.new)
     return get_account(services)
 
 

@@ -65,7 +65,8 @@ ROUTES, PAGE = _by_name(_ROUTES), _by_name(_PAGE)
 
 async def require_role_for_route(request: Request) -> None:
     """For each route: raises RoleError where the viewer's role does not allow it, or the table does not name it."""
-    require(viewer(), ROUTES.get(request.scope["endpoint"].__name__))
+    user = request.app.state.shared.accounts.as_now(viewer())
+    require(user, ROUTES.get(request.scope["endpoint"].__name__))
 
 
 def require_role_for_upload(user: User | None) -> None:

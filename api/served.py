@@ -7,6 +7,7 @@ from typing import Annotated
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
+from api.accounts import Accounts
 from api.services import Services
 from core.types import PaperFile
 from indexer.drawing import Drawer
@@ -34,12 +35,13 @@ class State:
     """What the handlers of one app share; `followed` has a place for each who follows a job."""
 
     services: Services
+    accounts: Accounts
     pictures: Pictures
     followed: CapacityLimiter
 
 
-def make_state(services: Services) -> State:
-    return State(services, Pictures(services.drawer), CapacityLimiter(_FOLLOWERS_AT_ONCE))
+def make_state(services: Services, accounts: Accounts) -> State:
+    return State(services, accounts, Pictures(services.drawer), CapacityLimiter(_FOLLOWERS_AT_ONCE))
 
 
 def _services(request: Request) -> Services:

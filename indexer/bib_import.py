@@ -5,7 +5,6 @@ from collections.abc import Iterable
 
 from core.cli import count
 from core.errors import NotFoundError, ReadError
-from core.people import viewer
 from core.settings import Settings
 from core.types import Document
 from indexer.added import Added
@@ -13,6 +12,7 @@ from indexer.bib_entries import BibEntry, Bibliography, letters_of
 from indexer.ingest import add_file
 from indexer.paper_files import SHORTEST_TITLE, PaperFiles
 from storage import library
+from storage.collections import get_collection
 from storage.corrections import correct_document
 from storage.database import open_database
 
@@ -26,21 +26,25 @@ def import_bibliography(
     """Add each entry's paper and set what the entry says of it, in place of what was read or set before.
 
     An entry without a file tells of the paper of its DOI, arXiv id or title that is in the library already. An entry
-    alone stops nothing.
+    alone stops nothing. With a private collection as `into`, nothing is set of a paper that is shared.
     """
     added = Added(refused=list(bibliography.refused))
     left_out = []
     # One handle for all: to open one takes as long as to correct a paper.
     with open_database(settings.database) as db:
-        # One who sees all must not change what is another's for having the same title.
-        known = _KnownPapers(one for one in library.list_documents(db) if viewer() or not one.private)
+        known = _KnownPapers(library.list_meant(db))
+        privately = into is not None and get_collection(db, into).private
         for entry in bibliography.entries:
             try:
                 document_id, new = _paper_of(settings, entry, files, known, into)
                 if document_id is None:
                     left_out.append(entry)
                     continue
-                correct_document(db, document_id, entry.values)
+                # What is kept to oneself changes nothing that others see.
+                if privately and not library.get_document(db, document_id).private:
+                    added.remarks.append(f"{entry.named} is a shared paper, so what '{name}' says of it was not set.")
+                else:
+                    correct_document(db, document_id, entry.values)
                 document = library.get_document(db, document_id)
             except (ReadError, NotFoundError) as error:
                 added.refused.append(f"{entry.named}: {error}")

@@ -108,6 +108,6 @@ def _in_library(settings: Settings, wanted: Wanted) -> Document | None:
     if wanted.version:
         return None
     with open_database(settings.database) as db:
-        documents = library.list_documents(db)
+        documents = library.list_meant(db)
     same = wanted.id.casefold()
     return next((one for one in documents if (getattr(one, wanted.field) or "").casefold() == same), None)

@@ -168,7 +168,7 @@ def remove_documents(settings: Settings, document_ids: Sequence[int], *, wait: b
         with transaction(db):
             for document in removed:
                 # Added once more in the meantime, or another's too: then the file is needed.
-                if not library.is_file_needed(db, document.sha256):
+                if not library.is_file_needed(db, document):
                     settings.original(document.sha256, document.format).unlink(missing_ok=True)
         drop_index_files(settings.home)
         if wait:
@@ -236,9 +236,9 @@ def _readers() -> int:
     return min(_MOST_READERS, os.cpu_count() or 1)
 
 
-def _shown(document: Document) -> str:
-    """What everybody may be told of a paper that is being worked on."""
-    return "a private paper" if document.private else document.names[0]
+def _shown(db: Database, document: Document) -> str:
+    """What everybody may be told of a paper that is being worked on; it may have been made private since."""
+    return document.names[0] if library.is_shared(db, document.id) else "a private paper"
 
 
 class _IngestRun:
@@ -294,7 +294,7 @@ class _IngestRun:
             if document.state is not DocumentState.EMBEDDING:
                 with open_database(self._settings.database) as db:
                     library.set_document_state(db, document.id, DocumentState.READING)
-                self._reading[document.id] = _shown(document)
+                    self._reading[document.id] = _shown(db, document)
                 self._tell()
                 read = self._read_document(document)
                 del self._reading[document.id]
@@ -326,7 +326,7 @@ class _IngestRun:
             document = library.next_to_read(db, list(self._reading))
             if document is not None:
                 library.set_document_state(db, document.id, DocumentState.READING)
-                self._reading[document.id] = _shown(document)
+                self._reading[document.id] = _shown(db, document)
         return document
 
     def _read_document(self, document: Document) -> bool:
@@ -377,15 +377,15 @@ class _IngestRun:
         done = pages.recognised_pages(db, document.id)
         waiting = [page for page in pictures if page.number not in done]
         with closing(recognise_pages(file, waiting, limits, self._is_given_up)) as recognised:
-            self._tell_recognised(document, len(pictures) - len(waiting), len(pictures))
+            self._tell_recognised(db, document, len(pictures) - len(waiting), len(pictures))
             for count, page in enumerate(recognised, start=len(pictures) - len(waiting) + 1):
                 pages.keep_recognised(db, document.id, page)
                 done[page.number] = page
-                self._tell_recognised(document, count, len(pictures))
+                self._tell_recognised(db, document, count, len(pictures))
         return done
 
-    def _tell_recognised(self, document: Document, done: int, total: int) -> None:
-        self._reading[document.id] = f"{_shown(document)}, recognising page {min(done + 1, total)} of {total}"
+    def _tell_recognised(self, db: Database, document: Document, done: int, total: int) -> None:
+        self._reading[document.id] = f"{_shown(db, document)}, recognising page {min(done + 1, total)} of {total}"
         if self._stop_reading.is_set():
             raise Cancelled("The reading was stopped.")
         self._tell()
@@ -418,7 +418,7 @@ class _IngestRun:
                 active = models.active_model(db)
                 if active is None or active.id != self._version.id:
                     return False
-                self._embedding = _shown(document)
+                self._embedding = _shown(db, document)
                 _embed_batch(db, self._encoder, self._version, texts, self._tell)
                 self._embedded += len(texts)
                 self._tell()

@@ -174,7 +174,8 @@ def _vectors_ever(settings: Settings) -> int:
 def settle_interrupted(settings: Settings) -> None:
     """Where nobody works, end what was stopped when its process died."""
     try:
-        with FileLock(settings.work_lock).acquire(timeout=0), open_database(settings.database) as db:
+        # Whoever's command it is, as with the work.
+        with viewing(None), FileLock(settings.work_lock).acquire(timeout=0), open_database(settings.database) as db:
             jobs.requeue_interrupted(db)
     except Timeout:
         # Somebody works, and has done so.

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlite_utils import Database
@@ -48,7 +48,8 @@ def add_document(
 ) -> tuple[Document, bool]:
     """The document of these bytes, under this name as well, and whether it is new (then it is queued).
 
-    A new one is private to its `owner`, if it has one. Another's private document of these bytes is not looked at.
+    A new one is private to its `owner`, if it has one. Another's private document of these bytes is not looked at, and
+    a shared one is not told the name that the owner's copy has.
     """
     with transaction(db):
         known = find_document(db, sha256, owner)
@@ -72,9 +73,10 @@ def add_document(
             assert document_id is not None
         else:
             document_id = known.id
-        db.conn.execute(
-            "INSERT OR IGNORE INTO main.document_names (document_id, name) VALUES (?, ?)", [document_id, name]
-        )
+        if known is None or known.private or owner is None:
+            db.conn.execute(
+                "INSERT OR IGNORE INTO main.document_names (document_id, name) VALUES (?, ?)", [document_id, name]
+            )
     return get_document(db, document_id), known is None
 
 
@@ -113,6 +115,13 @@ def next_to_read(db: Database, taken: Sequence[int]) -> Document | None:
 def list_documents(db: Database) -> list[Document]:
     """Every document, newest first."""
     return [_document(row) for row in db.query(f"{_DOCUMENTS} ORDER BY d.id DESC")]
+
+
+def list_meant(db: Database) -> list[Document]:
+    """The documents that one who adds a paper may mean: all that a viewer sees, and for a command, which sees what is
+    anybody's, the shared ones.
+    """
+    return [document for document in list_documents(db) if viewer() or not document.private]
 
 
 def unfinished_documents(db: Database) -> list[Document]:
@@ -205,8 +214,10 @@ def remove_documents(db: Database, document_ids: Iterable[int]) -> list[Document
     removed = []
     with transaction(db):
         for document_id in document_ids:
-            removed.append(get_document(db, document_id))
-            mark_versions(db, document_id)
+            removed.append(document := get_document(db, document_id))
+            # Of a private one nothing is told; what was learnt from it while it was shared is marked since it is not.
+            if not document.private:
+                mark_versions(db, document_id)
             texts = db.conn.execute("SELECT content_hash FROM chunks WHERE document_id = ?", [document_id]).fetchall()
             db.conn.execute("DELETE FROM main.documents WHERE id = ?", [document_id])
             drop_unused_vectors(db, [row[0] for row in texts])
@@ -215,7 +226,9 @@ def remove_documents(db: Database, document_ids: Iterable[int]) -> list[Document
 
 
 def mark_versions(db: Database, document_id: int) -> None:
-    """Count a document that goes in the versions that have learnt from it: by their judgements, or by its texts."""
+    """Count a shared document that goes in the versions that have learnt from it: by their judgements, or by its texts
+    where no other shared one has them.
+    """
     db.conn.execute(
         """
         UPDATE models SET removed_papers = removed_papers + 1 WHERE EXISTS (
@@ -226,15 +239,23 @@ def mark_versions(db: Database, document_id: int) -> None:
             SELECT 1 FROM json_each(models.report, '$.trained_passages') learnt
                 JOIN main.chunks c ON c.content_hash = learnt.value
             WHERE c.document_id = :id AND NOT EXISTS (
-                SELECT 1 FROM main.chunks other WHERE other.content_hash = learnt.value AND other.document_id != :id))
+                SELECT 1 FROM main.chunks other JOIN main.documents d ON d.id = other.document_id
+                WHERE other.content_hash = learnt.value AND d.id != :id AND d.owner_id IS NULL))
         """,
         {"id": document_id},
     )
 
 
-def is_file_needed(db: Database, sha256: str) -> bool:
-    """Whether a document of these bytes is there, whoever it belongs to."""
-    return db.conn.execute("SELECT 1 FROM main.documents WHERE sha256 = ?", [sha256]).fetchone() is not None
+def is_shared(db: Database, document_id: int) -> bool:
+    """Whether everybody may be told of the document, at this moment."""
+    row = db.conn.execute("SELECT 1 FROM documents WHERE id = ? AND owner_id IS NULL", [document_id]).fetchone()
+    return row is not None
+
+
+def is_file_needed(db: Database, document: Document) -> bool:
+    """Whether a document has the same file, whoever it belongs to; of another format these bytes are another file."""
+    sql = "SELECT 1 FROM main.documents WHERE (sha256, format) = (?, ?)"
+    return db.conn.execute(sql, [document.sha256, document.format]).fetchone() is not None
 
 
 def chunks_by_id(db: Database, chunk_ids: Sequence[int]) -> dict[int, StoredChunk]:
@@ -272,6 +293,11 @@ def count_by_state(db: Database) -> Counter[DocumentState]:
 
 def count_documents(db: Database) -> int:
     return db["documents"].count
+
+
+def count_there(db: Database, document_ids: Collection[int]) -> int:
+    """How many of these documents there are."""
+    return db["documents"].count_where("id IN (SELECT value FROM json_each(?))", [json.dumps(sorted(document_ids))])
 
 
 def count_chunks(db: Database) -> int:

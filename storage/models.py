@@ -85,10 +85,10 @@ def set_report(db: Database, model_id: int, report: Mapping[str, Any]) -> None:
         db.conn.execute("UPDATE models SET report = ? WHERE id = ?", [json.dumps(report), model_id])
 
 
-def mark_of_removed(db: Database, model_id: int) -> None:
-    """Record that the version has learnt from a paper that was removed, in the library it comes from."""
+def mark_of_removed(db: Database, model_id: int, papers: int = 1) -> None:
+    """Record that the version has learnt from so many papers that were removed, in the library it comes from."""
     with transaction(db):
-        db.conn.execute("UPDATE models SET removed_papers = removed_papers + 1 WHERE id = ?", [model_id])
+        db.conn.execute("UPDATE models SET removed_papers = removed_papers + ? WHERE id = ?", [papers, model_id])
 
 
 def remove_model(db: Database, model_id: int) -> None:

@@ -1,5 +1,7 @@
 """The people of a library: none where one person uses it, who then needs no name."""
 
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -27,14 +29,25 @@ def get_user(db: Database, user_id: int) -> User:
 
 def find_user(db: Database, name: str) -> User:
     """The user of this name, whatever its case."""
-    row = db.conn.execute(f"{_USERS} WHERE name = ?", [_clean(name)]).fetchone()
-    if row is None:
+    user = with_name(list_users(db), name)
+    if user is None:
         raise NotFoundError(f"There is no user '{_clean(name)}'. 'python -m api users list' shows those there are.")
-    return _user(row)
+    return user
+
+
+def with_name(users: Iterable[User], name: str) -> User | None:
+    """Who of them has this name; of any letters capitals and small ones are the same, which SQLite knows of A to Z."""
+    wanted = fold_name(name)
+    return next((user for user in users if fold_name(user.name) == wanted), None)
+
+
+def fold_name(name: str) -> str:
+    """What is the same for all writings of one name."""
+    return unicodedata.normalize("NFKC", _clean(name)).casefold()
 
 
 def add_user(db: Database, name: str, role: Role) -> User:
-    """A new user. The first is an admin, and what was asked and saved so far becomes theirs.
+    """A new user. The first is an admin, and what was asked and saved so far becomes theirs, and how they wanted it.
 
     Raises PeopleError where the name can't be used, or is taken.
     """
@@ -49,6 +62,12 @@ def add_user(db: Database, name: str, role: Role) -> User:
         assert added is not None
         if first:
             db.conn.execute("UPDATE main.kept_searches SET user_id = ?", [added])
+            # They stay those of commands too: a history that was turned off must not begin anew there.
+            db.conn.execute(
+                "INSERT INTO main.preferences SELECT name || ':' || ?, value FROM main.preferences "
+                "WHERE instr(name, ':') = 0",
+                [added],
+            )
         return get_user(db, added)
 
 
@@ -111,7 +130,7 @@ def _free_name(db: Database, name: str) -> str:
     cleaned = _clean(name)
     if not (cleaned and cleaned.isprintable() and len(cleaned) <= LONGEST_NAME):
         raise PeopleError(f"'{cleaned[:LONGEST_NAME]}' is not a name of a user. Give 1 to {LONGEST_NAME} letters.")
-    if db.conn.execute("SELECT 1 FROM users WHERE name = ?", [cleaned]).fetchone():
+    if with_name(list_users(db), cleaned) is not None:
         raise PeopleError(f"There is a user '{cleaned}' already. Choose another name.")
     return cleaned
 

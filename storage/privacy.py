@@ -55,20 +55,23 @@ def make_private(db: Database, document_ids: Sequence[int], user: User) -> None:
 
 
 def pass_papers(db: Database, document_ids: Sequence[int], user_id: int) -> None:
-    """Make private papers another user's. Raises PeopleError where they have one of them already."""
+    """Make private papers another user's, who must have none of them already, see `find_copies`."""
     with transaction(db):
-        taken = db.conn.execute(
-            f"""
-            SELECT count(*) FROM main.documents d WHERE {_IN} AND EXISTS (
-                SELECT 1 FROM main.documents o WHERE o.sha256 = d.sha256 AND o.owner_id = ?)
-            """,
-            [json.dumps(list(document_ids)), user_id],
-        ).fetchone()[0]
-        if taken:
-            raise PeopleError(f"Of these papers they have {taken} already. Delete the papers, or share them.")
         db.conn.execute(
             f"UPDATE main.documents SET owner_id = ? WHERE {_IN}", [user_id, json.dumps(list(document_ids))]
         )
+
+
+def find_copies(db: Database, document_ids: Sequence[int], owner: int | None) -> list[int]:
+    """Those of the papers whose file this user has too, or for None everybody."""
+    rows = db.conn.execute(
+        f"""
+        SELECT id FROM main.documents d WHERE {_IN} AND EXISTS (
+            SELECT 1 FROM main.documents o WHERE o.sha256 = d.sha256 AND o.owner_id IS ?)
+        """,
+        [json.dumps(list(document_ids)), owner],
+    )
+    return [row[0] for row in rows]
 
 
 def may_make_private(db: Database, document_id: int, user: User) -> bool:

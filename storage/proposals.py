@@ -66,7 +66,8 @@ def list_proposals(db: Database) -> list[StoredProposal]:
         """
         SELECT p.id, p.kind, coalesce(q.text, p.query), p.chunk_id, p.reason, p.rank, p.model_id
         FROM proposals p LEFT JOIN queries q ON q.id = p.query_id
-        WHERE NOT EXISTS (
+        -- One may see no verdict on the question any more, where another judged it for a paper of theirs.
+        WHERE coalesce(q.text, p.query) IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM judgements j JOIN queries k ON k.id = j.query_id
             WHERE j.chunk_id = p.chunk_id AND k.text = coalesce(q.text, p.query))
         ORDER BY p.id

@@ -2,11 +2,13 @@
 
 import itertools
 import json
+import os
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -28,7 +30,7 @@ from search.gpu import find_device
 from search.searcher import Searcher
 from storage.database import open_database
 from tests.libraries import make_library, work
-from tests.papers import make_paper
+from tests.papers import make_paper, zipped
 from ui.interface import BuiltPage, build_parts
 from ui.server import create_app
 
@@ -86,8 +88,10 @@ class Both:
     """The library, its app as each of the two uses it, and a page of the same build, to know what it can call."""
 
     settings: Settings
+    services: Services
     page: gr.Blocks
     people: tuple[Person, Person]
+    admin: Person
 
     def work(self) -> None:
         work(self.settings)
@@ -112,19 +116,21 @@ def app_and_page(services: Services) -> tuple[ASGIApp, gr.Blocks]:
 
 @contextmanager
 def two_users(folder: Path, role: Role = Role.TRAIN) -> Iterator[Both]:
-    """A library with an admin, who does nothing, and two users of this role who are signed in."""
+    """A library with an admin, who only looks, and two users of this role, all signed in."""
     settings = make_library(folder / "library", folder / "model")
     services = Services(settings, Searcher(settings), find_device(), "a test", Drawer())
-    add_user(settings, "root", Role.ADMIN, PASSWORD)
-    users = [add_user(settings, name, role, PASSWORD) for name in ("anna", "bert")]
-    app, page = app_and_page(services)
+    users = [add_user(settings, "root", Role.ADMIN, PASSWORD)]
+    users += [add_user(settings, name, role, PASSWORD) for name in ("anna", "bert")]
     with ExitStack() as open_until_the_end:
+        # As app.py does: uploads lie in the library.
+        open_until_the_end.enter_context(patch.dict(os.environ, GRADIO_TEMP_DIR=str(settings.uploads)))
+        app, page = app_and_page(services)
         people = []
         for user in users:
             client = open_until_the_end.enter_context(TestClient(app, base_url="http://127.0.0.1"))
             sign_in(client, user.name)
             people.append(Person(user.name, client, user.id))
-        yield Both(settings, page, (people[0], people[1]))
+        yield Both(settings, services, page, (people[1], people[2]), people[0])
 
 
 def sign_in(client: TestClient, name: str, password: str = PASSWORD) -> Response:
@@ -134,6 +140,10 @@ def sign_in(client: TestClient, name: str, password: str = PASSWORD) -> Response
 
 
 # --- what they do ---
+
+
+# What one calls a shared paper for oneself, and says of it, is shown to nobody.
+KEEPS_NOTHING = "do_keep_a_copy_of_what_another_shares"
 
 
 class Steps:
@@ -168,10 +178,57 @@ class Steps:
         self._both.work()
 
     def do_upload_for_all(self, person: Person) -> None:
+        self._upload_for_all(person)
+
+    def do_keep_a_copy_of_what_another_shares(self, person: Person) -> None:
+        """Under a name of one's own, into a collection of one's own, with a bibliography of one's own."""
+        other = next(one for one in self._both.people if one is not person)
+        title, body = self._upload_for_all(other)
+        path = f"/api/v1/documents?collection_id={person.collection}&name={person.new_secret()}"
+        entry = f"@article{{{person.new_secret()}, title = {{{title}}}, author = {{{person.new_secret()}}}}}"
+        for form, content in (("pdf", body), ("zip", zipped({"papers.bib": entry.encode()}))):
+            answer = person.client.post(f"{path}.{form}", content=content)
+            assert answer.status_code == 201, answer.text
+            assert (len(answer.json()["known"]), answer.json()["documents"][0]["private"]) == (1, False)
+
+    def do_make_private(self, person: Person) -> None:
+        """What was shared before, and is written upon since."""
+        title, _ = self._upload_for_all(person)
+        listed = person.client.get("/api/v1/documents").json()["documents"]
+        (paper,) = [one["id"] for one in listed if one["title"] == title]
+        assert person.client.put(f"/api/v1/documents/{paper}/privacy", json={"private": True}).status_code == 200
+        person.papers.append(paper)
+        self.do_edit(person)
+        self.do_judge_own(person)
+
+    def do_upload_what_fails(self, person: Person) -> None:
+        path = f"/api/v1/documents?name={person.new_secret()}.pdf&collection_id={person.collection}"
+        answer = person.client.post(path, content=f"%PDF-1.4 {person.secrets[-1]}".encode())
+        assert answer.status_code == 201, answer.text
+        self._both.work()
+        (paper,) = answer.json()["documents"]
+        state = person.client.get(f"/api/v1/documents/{paper['id']}").json()
+        assert (state["state"], state["private"]) == ("failed", True)
+        assert person.secrets[-1] in state["reason"]
+        person.papers.insert(1, paper["id"])
+
+    def do_drop_what_is_left_out(self, person: Person) -> None:
+        name = f"{person.new_secret()}.zip"
+        sent = person.client.post("/gradio_api/upload", files={"files": (name, zipped({"a.xyz": b"no paper"}))})
+        assert sent.status_code == 200, sent.text
+        file = {"path": sent.json()[0], "orig_name": name, "meta": {"_type": "gradio.FileData"}}
+        person.run(self._both.page, "take_uploads", {"upload": [file]}).raise_for_status()
+        told = person.client.get("/api/v1/documents/left-out").json()["left_out"]
+        assert person.secrets[-1] in told[0]
+
+    def _upload_for_all(self, person: Person) -> tuple[str, bytes]:
+        """The paper's title, and its file."""
         number = next(self._numbers)
-        body = make_paper(f"Shared work {number}", [f"Of {SUBJECT} work {number} tells in passing, as all know."] * 3)
+        title = f"Shared work {number}"
+        body = make_paper(title, [f"Of {SUBJECT} work {number} tells in passing, as all know."] * 3)
         assert person.client.post(f"/api/v1/documents?name=work{number}.pdf", content=body).status_code == 201
         self._both.work()
+        return title, body
 
     def do_judge_own(self, person: Person) -> None:
         for chunk in self._chunks_of(person)[:2]:
@@ -246,7 +303,10 @@ def foreign_to(db: Database, owner: int) -> Foreign:
     own_chunks = "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.owner_id = ?"
     return Foreign(
         {
-            "document_id": last("SELECT id FROM documents WHERE owner_id = ?"),
+            # One that was read: of others there is less to tell.
+            "document_id": last(
+                "SELECT id FROM documents WHERE owner_id = ? AND id IN (SELECT document_id FROM chunks)"
+            ),
             "chunk_id": last(own_chunks),
             "collection_id": last("SELECT id FROM collections WHERE owner_id = ?"),
             "search_id": last("SELECT id FROM kept_searches WHERE user_id = ?"),
@@ -255,6 +315,7 @@ def foreign_to(db: Database, owner: int) -> Foreign:
     )
 
 
+@cache
 def get_routes() -> list[str]:
     """The path of each route that is read with GET, with its parameters, and one for each format."""
     found = []
@@ -287,6 +348,75 @@ def read_all(both: Both, reader: Person, foreign: Foreign) -> Iterator[tuple[str
         yield "/citations", reader.client.get(f"/api/v1/citations?document_id={number}"), True
     yield "/config", reader.client.get("/config"), False
     yield "/", reader.client.get("/", headers={"Accept": "text/html"}), False
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A route that changes something, with an id of this kind for each # in its path and body; how it answers."""
+
+    kind: str
+    path: str
+    body: str = ""
+    status: int = 404
+
+
+# What is asked of each route that names a row of one person, by the route's name.
+WRITES = {
+    "edit_document": [Write("document_id", "/documents/#", '{"title": "mine"}')],
+    "remove_document": [Write("document_id", "/documents/#")],
+    "retry_document": [Write("document_id", "/documents/#/retry")],
+    "read_document_again": [Write("document_id", "/documents/#/read-again")],
+    "set_privacy": [Write("document_id", "/documents/#/privacy", f'{{"private": {one}}}') for one in ("true", "false")],
+    "add_document": [Write("collection_id", "/documents?name=a.pdf&collection_id=#")],
+    "rename_collection": [Write("collection_id", "/collections/#", '{"name": "mine"}')],
+    "delete_collection": [Write("collection_id", "/collections/#")],
+    "collect": [
+        Write("collection_id", "/collections/#/papers", '{"papers": []}'),
+        Write("document_id", "/collections/OWN/papers", '{"papers": [#]}'),
+    ],
+    "take_out": [
+        Write("collection_id", "/collections/#/papers/1"),
+        Write("document_id", "/collections/OWN/papers/#", status=200),
+    ],
+    "search": [
+        Write("document_id", "/search", '{"query": "a", "filter": {"papers": [#]}}'),
+        Write("collection_id", "/search", '{"query": "a", "filter": {"collections": [#]}}'),
+        Write("chunk_id", "/search", '{"query": "", "like": #}'),
+    ],
+    "export_results": [Write("document_id", "/search/csv", '{"query": "a", "filter": {"papers": [#]}}')],
+    "save_search": [Write("document_id", "/searches", '{"name": "a", "query": "a", "filter": {"papers": [#]}}')],
+    "delete_saved_search": [Write("search_id", "/searches/#")],
+    "judge": [Write("chunk_id", "/judgements", '{"query": "a", "chunk_id": #, "relevance": 1}')],
+    "take_back": [Write("chunk_id", "/judgements?query=a&chunk_id=#", status=200)],
+    "delete_judgement": [Write("judgement_id", "/judgements/#")],
+    # No map is drawn.
+    "place_on_map": [Write("chunk_id", "/map/places", '{"passages": [#]}')],
+}
+# These name no row that one person has to themselves.
+WRITES_OF_NOBODY = """
+    fetch_document dismiss_left_out_files create_collection keep_history clear_history take_in look_for_proposals
+    skip_proposals draw_map retrain take_version_in undo promote compare cancel_job dismiss_job use_source set_setting
+    unset_setting change_own_password make_own_token withdraw_own_token add_person change_role set_new_password
+    remove_person
+"""
+
+
+@cache
+def methods_of_writes() -> Mapping[str, str]:
+    """The method of each route that is not read with GET, by the route's name."""
+    return {
+        operation["operationId"]: method.upper()
+        for methods in describe_api()["paths"].values()
+        for method, operation in methods.items()
+        if method != "get"
+    }
+
+
+def write_on(reader: Person, name: str, write: Write, number: int) -> Response:
+    path = write.path.replace("OWN", str(reader.collection)).replace("#", str(number))
+    body = write.body.replace("#", str(number)).encode() or None
+    headers = {"Content-Type": "application/json"} if body else {}
+    return reader.client.request(methods_of_writes()[name], f"/api/v1{path}", content=body, headers=headers)
 
 
 def ask_all(reader: Person, foreign: Foreign) -> Iterator[tuple[str, Response]]:

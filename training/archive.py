@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from core.errors import ImportFormatError, ModelError
 from core.files import written_whole
 from core.held import held_folder, remove_abandoned
+from core.people import for_everybody
 from core.settings import MODELS_FOLDER, Settings
 from core.types import ModelVersion
 from core.zips import UNREADABLE, most_unpacked, open_zip, place_of, unpack_entry
@@ -34,8 +35,12 @@ _RESERVED_BYTES = 1 << 30
 _MOST_METRICS_BYTES = 64 << 20
 
 
+@for_everybody
 def export_version(settings: Settings, model_id: int, target: Path) -> None:
-    """Write the version to `target`, whole or not at all. Raises ModelError where its files are gone."""
+    """Write the version to `target`, whole or not at all; the same for whoever does it.
+
+    Raises ModelError where its files are gone.
+    """
     with open_database(settings.database) as db:
         version = models.get_model(db, model_id)
         used = set(version.report.get("judgement_ids", ()))

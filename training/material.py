@@ -18,13 +18,14 @@ from training.recipe.settings import TrainingSettings
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Taken once, at the beginning of a retrain."""
+    """Taken once, at the beginning of a retrain; `papers` are the ids of those that the judgements are on."""
 
     base: ModelVersion
     split: Split
     contradictions: int
     judged_queries: int
     judgement_ids: tuple[int, ...]
+    papers: frozenset[int]
     first_ranked_share: float
 
     def describe_split(self) -> dict[str, Any]:
@@ -61,12 +62,15 @@ def gather_material(settings: Settings, recipe: TrainingSettings) -> Material:
             "training needs passages approved for at least 2 different questions."
         )
     split = split_queries(collected.queries, recipe.seed, learnt, choose=recipe.choose)
+    document_of = {one.id: one.document_id for one in judged}
+    used = tuple(judgement_id for query in collected.queries for judgement_id in query.judgement_ids)
     return Material(
         base,
         split,
         len(collected.contradictions),
         len(collected.queries),
-        tuple(judgement_id for query in collected.queries for judgement_id in query.judgement_ids),
+        used,
+        frozenset(document_of[judgement_id] for judgement_id in used),
         first_ranked_share(judged, split.held_out, base),
     )
 

@@ -13,7 +13,7 @@ from core.types import Job, ModelState, ModelVersion
 from indexer.encoder import Encoder, load_encoder, load_version
 from indexer.ingest import embed_missing
 from indexer.model_sources import fingerprint_folder
-from storage import models
+from storage import library, models
 from storage.database import open_database, transaction
 from storage.half_done import HALF_DONE, remove_half_done
 from storage.progress import Progress
@@ -60,20 +60,29 @@ def run_retrain(settings: Settings, job: Job, progress: Progress) -> dict[str, A
         report["seconds"] = round(time.monotonic() - began, 1)
         write_model_card(settings.home / version.source, version, material.base, report, reloaded.model.prompts)
         with open_database(settings.database) as db:
-            finish_version(db, version, report, promote=recipe.promote)
+            finish_version(db, version, report, promote=recipe.promote, papers=material.papers)
     except BaseException:
         remove_half_done(settings)
         raise
     return {"model_id": version.id}
 
 
-def finish_version(db: Database, version: ModelVersion, report: dict[str, Any], *, promote: bool) -> None:
+def finish_version(
+    db: Database,
+    version: ModelVersion,
+    report: dict[str, Any],
+    *,
+    promote: bool,
+    papers: frozenset[int] = frozenset(),
+) -> None:
     """Make the version ready with its report; active too where `promote` is set and the report recommends it.
 
-    Where papers have come in that it lacks, it waits for the user.
+    Where papers have come in that it lacks, it waits for the user. Those of the `papers` it has learnt from that were
+    removed, or made private, since it began are counted.
     """
     with transaction(db):
         models.set_model_ready(db, version.id, report)
+        models.mark_of_removed(db, version.id, len(papers) - library.count_there(db, papers))
         if promote and report["recommended"] and not count_missing(db, version.id):
             models.activate_model(db, version.id)
 

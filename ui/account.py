@@ -58,7 +58,7 @@ def _make_change_password(services: Services) -> Any:
     def change_own_password(arguments: list) -> dict:
         """[the present one, the new one]"""
         old, new = map(str, arguments)
-        accounts.change_password(services.settings, require_user(), old, new)
+        accounts.change_password(services.settings, services.tries, require_user(), old, new)
         return {"said": "Your password is another now. Sign in with it."}
 
     return change_own_password

@@ -3,58 +3,31 @@
 import ipaddress
 import math
 import sqlite3
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote
 
 from anyio import CapacityLimiter, to_thread
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.accounts import Accounts
 from api.errors import Refusal, answer_error
 from api.password import SESSION_SECONDS, Password, PasswordFile
 from api.tokens import Token, TokenFile
+from api.tries import Tries
 from core.errors import LibraryError, explain_storage_error
 from core.people import User, viewing
+from storage.people import fold_name
 from ui.render import render
 
-_FREE_TRIES = 5
-_LONGEST_WAIT = 900.0
-_FORGOTTEN_AFTER = 3600.0
-_MOST_ADDRESSES = 10_000
 _LONGEST_FORM = 8192
 _TOKENS_OPEN = "/api/"
 _QUEUE = "/gradio_api/queue/"
+_PAGE = ("/", "/config")
 _NO_PASSWORD = "The password was taken away while others may reach this app. Set one: python app.py --set-password"
-
-
-class Tries:
-    """How often each address has tried in vain, and how long it must wait; of at most so many addresses."""
-
-    def __init__(self) -> None:
-        self._tries: OrderedDict[str, tuple[int, float]] = OrderedDict()
-
-    def seconds_to_wait(self, address: str) -> float:
-        count, last = self._tries.get(address, (0, 0.0))
-        if count < _FREE_TRIES:
-            return 0.0
-        wait = min(2.0 ** (count - _FREE_TRIES + 1), _LONGEST_WAIT)
-        return max(0.0, last + wait - time.monotonic())
-
-    def note(self, address: str) -> None:
-        """Count a try. Before its outcome is known: of a hundred at once, five are looked at."""
-        count, last = self._tries.pop(address, (0, 0.0))
-        now = time.monotonic()
-        self._tries[address] = (1 if now - last > _FORGOTTEN_AFTER else count + 1, now)
-        if len(self._tries) > _MOST_ADDRESSES:
-            self._tries.popitem(last=False)
-
-    def forget(self, address: str) -> None:
-        self._tries.pop(address, None)
 
 
 class SharedDoor:
@@ -111,6 +84,7 @@ class Login:
         accounts: Accounts,
         file: PasswordFile,
         tokens: TokenFile,
+        tries: Tries,
         *,
         required: bool,
         for_users: Callable[[], None],
@@ -123,7 +97,7 @@ class Login:
         self._required = required
         self._for_users = for_users
         self._has_users = False
-        self._tries = Tries()
+        self._tries = tries
         # One try at a time, so that guessing costs one core and 32 MB, however many guess.
         self._checks = CapacityLimiter(1)
 
@@ -186,24 +160,25 @@ class Login:
             answer = RedirectResponse("/", 303)
         else:
             with viewing(who if isinstance(who, User) else None):
-                await self._app(request.scope, request.receive, send)
+                await self._app(request.scope, request.receive, _unkept(send) if path in _PAGE else send)
             return
         answer.headers["Cache-Control"] = "no-store"
         await answer(request.scope, request.receive, send)
 
     async def _log_in(self, request: Request, door: Door) -> Response:
-        address = _group_of(request.client.host if request.client else "")
-        if wait := math.ceil(self._tries.seconds_to_wait(address)):
-            sentence = f"Too many wrong passwords from your address. Try again in {wait} seconds."
-            return _login_page(door, _next_of(request), sentence, 429, {"Retry-After": str(wait)})
         name, words = await _typed(request)
         if words is None or (door.asks_name and not name):
             return _login_page(door, _next_of(request), "No password was sent. Type it here.", 400)
-        self._tries.note(address)
+        address = _group_of(request.client.host if request.client else "")
+        tried = fold_name(name or "") if door.asks_name else ""
+        # Nothing is waited for in between, or a hundred could begin and wait with their passwords.
+        if wait := math.ceil(self._tries.begin(address, tried)):
+            sentence = f"Too many wrong passwords from your address. Try again in {wait} seconds."
+            return _login_page(door, _next_of(request), sentence, 429, {"Retry-After": str(wait)})
         session = await to_thread.run_sync(door.sign_in, name or "", words, limiter=self._checks)
         if session is None:
             return _login_page(door, _next_of(request), door.wrong, 403)
-        self._tries.forget(address)
+        self._tries.forget(address, tried)
         answer = RedirectResponse(_next_of(request), 303)
         answer.set_cookie(
             door.cookie,
@@ -215,6 +190,17 @@ class Login:
             secure=request.headers.get("origin", "").startswith("https:"),
         )
         return answer
+
+
+def _unkept(send: Send) -> Send:
+    """Have no browser keep the answer: after a logout, the way back must not lead to what was on the page."""
+
+    async def send_unkept(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["Cache-Control"] = "no-store"
+        await send(message)
+
+    return send_unkept
 
 
 def _token_of(request: Request) -> str | None:

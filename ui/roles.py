@@ -7,21 +7,18 @@ from typing import Any
 import gradio as gr
 
 from api.roles import PAGE, require
-from core.errors import PeopleError, RoleError
-from core.people import viewer
+from core.errors import RoleError
+from core.people import User, viewer
 from ui.messages import tell
 
 
-def hold_to_roles(page: gr.Blocks, news: gr.HTML, has_users: Callable[[], bool]) -> None:
+def hold_to_roles(page: gr.Blocks, news: gr.HTML, as_now: Callable[[User | None], User | None]) -> None:
     """Wrap each function that the page can call. One that is called for nobody is refused where there are users."""
 
     def refusal(name: str) -> str:
-        user = viewer()
         try:
-            if user is None and has_users():
-                raise PeopleError("Sign in first: load this page again.")
-            require(user, PAGE.get(name))
-        except (PeopleError, RoleError) as error:
+            require(as_now(viewer()), PAGE.get(name))
+        except RoleError as error:
             return str(error)
         return ""
 

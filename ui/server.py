@@ -24,12 +24,14 @@ def create_app(services: Services) -> ASGIApp:
     settings = services.settings
     accounts = Accounts(settings)
     built = build_parts(services)
-    hold_to_roles(built.blocks, built.news, lambda: bool(accounts.users()))
-    app = UploadGate(_create_page(services, built.blocks), settings)
+    hold_to_roles(built.blocks, built.news, accounts.as_now)
+    app = UploadGate(_create_page(services, accounts, built.blocks), settings)
     names = HostNames(settings.host, settings.names)
     exposed = not is_loopback(settings.host) or bool(settings.names)
     files = PasswordFile(settings.password), TokenFile(settings.tokens)
-    login = Login(app, accounts, *files, required=exposed, for_users=lambda: empty(built.blocks, built.showing))
+    login = Login(
+        app, accounts, *files, services.tries, required=exposed, for_users=lambda: empty(built.blocks, built.showing)
+    )
     return Guard(OpenFiles(login, services.run), names)
 
 
@@ -38,12 +40,12 @@ def _head_script() -> str:
     return f"window.tabNames = {list(TABS)};\n{read_asset('address.js')}{read_asset('dialog.js')}"
 
 
-def _create_page(services: Services, page: gr.Blocks) -> FastAPI:
+def _create_page(services: Services, accounts: Accounts, page: gr.Blocks) -> FastAPI:
     # A mounted Gradio checks where an uploaded file lies only once this is set, which launch() would do.
     page.has_launched = True
     settings = services.settings
     return gr.mount_gradio_app(
-        create_api(services),
+        create_api(services, accounts),
         page,
         path="/",
         theme=make_theme(),

@@ -10,14 +10,21 @@ import pytest
 
 pytest.importorskip("rispy", reason="rispy is not installed; requirements.txt names it")
 
+from sqlite_utils import Database
+
+from core.people import Role, viewing
 from core.settings import Settings
 from core.types import PaperFile
 from indexer.added import Added
 from indexer.additions import add_archive, add_bibliography, add_chosen, add_paths
 from indexer.child import ReadLimits
+from indexer.ingest import add_file
 from indexer.reader import read_paper_isolated
 from storage import library
+from storage.collections import create_collection
+from storage.corrections import correct_document
 from storage.database import open_database
+from storage.people import add_user
 from tests.papers import make_paper, write, zipped
 
 RIS = """TY  - JOUR
@@ -278,3 +285,24 @@ def test_a_zip_that_is_none_or_a_trick_is_one_sentence_and_leaves_nothing(
     assert "\n" not in added.refused[0]
     assert list(settings.uploads.iterdir()) == []
     assert not list(tmp_path.parent.rglob("escaped.pdf"))
+
+
+def test_a_bibliography_kept_to_oneself_changes_no_paper_that_others_see(
+    settings: Settings, db: Database, tmp_path: Path
+) -> None:
+    shared, _ = add_file(settings, write(tmp_path, "open.pdf", paper("On the Bending of Light")))
+    with open_database(settings.database) as rows:
+        correct_document(rows, shared.id, {"title": "On the Bending of Light"})
+    items = [CSL, {"id": "own", "title": "What I plan to write", "author": [{"literal": "Me"}]}]
+    write(tmp_path, "What I plan to write.pdf", paper("Read"))
+    with viewing(add_user(db, "anna", Role.ADMIN)):
+        with open_database(settings.database) as hers:
+            into = create_collection(hers, "Mine", private=True).id
+        added = add_bibliography(settings, write(tmp_path, "items.json", json.dumps(items).encode()), into)
+    by_title = {document.title: document for document in added.documents.values()}
+    assert by_title["On the Bending of Light"].authors == ()
+    assert by_title["What I plan to write"].authors == ("Me",)
+    assert added.remarks == [
+        "“On the Bending of Light” ('ada') is a shared paper, so what 'items.json' says of it was not set."
+    ]
+    assert library.get_document(db, shared.id).corrected == ("title",)

@@ -13,12 +13,16 @@ import pytest
 from sqlite_utils import Database
 
 from core.errors import FetchError
+from core.people import Role, require_user, viewing
 from core.settings import Settings, load_settings
 from indexer import download
 from indexer.download import WebRules, download_pdf
 from indexer.fetching import Wanted, fetch_paper, parse_identifier
 from storage import library
+from storage.database import open_database
 from storage.half_done import sweep_library
+from storage.people import add_user
+from storage.privacy import make_private
 from tests.papers import make_paper
 from tests.ui.site import make_services, serve
 
@@ -378,3 +382,15 @@ def test_the_api_fetches_and_refuses_in_a_sentence(tmp_path: object, web: Web, s
         assert answer.json()["documents"][0]["arxiv_id"] == "1706.03762"
         refused = site.post("/api/v1/documents/fetch", {"identifier": "http://127.0.0.1/"})
         assert (refused.status, refused.json()["error"]["code"]) == (400, "fetch")
+
+
+def test_a_command_fetches_for_all_what_one_has_to_oneself(online: Settings, web: Web, db: Database) -> None:
+    web.has("/pdf/1706.03762")
+    with viewing(add_user(db, "anna", Role.ADMIN)):
+        (own,) = fetch_paper(online, "1706.03762").documents
+        with open_database(online.database) as hers:
+            make_private(hers, [own], require_user())
+        assert fetch_paper(online, "1706.03762").known == {own}
+    added = fetch_paper(online, "1706.03762")
+    (document,) = added.documents.values()
+    assert (added.known, document.private) == (set(), False)

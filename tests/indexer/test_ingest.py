@@ -17,19 +17,24 @@ from sqlite_utils import Database
 import indexer.ingest
 from core.errors import ReadError
 from core.formats import DocumentFormat
+from core.people import Role, viewing
 from core.settings import Settings
 from core.stored_settings import store_setting
 from core.types import Chunk, DocumentState, JobKind, JobState, Page, PaperFile, PaperText
 from indexer.child import ReadLimits
 from indexer.chunking import chunk_pages
-from indexer.ingest import add_file, clean_name, paper_file, remove_documents
+from indexer.encoder import load_version
+from indexer.ingest import add_file, clean_name, paper_file, remove_documents, run_ingest
 from indexer.pdf import render_page
 from indexer.start import ensure_active_model
 from jobs.worker import Worker
 from search.searcher import Searcher, SearchRequest
 from storage import jobs, library, models, vectors
+from storage.collections import create_collection
 from storage.database import open_database
 from storage.judgements import relevance_by_chunk, store_judgement
+from storage.people import add_user
+from storage.privacy import make_private
 from tests.papers import encrypt, make_paper, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -368,3 +373,43 @@ def test_several_papers_are_read_at_once_each_once(
     work(ready)
     assert sorted(started) == [f"{number}.pdf" for number in range(6)]
     assert [document.state for document in library.list_documents(db)] == [DocumentState.READY] * 6
+
+
+def test_one_s_copy_goes_whole_where_another_has_the_bytes_as_another_format(
+    ready: Settings, db: Database, tmp_path: Path
+) -> None:
+    users = [add_user(db, name, Role.ADMIN) for name in ("anna", "bert")]
+    documents = []
+    for user, name in zip(users, ("notes.md", "notes.txt"), strict=True):
+        with viewing(user):
+            into = create_collection(db, "Mine", private=True).id
+            documents.append(add_file(ready, write(tmp_path, name, b"# Some notes on quinces"), into=into)[0])
+    assert {path.suffix for path in ready.originals.iterdir()} == {".md", ".txt"}
+    remove_documents(ready, [documents[0].id])
+    assert [path.suffix for path in ready.originals.iterdir()] == [".txt"]
+
+
+def test_a_job_names_no_paper_any_more_that_was_made_private_while_it_was_read(
+    ready: Settings, db: Database, tmp_path: Path
+) -> None:
+    anna = add_user(db, "anna", Role.ADMIN)
+    with viewing(anna):
+        document, _ = add_file(ready, write(tmp_path, "plans.pdf", paper(0)))
+    version = models.active_model(db)
+    assert version is not None
+    embedding: list[str] = []
+
+    class MadePrivate:
+        """Progress during which the paper is made private, as soon as it is being read."""
+
+        def report(self, step: str, *, item: str = "", **_: object) -> None:
+            # Called by whichever thread has something to tell.
+            with open_database(ready.database) as db:
+                if not library.get_document(db, document.id).private:
+                    make_private(db, [document.id], anna)
+            if step == "embedding":
+                embedding.append(item)
+
+    run_ingest(ready, load_version(version, ready.home), version, MadePrivate())
+    assert library.get_document(db, document.id).state is DocumentState.READY
+    assert set(embedding) == {"a private paper"}

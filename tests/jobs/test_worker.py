@@ -3,14 +3,16 @@ from pathlib import Path
 from filelock import FileLock
 from sqlite_utils import Database
 
+from core.people import Role, viewing
 from core.settings import Settings
 from core.types import DocumentState, Job, JobKind, JobState
 from indexer.ingest import add_file, remove_documents
 from indexer.start import ensure_active_model
 from jobs.terminal import describe_job
-from jobs.worker import Worker, run_or_wait
+from jobs.worker import Worker, run_or_wait, settle_interrupted
 from storage import jobs, library
 from storage.database import open_database
+from storage.people import add_user
 from storage.words import removed_words_stand
 from tests.makers import store_paper
 from tests.papers import make_paper, write
@@ -73,3 +75,11 @@ def test_a_job_is_described_with_amount_and_time_left(db: Database) -> None:
     job = jobs.add_job(db, JobKind.INGEST)
     jobs.update_job(db, job.id, step="embedding", item="a.pdf", done=3, total=9, seconds_left=200.0)
     assert describe_job(jobs.get_job(db, job.id)) == "embedding 3 of 9 passages, about 3 min left: a.pdf"
+
+
+def test_what_was_interrupted_is_settled_whoever_s_command_it_is(settings: Settings, db: Database) -> None:
+    job = jobs.add_job(db, JobKind.RETRAIN)
+    assert jobs.start_job(db, job.id)
+    with viewing(add_user(db, "anna", Role.ADMIN)):
+        settle_interrupted(settings)
+    assert jobs.get_job(db, job.id).state is JobState.QUEUED

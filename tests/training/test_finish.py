@@ -1,8 +1,13 @@
 import pytest
 from sqlite_utils import Database
 
+from core.people import EVERYBODY, Role, viewing
+from core.settings import Settings
 from core.types import ModelVersion
-from storage import models
+from storage import library, models
+from storage.database import open_database
+from storage.people import add_user
+from storage.privacy import make_private
 from tests.makers import register_model, store_paper
 from training.retrain import finish_version
 
@@ -42,3 +47,15 @@ def test_a_promotion_against_the_advice_is_recorded(db: Database, base: ModelVer
         models.activate_model(db, version.id)
     models.undo_activation(db)
     assert models.promoted_against_advice(db) == {other.id}
+
+
+def test_papers_that_went_while_a_version_learnt_from_them_are_counted(settings: Settings, db: Database) -> None:
+    new, papers = register_model(db, "new"), [store_paper(db, name, [f"text {name}"]) for name in ("aa", "bb", "cc")]
+    anna = add_user(db, "anna", Role.ADMIN)
+    learnt = frozenset(paper.id for paper in papers)
+    library.remove_documents(db, [papers[0].id])
+    make_private(db, [papers[1].id], anna)
+    # As a job works.
+    with viewing(EVERYBODY), open_database(settings.database) as shared:
+        finish_version(shared, new, {"recommended": False}, promote=False, papers=learnt)
+    assert models.get_model(db, new.id).removed_papers == 2

@@ -58,8 +58,14 @@ def test_two_people_sign_in_and_one_has_a_paper_that_the_other_does_not(browser:
         bert.keyboard.press("Enter")
         expect(bert.locator("#desk .hit").first).to_be_visible()
         expect(bert.locator("#desk .verdict").first).to_be_hidden()
+        asked: list[str] = []
+        bert.on("request", lambda request: asked.append(request.post_data or ""))
+        open_tab(bert, "Judge")
+        expect(bert.locator("#judge .hint")).to_be_visible()
         open_tab(bert, "Settings")
         expect(bert.locator("#account")).to_contain_text("You are bert, with the role read")
+        # It is looked for by itself, but not where the answer would be that a reader may not.
+        assert [one for one in asked if "look_again" in one] == []
         expect(bert.locator("#settings form")).to_have_count(0)
         bert.get_by_role("button", name="Sign out").click()
         expect(bert.get_by_role("button", name="Sign in")).to_be_visible()

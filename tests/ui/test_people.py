@@ -1,25 +1,33 @@
 """Users over HTTP: who signs in, what a role allows, what a token opens."""
 
-from collections.abc import Iterator
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.types import ASGIApp
 
+from api import accounts
 from api.accounts import Accounts, add_user, set_password
 from api.create import describe_api
 from api.roles import PAGE, ROUTES
 from api.services import Services
 from api.tokens import list_tokens, make_token
+from api.tries import Tries
 from core.errors import NotFoundError, PeopleError, SettingsError
-from core.people import Role
+from core.people import Role, viewing
 from core.settings import Settings
 from core.types import KeptSearch
 from indexer.start import ensure_active_model
 from search.gpu import find_device
 from search.searcher import Searcher
+from storage import library
 from storage.database import open_database
 from storage.kept_searches import list_history, remember_search
 from storage.people import find_user, remove_user, set_role
+from tests.coroutines import run_to_its_end
 from tests.makers import store_paper
 from tests.two_users import PASSWORD, Person, app_and_page, sign_in
 from ui.interface import build_page
@@ -31,7 +39,8 @@ _HTML = {"Accept": "text/html"}
 @pytest.fixture
 def services(settings: Settings) -> Services:
     ensure_active_model(settings)
-    return Services(settings, Searcher(settings), find_device(), "a test")
+    # However loaded the machine is, no time goes by between two tries.
+    return Services(settings, Searcher(settings), find_device(), "a test", tries=Tries(lambda: 1000.0))
 
 
 @pytest.fixture
@@ -85,6 +94,29 @@ def test_a_wrong_name_and_a_wrong_password_are_told_alike(client: TestClient, se
     assert len(said) == 1
     assert "Nobody has this name and this password. Try again." in said.pop()
     assert client.post("/login", data={"password": PASSWORD}).status_code == 400
+
+
+def test_who_has_an_account_can_not_guess_at_another_s_in_between(client: TestClient, services: Services) -> None:
+    people(services.settings)
+    for number in range(5):
+        # However the name is written, and whoever signs in meanwhile.
+        name = ("of admin", "OF  Admin")[number % 2]
+        assert client.post("/login", data={"name": name, "password": "wrong"}).status_code == 403
+        if number < 4:
+            sign_in(client, "of read")
+            client.cookies.clear()
+    answer = client.post("/login", data={"name": "of admin", "password": PASSWORD})
+    assert answer.status_code == 429
+    assert "Too many wrong passwords from your address" in answer.text
+
+
+def test_who_mistypes_and_then_signs_in_begins_anew(client: TestClient, services: Services) -> None:
+    people(services.settings)
+    for _ in range(3):
+        for _ in range(4):
+            assert client.post("/login", data={"name": "of read", "password": "wrong"}).status_code == 403
+        sign_in(client, "Of  READ")
+        client.cookies.clear()
 
 
 def test_a_session_ends_with_a_new_password_another_id_and_the_user(client: TestClient, services: Services) -> None:
@@ -243,3 +275,99 @@ def test_the_last_admin_stays_and_names_are_of_one_kind(settings: Settings) -> N
     assert list_tokens(settings.tokens) == []
     assert PASSWORD not in settings.user_passwords.read_text()
     assert settings.user_passwords.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("how", ["pass", "share"])
+def test_of_a_removed_user_s_papers_none_is_kept_twice_and_the_admin_is_not_told_which(
+    settings: Settings, how: str
+) -> None:
+    root, anna, bert = (add_user(settings, name, Role.ADMIN, PASSWORD) for name in ("root", "anna", "bert"))
+    other = bert if how == "pass" else None
+    with open_database(settings.database) as db:
+        for sha256, user in (("aa", anna), ("bb", anna), ("aa", other)):
+            library.add_document(db, sha256, f"{sha256}.pdf", owner=user.id if user else None)
+    with viewing(root):
+        accounts.remove_user(settings, anna, share=how == "share", pass_to=other)
+    with open_database(settings.database) as db:
+        left = {(document.sha256, document.owner) for document in library.list_documents(db)}
+    assert left == {("aa", other and other.id), ("bb", other and other.id)}
+
+
+async def ask(
+    app: ASGIApp, path: str, headers: dict[str, str], body: bytes, come: Callable[[], Awaitable[None]]
+) -> int:
+    """The status of a POST whose headers are there at once, and its body once that has `come`."""
+    headers = {"host": "127.0.0.1", "content-length": str(len(body))} | headers
+    scope = {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "http_version": "1.1", "scheme": "http", "root_path": "", "client": ("127.0.0.1", 1), "server": ("a", 80),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+    said: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        await come()
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        said.append(message)
+
+    await app(scope, receive, send)
+    return said[0]["status"]
+
+
+@pytest.mark.parametrize("meanwhile", ["the first user", "another role", "removal"])
+def test_a_request_that_takes_its_time_is_answered_as_its_sender_is_by_then(
+    services: Services, settings: Settings, meanwhile: str
+) -> None:
+    app = create_app(services)
+    headers = {"content-type": "application/json"}
+    if meanwhile != "the first user":
+        people(settings)
+        eve = add_user(settings, "eve", Role.ADMIN, PASSWORD)
+        headers["cookie"] = f'{Accounts(settings).cookie}="{Accounts(settings).sign_in("eve", PASSWORD)}"'
+
+    async def come() -> None:
+        if meanwhile == "the first user":
+            add_user(settings, "root", Role.ADMIN, PASSWORD)
+        elif meanwhile == "removal":
+            accounts.remove_user(settings, eve)
+        else:
+            with open_database(settings.database) as db:
+                set_role(db, eve.id, Role.READ)
+
+    body = b'{"name": "mallory", "role": "admin", "password": "long enough"}'
+    assert run_to_its_end(ask(app, "/api/v1/users", headers, body, come)) == 403
+    assert "mallory" not in {user.name for user in Accounts(settings).users().values()}
+
+
+def test_who_holds_many_tries_back_and_sends_them_at_once_has_five_of_them(services: Services) -> None:
+    people(services.settings)
+    app, many = create_app(services), 12
+
+    async def ask_at_once() -> list[int]:
+        begun, all_begun = itertools.count(1), asyncio.Event()
+
+        async def come() -> None:
+            if next(begun) == many:
+                all_begun.set()
+            await all_begun.wait()
+
+        kind = {"content-type": "application/x-www-form-urlencoded"}
+        asked = (ask(app, "/login", kind, b"name=of+admin&password=wrong", come) for _ in range(many))
+        return await asyncio.gather(*asked)
+
+    assert sorted(run_to_its_end(ask_at_once())) == [403] * 5 + [429] * 7
+
+
+def test_who_has_a_token_can_not_guess_at_the_password(client: TestClient, services: Services) -> None:
+    people(services.settings)
+    sign_in(client, "of read")
+    said = []
+    for old in [*["wrong one"] * 6, PASSWORD]:
+        answer = client.put("/api/v1/account/password", json={"old": old, "new": "another one"})
+        assert answer.status_code == 400
+        said.append(answer.json()["error"]["message"])
+    assert said[:5] == ["That is not your present password. Try again."] * 5
+    assert all(one.startswith("Too many wrong passwords. Try again in ") for one in said[5:])
+    assert client.get("/api/v1/account").status_code == 200

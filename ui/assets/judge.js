@@ -110,7 +110,7 @@ settle();   // what the page came with
 let looked = null;   // the mark at which it was asked for
 new ResizeObserver(() => {   // seen for the first time since something changed
   const mark = queue()?.dataset.mark;
-  if (!element.offsetParent || looked === mark) return;
+  if (!element.offsetParent || looked === mark || document.querySelector('#header [data-role="read"]')) return;   // a reader may not
   looked = mark;
   ask(server.look_again([false]));
 }).observe(element);
