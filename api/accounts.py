@@ -15,6 +15,7 @@ from core.errors import LibraryError, PeopleError
 from core.files import FreshFile, write_private
 from core.people import Role, User, viewing
 from core.settings import Settings
+from core.words import same_name
 from indexer.ingest import remove_documents
 from storage import people
 from storage.changes import ChangeWatch
@@ -58,8 +59,8 @@ class Accounts:
 
     def sign_in(self, name: str, words: str) -> str | None:
         """The session of who has this name and this password; takes the same time where nobody has that name."""
-        wanted = " ".join(name.split()).casefold()
-        user = next((user for user in self.users().values() if user.name.casefold() == wanted), None)
+        wanted = " ".join(name.split())
+        user = next((user for user in self.users().values() if same_name(user.name, wanted)), None)
         password = self._password_of(user)
         matches = (password or _NOBODYS).matches(words)
         return f"{user.id}:{password.open_session()}" if user and password and matches else None

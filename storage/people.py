@@ -6,6 +6,7 @@ from sqlite_utils import Database
 
 from core.errors import NotFoundError, PeopleError
 from core.people import Role, User
+from core.words import same_name
 from storage.database import now, open_database, transaction
 
 LONGEST_NAME = 60
@@ -27,10 +28,10 @@ def get_user(db: Database, user_id: int) -> User:
 
 def find_user(db: Database, name: str) -> User:
     """The user of this name, whatever its case."""
-    row = db.conn.execute(f"{_USERS} WHERE name = ?", [_clean(name)]).fetchone()
-    if row is None:
+    found = _named(db, _clean(name))
+    if not found:
         raise NotFoundError(f"There is no user '{_clean(name)}'. 'python -m api users list' shows those there are.")
-    return _user(row)
+    return min(found, key=lambda user: (user.name != _clean(name), user.id))
 
 
 def add_user(db: Database, name: str, role: Role) -> User:
@@ -111,9 +112,14 @@ def _free_name(db: Database, name: str) -> str:
     cleaned = _clean(name)
     if not (cleaned and cleaned.isprintable() and len(cleaned) <= LONGEST_NAME):
         raise PeopleError(f"'{cleaned[:LONGEST_NAME]}' is not a name of a user. Give 1 to {LONGEST_NAME} letters.")
-    if db.conn.execute("SELECT 1 FROM users WHERE name = ?", [cleaned]).fetchone():
+    if _named(db, cleaned):
         raise PeopleError(f"There is a user '{cleaned}' already. Choose another name.")
     return cleaned
+
+
+def _named(db: Database, name: str) -> list[User]:
+    # SQLite knows the case of ASCII letters only.
+    return [user for user in list_users(db) if same_name(user.name, name)]
 
 
 def _clean(name: str) -> str:
