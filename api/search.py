@@ -68,8 +68,7 @@ def open_passage(
 def read_filter(db: Database, asked: shapes.Filter) -> Filter:
     """Raises NotFoundError for a paper or a collection that is not there, QuestionError for years that can't be."""
     require_order(asked.year_from, asked.year_to)
-    for document_id in asked.papers or ():
-        library.get_document(db, document_id)
+    library.require_documents(db, asked.papers or ())
     for collection_id in asked.collections or ():
         get_collection(db, collection_id)
     return Filter(

@@ -263,6 +263,7 @@ def test_a_labelled_folder_is_scored_with_the_documented_fields(run: Run, tmp_pa
         (["-m", "search", "--saved", "x"], 1, "There is no saved search 'x'"),
         (["-m", "search", "--like", "7"], 1, "no passage with id 7"),
         (["-m", "search", "--like", "7", "--save", "x"], 2, "--save is not allowed with --like"),
+        (["-m", "search", "why?", "--like", "7"], 2, "a question is not allowed with --like"),
         (["-m", "search", " ", "--save", "x"], 2, "--save keeps a question"),
         (["-m", "search", "why?", "--saved", "x"], 2, "a question is not allowed with --saved"),
         (["-m", "search", "--saved", "x", "--year", "2017"], 2, "a filter is not allowed with --saved"),

@@ -89,3 +89,11 @@ def test_a_blind_search_is_not_exported_nor_one_for_passages_like_another(site: 
 def test_what_stands_in_no_passage_is_told(site: Site) -> None:
     answer = site.post(f"{API}/search", {"query": "is XYZ-12 light?"}).json()
     assert answer["missing"] == ["XYZ-12"]
+
+
+def test_a_filter_of_thousands_of_papers_is_looked_up_at_once(site: Site) -> None:
+    many = {"query": "light", "filter": {"papers": [1] * 9_999 + [(1 << 63) - 1]}}
+    refused = site.post(f"{API}/search", many)
+    assert (refused.status, refused.json()["error"]["code"]) == (404, "not_found")
+    assert str((1 << 63) - 1) in refused.json()["error"]["message"]
+    assert site.post(f"{API}/search", many | {"filter": {"papers": [1] * 10_000}}).status == 200
