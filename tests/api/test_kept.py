@@ -91,7 +91,7 @@ def test_what_stands_in_no_passage_is_told(site: Site) -> None:
     assert answer["missing"] == ["XYZ-12"]
 
 
-def test_a_filter_of_thousands_of_papers_is_looked_up_at_once(site: Site) -> None:
+def test_each_of_thousands_of_papers_in_a_filter_must_be_there(site: Site) -> None:
     many = {"query": "light", "filter": {"papers": [1] * 9_999 + [(1 << 63) - 1]}}
     refused = site.post(f"{API}/search", many)
     assert (refused.status, refused.json()["error"]["code"]) == (404, "not_found")
