@@ -38,7 +38,7 @@ def save_search(db: Database, name: str, search: KeptSearch) -> KeptSearch:
     if empty := next((name for name, part in asdict(search.filter).items() if part == ()), None):
         raise QuestionError(f"With no {empty} to choose from this search finds nothing. Name some, or leave them out.")
     with transaction(db):
-        for earlier in _named(db, cleaned):
+        for earlier in _named(db, cleaned)[:1]:
             db.conn.execute("DELETE FROM main.kept_searches WHERE id = ?", [earlier["id"]])
         _insert(db, cleaned, search)
     return find_saved(db, cleaned)
@@ -57,8 +57,11 @@ def list_saved(db: Database) -> list[KeptSearch]:
 
 
 def _named(db: Database, name: str) -> list[dict[str, Any]]:
-    # SQLite knows the case of ASCII letters only.
-    return [row for row in _saved(db) if same_name(row["name"], name)]
+    """Those of this name, whatever its case; of several, which an earlier version kept apart, the nearest first."""
+    # SQLite knows the case of ASCII letters only, as `bytes` do.
+    spelled = [(row["name"] != name, row["name"].encode().lower() != name.encode().lower(), row) for row in _saved(db)]
+    same = [one for one in spelled if same_name(one[2]["name"], name)]
+    return [row for _, _, row in sorted(same, key=lambda one: one[:2])]
 
 
 def _saved(db: Database) -> Iterator[dict[str, Any]]:

@@ -76,6 +76,15 @@ def test_the_case_of_any_letter_does_not_matter_to_a_name(db: Database) -> None:
     assert [one.question for one in list_saved(db)] == ["two"]
 
 
+def test_names_that_an_earlier_version_kept_apart_stay_apart(db: Database) -> None:
+    for name in ("\u00dcber", "\u00fcber"):
+        kept_searches._insert(db, name, KeptSearch(name))
+    db.conn.commit()
+    save_search(db, "\u00fcbeR", KeptSearch("new"))
+    assert {(one.name, one.question) for one in list_saved(db)} == {("\u00dcber", "\u00dcber"), ("\u00fcbeR", "new")}
+    assert find_saved(db, "\u00dcber").question == "\u00dcber"
+
+
 @pytest.mark.parametrize(
     ("search", "said"),
     [
