@@ -84,7 +84,7 @@ def rank_by_words(passages: Mapping[str, str], queries: Mapping[str, str], k: in
     run = {}
     for query, text in queries.items():
         words = parse_words(text)
-        found = find_words(db, words.match, k, strings=words.strings).ids if words.match else []
+        found = find_words(db, words.match, k, strings=words.strings).ids.tolist() if words.match else []
         run[query] = [names[row] for row in found]
     db.close()
     return run

@@ -12,8 +12,8 @@ import pytest
 
 from api.tokens import TokenFile, list_tokens, make_token, withdraw_token
 from core.errors import LibraryError, NotFoundError, SettingsError
-from tests.ui.conftest import ROOT
 from tests.ui.site import PASSWORD, Site, make_services, serve
+from tests.warm import ROOT
 
 
 @pytest.fixture(scope="module")

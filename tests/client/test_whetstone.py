@@ -15,8 +15,8 @@ from client.answers import Document
 from client.whetstone import ApiError, Whetstone
 from tests.papers import make_paper, write
 from tests.served import serve_library
-from tests.ui.conftest import ROOT
 from tests.ui.topics import TOPICS, write_topics
+from tests.warm import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from storage.database import open_database
 from tests.coroutines import run_to_its_end
 from tests.papers import make_paper, write
 from tests.served import serve_library
-from tests.ui.conftest import ROOT
 from tests.ui.site import PASSWORD, Site
 from tests.ui.topics import TOPICS
+from tests.warm import ROOT
 
 pytest.importorskip("mcp", reason="mcp is not installed; requirements-mcp.txt names it")
 
