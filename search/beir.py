@@ -79,13 +79,14 @@ def rank_by_words(passages: Mapping[str, str], queries: Mapping[str, str], k: in
     db.conn.execute(f"CREATE VIRTUAL TABLE chunk_words USING fts5(text, tokenize='{TOKENIZER}')")
     # By these a large library is told from a small one.
     db.conn.execute("CREATE VIEW chunks AS SELECT rowid AS id FROM chunk_words")
-    rows = enumerate(map(pair_cjk, passages.values()))
+    # From 1 on, as the ids of chunks are.
+    rows = enumerate(map(pair_cjk, passages.values()), start=1)
     db.conn.executemany("INSERT INTO chunk_words (rowid, text) VALUES (?, ?)", rows)
     run = {}
     for query, text in queries.items():
         words = parse_words(text)
         found = find_words(db, words.match, k, strings=words.strings).ids.tolist() if words.match else []
-        run[query] = [names[row] for row in found]
+        run[query] = [names[row - 1] for row in found]
     db.close()
     return run
 

@@ -56,3 +56,8 @@ def test_words_of_a_large_set_are_ranked_as_those_of_a_large_library(monkeypatch
     passages = {f"p{number}": f"The common thing of kind {number}." for number in range(9)} | {"rare": "A rare thing."}
     assert rank_by_words(passages, {"q": "rare common thing", "none": "the of"}) == {"q": ["rare"], "none": []}
     assert len(rank_by_words(passages, {"q": "common thing"})["q"]) == 9
+
+
+def test_every_passage_of_a_set_is_found_by_its_words() -> None:
+    passages = {"first": "A zyzzyva eats palms.", "last": "Whales sing."}
+    assert rank_by_words(passages, {"a": "zyzzyva", "b": "whales"}) == {"a": ["first"], "b": ["last"]}
