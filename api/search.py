@@ -8,11 +8,13 @@ from sqlite_utils import Database
 from api import shapes
 from api.served import Served
 from api.shapes import RowId
+from core.errors import QuestionError
 from core.types import Filter
 from search.answer import result_as_json
 from search.exports import EXPORTS
 from search.page_view import PageView, view_page
 from search.searcher import SearchRequest
+from search.years import require_order
 from storage import judgements, library
 from storage.collections import get_collection
 from storage.database import open_database
@@ -41,6 +43,10 @@ def search(services: Served, question: shapes.Question) -> shapes.SearchAnswer:
 def export_results(services: Served, form: ExportFormat, question: shapes.Question) -> Response:
     """The same passages as a table (csv), as a list of their papers (bibtex), or as the command prints them (json)."""
     with open_database(services.settings.database) as db:
+        if question.blind:
+            raise QuestionError(
+                "A blind search can't be exported: a list in order tells what it hides. Leave out blind."
+            )
         filter = read_filter(db, question.filter)
         request = SearchRequest(question.query, question.k, filter, question.mode, question.spread, question.like)
         text = EXPORTS[form](db, services.searcher.search(request))
@@ -60,9 +66,9 @@ def open_passage(
 
 
 def read_filter(db: Database, asked: shapes.Filter) -> Filter:
-    """Raises NotFoundError for a paper or a collection that is not there."""
-    for document_id in asked.papers or ():
-        library.get_document(db, document_id)
+    """Raises NotFoundError for a paper or a collection that is not there, QuestionError for years that can't be."""
+    require_order(asked.year_from, asked.year_to)
+    library.require_documents(db, asked.papers or ())
     for collection_id in asked.collections or ():
         get_collection(db, collection_id)
     return Filter(

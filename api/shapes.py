@@ -246,7 +246,9 @@ class Question(_Request):
     k: int = Field(10, ge=1, le=50)
     filter: Filter = Field(default_factory=lambda: Filter.model_validate({}))
     mode: SearchMode = SearchMode.BOTH
-    blind: bool = Field(False, description="the passages of two models, mixed, without rank, score and model")
+    blind: bool = Field(
+        False, description="the passages of two models, mixed, without rank, score and model; by meaning, not spread"
+    )
     spread: int | None = Field(None, ge=1, le=50, description="at most so many of a paper before the others")
     like: Id | None = Field(None, description="the passages nearest to this one, instead of the question's")
 
@@ -338,13 +340,17 @@ class Hit(_Answer):
 
 
 class SearchAnswer(_Answer):
-    """`answered` is false where no passage is nearer than `floor`: the hits are then the nearest below it."""
+    """`answered` is false where no passage is nearer than `floor`: the hits are then the nearest below it.
+
+    `missing` are the names, numbers and quoted phrases of the question that stand in no passage that was searched.
+    """
 
     query: str
     model: AnsweringModel | None
     seconds: float
     answered: bool
     floor: float | None
+    missing: list[str]
     hits: list[Hit]
 
 

@@ -16,6 +16,8 @@ import numpy as np
 Ask = Callable[[str], list[int]]
 _K = 10
 _MOST_AT_ONCE = 5000
+# None of the questions: ours remembers the vector of one that was asked before.
+_ASKED_FIRST = "a question that stands in no labelled set"
 
 
 def main(name: str, folder: Path) -> int:
@@ -26,7 +28,7 @@ def main(name: str, folder: Path) -> int:
     began = time.perf_counter()
     ask = made()
     indexed = time.perf_counter() - began
-    ask(queries[0])
+    ask(_ASKED_FIRST)
     taken, found = [], []
     for query in queries:
         began = time.perf_counter()
@@ -66,11 +68,13 @@ def whetstone(mode: str) -> Callable[..., Callable[[], Ask]]:
         prepare_database(settings.database)
         version = ensure_active_model(settings).version
         searcher = Searcher(settings)
+        with open_database(settings.database) as db:
+            live = searcher.live_model(db)
 
         def index() -> Ask:
             with open_database(settings.database) as db:
                 store_papers(db, version, texts, vectors, 0)
-                searcher.live_model(db)
+                live.catch_up(db)
                 places = {
                     row[0]: place for place, row in enumerate(db.conn.execute("SELECT id FROM chunks ORDER BY id"))
                 }

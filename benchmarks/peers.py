@@ -5,9 +5,11 @@
 
 Each SET is a labelled set in BEIR's shape. The passages are embedded once, by the packaged model with
 `SentenceTransformer.encode`, and every system gets these vectors; so "indexed" is what it takes beyond that. A
-question is embedded by each system for itself, on one thread, as in ours. Each runs in a process of its own, one after
-the other; memory is what the process has at the end, most of it PyTorch and the model. With --vectors those embedded
-before are taken from DIR, or kept there.
+question is embedded by each system for itself, by PyTorch with one thread. What else a system does is left to it: ours
+looks words up in a second thread meanwhile, Chroma and LanceDB have threads of their own. Ours and Chroma's keep the
+texts and return them, LanceDB's here keeps them, txtai's and the plain script do neither. Each runs in a process of its
+own, one after the other; memory is what the process has at the end, most of it PyTorch, the model, and the texts and
+vectors that it was given. With --vectors those embedded before are taken from DIR, or kept there.
 """
 
 import argparse

@@ -70,12 +70,37 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """`answered` is false where no passage is near enough; the hits are the nearest all the same."""
+    """`answered` is false where no passage is near enough; the hits are the nearest all the same.
+
+    `missing` are the names, numbers and quoted phrases of the question that stand in no passage that was searched.
+    """
 
     query: str
     answered: bool
+    missing: tuple[str, ...]
     seconds: float
     hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSearch:
+    """A saved search, or, without a name, a question asked lately; `filter` is as `search` takes it."""
+
+    id: int
+    name: str | None
+    question: str
+    filter: dict[str, Any]
+    mode: str
+    spread: int | None
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The latest first; `kept` tells whether questions are kept at all."""
+
+    kept: bool
+    history: tuple[KeptSearch, ...]
 
 
 @dataclass(frozen=True, slots=True)

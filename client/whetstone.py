@@ -14,7 +14,19 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from client.answers import Added, Document, Job, Judgement, Model, PassageOnPage, SearchAnswer, Switched, build
+from client.answers import (
+    Added,
+    Document,
+    History,
+    Job,
+    Judgement,
+    KeptSearch,
+    Model,
+    PassageOnPage,
+    SearchAnswer,
+    Switched,
+    build,
+)
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -45,12 +57,52 @@ class Whetstone:
 
     # --- search ---
 
-    def search(self, query: str, k: int = 10, *, mode: str = "both", **filter: Any) -> SearchAnswer:
+    def search(
+        self, query: str, k: int = 10, *, mode: str = "both", spread: int | None = None, **filter: Any
+    ) -> SearchAnswer:
         """The passages that answer a question, best first; `mode` is both, meaning or words.
 
-        `filter` may have papers, collections, year_from, year_to, author and kinds.
+        With `spread` at most so many of a paper come before the others. `filter` may have papers, collections,
+        year_from, year_to, author and kinds.
         """
-        return build(SearchAnswer, self._post("/search", {"query": query, "k": k, "mode": mode, "filter": filter}))
+        return build(SearchAnswer, self._post("/search", _question(query, filter, k=k, mode=mode, spread=spread)))
+
+    def like(self, chunk_id: int, k: int = 10, *, spread: int | None = None, **filter: Any) -> SearchAnswer:
+        """The passages nearest to one, by meaning; `spread` and `filter` are those of a search."""
+        return build(SearchAnswer, self._post("/search", _question("", filter, k=k, spread=spread, like=chunk_id)))
+
+    def export(
+        self, query: str, format: str, k: int = 10, *, mode: str = "both", spread: int | None = None, **filter: Any
+    ) -> str:
+        """What a search finds as csv, bibtex or json, in one text."""
+        asked = json.dumps(_question(query, filter, k=k, mode=mode, spread=spread)).encode()
+        return self._ask("POST", f"/search/{quote(format, safe='')}", asked, len(asked)).decode()
+
+    def saved_searches(self) -> list[KeptSearch]:
+        """Each to be asked again: `search(one.question, mode=one.mode, spread=one.spread, **one.filter)`."""
+        return [build(KeptSearch, value) for value in self._get("/searches")["saved"]]
+
+    def save_search(
+        self, name: str, query: str, *, mode: str = "both", spread: int | None = None, **filter: Any
+    ) -> KeptSearch:
+        """Keep a search under a name, in place of an earlier one of that name."""
+        return build(KeptSearch, self._post("/searches", _question(query, filter, name=name, mode=mode, spread=spread)))
+
+    def delete_search(self, search_id: int) -> None:
+        self._ask("DELETE", f"/searches/{search_id}")
+
+    def history(self) -> History:
+        """What was asked lately in the page and on the command line."""
+        return build(History, self._get("/history"))
+
+    def keep_history(self, keep: bool) -> History:
+        """Whether questions are kept from now on; those there are stay until they are cleared."""
+        body = json.dumps({"keep": keep}).encode()
+        return build(History, json.loads(self._ask("PUT", "/history", body, len(body))))
+
+    def clear_history(self) -> int:
+        """Forget what was asked; how many questions that were."""
+        return json.loads(self._ask("DELETE", "/history"))["forgotten"]
 
     def open_passage(self, chunk_id: int, page: int | None = None) -> PassageOnPage:
         """A passage on a page of its paper, by default the first it stands on."""
@@ -185,6 +237,10 @@ class Whetstone:
 
     def _gone(self, error: Exception) -> ConnectionError:
         return ConnectionError(f"No app answers at {self._url} ({error}). Start it: python app.py")
+
+
+def _question(query: str, filter: Mapping[str, Any], **asked: Any) -> dict[str, Any]:
+    return {"query": query, "filter": filter, **asked}
 
 
 def _refusal(status: int, body: bytes) -> ApiError:

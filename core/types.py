@@ -374,7 +374,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """`floor` is the least score of an answer, None where that is not known; `answered` whether a hit reaches it."""
+    """`floor` is the least score of an answer, None where that is not known; `answered` whether a hit reaches it.
+
+    `missing` are the names, numbers and phrases of the question that stand in no passage among which was searched.
+    """
 
     query: str
     model: ModelVersion
@@ -382,6 +385,7 @@ class SearchResult:
     hits: tuple[Hit, ...]
     floor: float | None = None
     answered: bool = True
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

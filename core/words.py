@@ -1,4 +1,6 @@
-"""Words of English that say nothing about what a question is about."""
+"""Words without their case or accents; those of English that say nothing about what a question is about."""
+
+import unicodedata
 
 COMMON_WORDS = frozenset(
     """
@@ -7,3 +9,18 @@ COMMON_WORDS = frozenset(
     who why will with would you your
     """.split()  # noqa: SIM905
 )
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether these are one name, whatever its case, and however its accents are written."""
+    return _without_case(one) == _without_case(other)
+
+
+def plain(text: str) -> str:
+    """The text without case and accents."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(character for character in apart if not unicodedata.combining(character))
+
+
+def _without_case(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

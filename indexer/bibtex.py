@@ -21,6 +21,7 @@ _NO_LATEX = re.compile(r"(?<!\\)[%&]")
 _MAY_BE_LATEX = re.compile(r"[^\w\s.,:;()/+*=\[\]|'@\"-]|--|''|\n\s*\n")
 # What the decoder does not know.
 _LOGO = re.compile(r"\\((?:Bib|La)?TeX)\b")
+_BRACE = re.compile(r"\\textbrace(left|right)(?![A-Za-z])(?:\{\})?")
 _GREEK = re.compile(
     r"\\text(?P<name>(?:[Aa]lpha|[Bb]eta|[Gg]amma|[Dd]elta|[Ee]psilon|[Zz]eta|[Ee]ta|[Tt]heta|[Ii]ota|[Kk]appa|[Ll]ambda|"
     r"[Nn]u|[Xx]i|[Pp]i|[Rr]ho|[Ss]igma|[Tt]au|[Uu]psilon|[Pp]hi|[Cc]hi|[Pp]si|[Oo]mega))\b"
@@ -120,6 +121,7 @@ def _plain_text(latex: str) -> str:
     if not _MAY_BE_LATEX.search(latex):
         return latex
     known = _GREEK.sub(lambda match: _greek(match["name"]), _LOGO.sub(r"\1", latex))
+    known = _BRACE.sub(lambda match: r"\{" if match[1] == "left" else r"\}", known)
     told = LatexNodes2Text(latex_context=_told(), math_mode="verbatim")
     return str(told.latex_to_text(_NO_LATEX.sub(r"\\\g<0>", known), latex_context=_known()))
 

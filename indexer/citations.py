@@ -12,8 +12,9 @@ _PARTICLES = re.compile(r"(?:van|von|der|den|de|del|della|di|da|dos|du|la|le|el|
 _SUFFIXES = re.compile(r"(?:jr|sr)\.?$|(?:II|III|IV)$", re.IGNORECASE)
 _SPECIAL = {
     "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
+    # BibTeX counts a brace behind a backslash too, and a lone one would take the next entries with it.
+    "{": r"\textbraceleft{}",
+    "}": r"\textbraceright{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
 } | {character: f"\\{character}" for character in "&%$#_"}

@@ -70,7 +70,12 @@ def normalise_text(raw: str, vocabulary: Vocabulary) -> str:
     joined = _LINE_END_HYPHEN.sub(vocabulary.join, raw)
     # A second time for a word over three lines, whose middle part the first match has used up.
     joined = _LINE_END_HYPHEN.sub(vocabulary.join, joined)
-    composed = unicodedata.normalize("NFC", join_accents(joined.translate(_LIGATURES)))
+    return plain_characters(join_accents(joined.translate(_LIGATURES)))
+
+
+def plain_characters(text: str) -> str:
+    """The text on one line, its ligatures as letters, its accents on them, without what can't be seen."""
+    composed = unicodedata.normalize("NFC", text.translate(_LIGATURES))
     return " ".join(composed.translate(_VISIBLE).split())
 
 

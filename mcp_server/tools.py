@@ -31,9 +31,13 @@ class FoundPassage(BaseModel):
 
 
 class Found(BaseModel):
-    """`answered` is false where nothing is near enough to be an answer; the passages are the nearest all the same."""
+    """`answered` is false where nothing is near enough to be an answer; the passages are the nearest all the same.
+
+    `missing` are names, numbers and quoted phrases of the question that stand in no passage.
+    """
 
     answered: bool
+    missing: list[str]
     passages: list[FoundPassage]
 
 
@@ -75,7 +79,7 @@ def make_server(library: Whetstone) -> MCPServer:
             )
             for hit in answer.hits
         ]
-        return Found(answered=answer.answered, passages=found)
+        return Found(answered=answer.answered, missing=list(answer.missing), passages=found)
 
     @server.tool(title="Open a passage")
     @_in_one_sentence

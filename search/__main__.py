@@ -15,7 +15,7 @@ from core.files import written_whole
 from core.settings import Settings
 from core.types import KeptSearch, SearchMode, SearchResult
 from search.answer import result_as_json
-from search.arguments import add_filter_arguments, filter_of
+from search.arguments import FILTER_ARGUMENTS, add_filter_arguments, filter_of
 from search.exports import EXPORTS
 from search.kept import build_history_parser, build_saved_parser, show_history, show_saved
 from search.map.command import build_map_parser, show_map
@@ -40,19 +40,20 @@ def build_search_parser() -> argparse.ArgumentParser:
     add_home_argument(parser)
     parser.add_argument("question", nargs="?", type=unicode_text, help="in plain words; not with --saved")
     parser.add_argument("-k", type=whole_number(1, 50), default=10, metavar="N", help="how many passages, 1 to 50 (10)")
-    parser.add_argument(
-        "--mode", choices=list(SearchMode), type=SearchMode, default=SearchMode.BOTH, help="what ranks (both)"
-    )
+    parser.add_argument("--mode", choices=list(SearchMode), type=SearchMode, help="what ranks (both)")
     add_filter_arguments(parser)
     parser.add_argument("--blind", action="store_true", help="the passages of two models, mixed and without scores")
     parser.add_argument(
         "--spread", type=whole_number(1, 50), metavar="N", help="at most N passages of a paper before the others"
     )
     parser.add_argument("--like", type=whole_id, metavar="CHUNK_ID", help="the passages nearest to this one, instead")
-    parser.add_argument("--save", type=unicode_text, metavar="NAME", help="keep this search under a name")
-    parser.add_argument("--saved", type=unicode_text, metavar="NAME", help="ask a search that was saved")
-    parser.add_argument("--format", choices=["text", *EXPORTS], default="text", help="how to print it (text)")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument(
+        "--save", type=unicode_text, metavar="NAME", help="keep this search under a name; -k is no part of it"
+    )
+    parser.add_argument("--saved", type=unicode_text, metavar="NAME", help="ask a search that was saved, as it is")
+    printed = parser.add_mutually_exclusive_group()
+    printed.add_argument("--format", choices=["text", *EXPORTS], default="text", help="how to print it (text)")
+    printed.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
 
 
@@ -102,12 +103,10 @@ def search(args: argparse.Namespace) -> int:
             sys.stdout.write(EXPORTS[args.format](db, result))
     elif not request.query.strip() and request.like is None:
         print("The question is empty. Ask in your own words, for example: how is attention computed?")
-    elif not result.hits and request.filter.narrows:
-        print("No passage that can be searched passes the filter. 'python -m indexer list' shows the papers.")
     elif not result.hits:
-        print(_explain_nothing(settings))
+        print(_explain_nothing(settings, request))
     else:
-        _print_hits(result, blind=args.blind)
+        _print_hits(result, request, blind=args.blind)
     if request.query.strip() and request.like is None:
         _keep(settings, request, args.save)
     return DONE
@@ -145,7 +144,8 @@ def _request(db: Database, args: argparse.Namespace) -> "SearchRequest":
     if args.saved is not None:
         kept = find_saved(db, args.saved)
         return SearchRequest(kept.question, args.k, kept.filter, kept.mode, kept.spread)
-    return SearchRequest(args.question or "", args.k, filter_of(db, args), args.mode, args.spread, args.like)
+    mode = args.mode or SearchMode.BOTH
+    return SearchRequest(args.question or "", args.k, filter_of(db, args), mode, args.spread, args.like)
 
 
 def _keep(settings: Settings, request: "SearchRequest", name: str | None) -> None:
@@ -156,8 +156,14 @@ def _keep(settings: Settings, request: "SearchRequest", name: str | None) -> Non
             say(f"Saved as '{save_search(db, name, kept).name}'.")
 
 
-def _explain_nothing(settings: Settings) -> str:
+def _explain_nothing(settings: Settings, request: "SearchRequest") -> str:
+    from search.searcher import NO_WORD, lacks_words
+
     with open_database(settings.database) as db:
+        if lacks_words(db, request):
+            return NO_WORD
+        if request.filter.narrows:
+            return "No passage that can be searched passes the filter. 'python -m indexer list' shows the papers."
         if library.has_unfinished_documents(db):
             return "The papers are still being read and embedded. 'python -m indexer list' shows how far they are."
         if library.list_documents(db):
@@ -198,7 +204,11 @@ def _evaluate(settings: Settings, folder: Path, split: str, mode: SearchMode) ->
     }
 
 
-def _print_hits(result: SearchResult, *, blind: bool) -> None:
+def _print_hits(result: SearchResult, request: "SearchRequest", *, blind: bool) -> None:
+    if result.missing:
+        names = ", ".join(f"“{name}”" for name in result.missing)
+        among = " that passes the filter" if request.filter.narrows else ""
+        print(f"{names} {'stands' if len(result.missing) == 1 else 'stand'} in no passage{among}.\n")
     if not result.answered:
         print("No passage found that answers this. The nearest are:\n")
     for hit in result.hits:
@@ -229,14 +239,34 @@ def run(argv: list[str]) -> int:
         command, build_parser = _COMMANDS[word]
         return run_command(command, build_parser(), argv)
     parser = build_search_parser()
-    if not _asks_anything(rest):
-        parser.error("the following arguments are required: question, --saved or --like")
+    args, _ = parser.parse_known_args(rest)
+    if problem := _find_misuse(args):
+        parser.error(problem)
     return run_command(search, parser, argv)
 
 
-def _asks_anything(arguments: list[str]) -> bool:
-    args, _ = build_search_parser().parse_known_args(arguments)
-    return args.question is not None or args.saved is not None or args.like is not None
+def _find_misuse(args: argparse.Namespace) -> str:
+    """What is asked for that would be passed over without a word; empty where there is nothing."""
+    ways = {"--mode": args.mode, "--spread": args.spread}
+    narrowed = any(getattr(args, name) for name in FILTER_ARGUMENTS) or None
+    if args.question is None and args.saved is None and args.like is None:
+        return "the following arguments are required: question, --saved or --like"
+    if args.saved is not None:
+        others = {"a question": args.question, "--like": args.like, "--save": args.save, "a filter": narrowed}
+        return _excluded("--saved", others | ways)
+    if args.like is not None:
+        others = {"a question": args.question, "--save": args.save, "--mode": args.mode, "--blind": args.blind or None}
+        return _excluded("--like", others)
+    if args.blind:
+        return _excluded("--blind", ways | {"--format": args.format if args.format != "text" else None})
+    if args.save is not None and not args.question.strip():
+        return "--save keeps a question, and this one is empty"
+    return ""
+
+
+def _excluded(option: str, others: dict[str, object]) -> str:
+    given = next((name for name, value in others.items() if value is not None), None)
+    return f"{given} is not allowed with {option}" if given else ""
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ def result_as_json(result: SearchResult, *, blind: bool = False) -> dict[str, An
         "seconds": round(result.seconds, 4),
         "answered": result.answered,
         "floor": None if result.floor is None else round(result.floor, 6),
+        "missing": list(result.missing),
         "hits": [hit_as_json(hit) | (dict.fromkeys(_TELLING) if blind else {}) for hit in result.hits],
     }
 

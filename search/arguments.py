@@ -11,6 +11,8 @@ from search.years import parse_years
 from storage.collections import find_collection
 from storage.library import get_document
 
+FILTER_ARGUMENTS = ("paper", "collection", "author", "kind", "year")
+
 
 def add_filter_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--paper", type=whole_id, action="append", metavar="ID", help="only this paper")
@@ -20,7 +22,6 @@ def add_filter_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--year",
         type=_year_range,
-        default=(None, None),
         metavar="2017|2015-2019|2015-|-2019",
         help="only these years",
     )
@@ -32,11 +33,12 @@ def add_filter_arguments(parser: argparse.ArgumentParser) -> None:
 
 def filter_of(db: Database, args: argparse.Namespace) -> Filter:
     """The filter that the arguments name. Raises NotFoundError for a paper or a collection that is not there."""
+    first, last = args.year or (None, None)
     return Filter(
         papers=tuple(get_document(db, document_id).id for document_id in args.paper) if args.paper else None,
         collections=tuple(find_collection(db, name).id for name in args.collection) if args.collection else None,
-        year_from=args.year[0],
-        year_to=args.year[1],
+        year_from=first,
+        year_to=last,
         author=args.author,
         kinds=tuple(args.kind) if args.kind else None,
     )

@@ -77,12 +77,16 @@ def rank_by_words(passages: Mapping[str, str], queries: Mapping[str, str], k: in
     names = list(passages)
     db = Database(memory=True)
     db.conn.execute(f"CREATE VIRTUAL TABLE chunk_words USING fts5(text, tokenize='{TOKENIZER}')")
-    rows = enumerate(map(pair_cjk, passages.values()))
+    # By these a large library is told from a small one.
+    db.conn.execute("CREATE VIEW chunks AS SELECT rowid AS id FROM chunk_words")
+    # From 1 on, as the ids of chunks are.
+    rows = enumerate(map(pair_cjk, passages.values()), start=1)
     db.conn.executemany("INSERT INTO chunk_words (rowid, text) VALUES (?, ?)", rows)
     run = {}
     for query, text in queries.items():
-        match = parse_words(text).match
-        run[query] = [names[row] for row in find_words(db, match, k).ids] if match else []
+        words = parse_words(text)
+        found = find_words(db, words.match, k, strings=words.strings).ids.tolist() if words.match else []
+        run[query] = [names[row - 1] for row in found]
     db.close()
     return run
 

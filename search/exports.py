@@ -13,7 +13,8 @@ from search.answer import hit_as_json, result_as_json
 from storage.library import get_document
 
 # A spreadsheet takes a text that begins so for a formula, which could send the table's other cells away.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Some take the wide signs of East Asian text for the same.
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 _COLUMNS = (
     "rank", "score", "title", "authors", "year", "doi", "arxiv_id", "document", "page", "section", "kind", "text",
 )  # fmt: skip

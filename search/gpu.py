@@ -4,6 +4,7 @@ A GPU index is not safe for several readers, can't remove, and takes no rows in 
 it is a copy that its one owner searches under a lock, and what came and went since stands beside it.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,8 @@ import numpy as np
 
 from core.types import ChunkIds, EmbeddingMatrix, ScoredChunks, Vector
 from search.stages import ExactStage
+
+logger = logging.getLogger(__name__)
 
 # The largest k a GPU index of FAISS returns.
 _MOST_FOUND = 2048
@@ -43,9 +46,12 @@ def find_device() -> Device:
         _probe(copy_to_gpus)
     except (RuntimeError, AssertionError) as error:
         # FAISS raises RuntimeError for every CUDA trouble: driver, memory, unsupported card.
-        reason = (str(error).strip().splitlines() or ["no message"])[-1][:160]
-        return Device("CPU", f"the GPU failed an add-and-search test: {reason}")
+        return Device("CPU", f"the GPU failed an add-and-search test: {_last_line(error)}")
     return Device("GPU", f"an add-and-search test on it succeeded ({count} found)", gpu=True)
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[-1][:160]
 
 
 def copy_to_gpus(index: faiss.Index) -> faiss.Index:
@@ -81,8 +87,13 @@ class CopiedStage:
         """Take a change in that led to these ids and vectors."""
         changes = len(self._gone) + len(self._added_ids) + len(removed) + len(added)
         if self._copy is None or changes > max(_FEWEST_CHANGES, _SHARE_OF_CHANGES * len(self._ids)):
-            self._copy, self._ids, self._gone = self._copy_index(now.flat), ids, set()
+            # Before the new one is made: there may be no room for two.
+            self._copy, self._ids, self._gone = None, ids, set()
             self._added, self._added_ids = None, self._added_ids[:0]
+            try:
+                self._copy = self._copy_index(now.flat)
+            except RuntimeError as error:  # such as memory that a training job has taken
+                logger.warning("the index does not fit the GPU now, so the CPU searches (%s)", _last_line(error))
             return
         gone = np.concatenate([removed, added])
         self._gone.update(gone.tolist())
@@ -94,6 +105,11 @@ class CopiedStage:
         if len(added):
             self._added.add(vectors)
             self._added_ids = np.concatenate([self._added_ids, added])
+
+    def give_up(self, error: RuntimeError) -> None:
+        """Forget the copy; the next change makes it anew."""
+        logger.warning("the GPU could not search, so the CPU does (%s)", _last_line(error))
+        self._copy = None
 
     def can_find(self, k: int) -> bool:
         return self._copy is not None and k + len(self._gone) <= _MOST_FOUND

@@ -75,6 +75,7 @@ def show_history(args: argparse.Namespace) -> int:
 
 def _in_words(search: KeptSearch) -> str:
     parts = [json.dumps(search.question, ensure_ascii=False), search.mode]
+    parts += [f"at most {search.spread} of a paper first"] if search.spread else []
     return ", ".join([*parts, f"filter {filter_to_json(search.filter)}"] if search.filter.narrows else parts)
 
 

@@ -93,7 +93,9 @@ class LiveModel:
         dense: list[int] = []
         lexical: list[int] = []
         if mode is not SearchMode.MEANING and words.match:
-            lexical = find_words(db, words.match, max(k, DEPTH), among, words.strings).ids.tolist()
+            # Meaning finds the others, where it is asked too.
+            least = k if mode is SearchMode.WORDS else 1
+            lexical = find_words(db, words.match, max(k, DEPTH), among, words.strings, least).ids.tolist()
         spelling = self.encoder.spelling(words.question)
         vector = embedding.result()
         if mode is not SearchMode.WORDS:

@@ -12,17 +12,17 @@ from itertools import zip_longest
 import numpy as np
 from sqlite_utils import Database
 
-from core.errors import LibraryError, NotFoundError
+from core.errors import LibraryError, NotFoundError, QuestionError
 from core.settings import Settings
-from core.types import ChunkKind, Filter, Hit, SearchMode, SearchResult
+from core.types import ChunkIds, ChunkKind, Filter, Hit, SearchMode, SearchResult
 from search.grouping import overlap, spread_over_papers
 from search.live_model import LiveModel, Ranked, load_live_model
-from search.reranker import Reranker, load_reranker
+from search.reranker import RERANKED, Reranker, load_reranker
 from search.words import WordQuery, parse_words
 from storage import library, models
 from storage.database import open_database
 from storage.filtering import filtered_chunks
-from storage.words import find_words
+from storage.words import stand
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,9 @@ _REFERENCES_PASSED = 20
 _SEARCHES_REMEMBERED = 200
 # A passage, and how many at most may share text with it.
 _OVERLAPPING = 6
+NO_WORD = (
+    "No passage has these words; the commonest, such as “the”, are not looked up. Ask with others, or rank by meaning."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +76,21 @@ class Searcher:
             asked = _bounded(request)
             if asked.like is not None:
                 hits = _number(_choose(_load_like(db, live, asked, asked.like), asked))
-                return SearchResult(request.query, live.version, time.perf_counter() - started, hits)
+                return _unweighed(request, live, started, hits)
             if not asked.query:
-                return SearchResult(request.query, live.version, time.perf_counter() - started, ())
-            words = parse_words(asked.query)
-            ranked = live.rank(db, words, asked.mode, asked.k, filtered_chunks(db, asked.filter))
+                return _unweighed(request, live, started, ())
+            words, among = parse_words(asked.query), filtered_chunks(db, asked.filter)
+            ranked = live.rank(db, words, asked.mode, asked.k, among)
             floor = live.floor()
-            # To spread them, papers further down are needed too.
-            most = len(ranked.ids) if asked.spread else asked.k + _REFERENCES_PASSED
+            # To spread them, papers further down are needed too; and what a reranker puts first hangs on no k.
+            most = len(ranked.ids) if asked.spread else max(asked.k + _REFERENCES_PASSED, RERANKED)
             loaded = self._rerank(asked.query, _load_hits(db, ranked, most))
             hits = _number(_choose(_put_references_last(loaded, words), asked))
             answered = _is_answered(hits, floor, ranked.known) or _name_what_is_asked(db, words, hits)
+            missing = () if asked.mode is SearchMode.MEANING else _find_missing(db, words, among)
             seconds = time.perf_counter() - started
             self.recent_seconds.append(seconds)
-            return SearchResult(request.query, live.version, seconds, hits, floor, answered)
+            return SearchResult(request.query, live.version, seconds, hits, floor, answered, missing)
 
     def _rerank(self, query: str, hits: list[Hit]) -> list[Hit]:
         """The hits in the order of the reranker where one is set."""
@@ -101,17 +105,18 @@ class Searcher:
         """The `k` best passages of the active model and of its rival, taken from both in turn, shuffled.
 
         Nothing in it tells which model found a passage, so a verdict favours neither: every score is 0. The same
-        question has the same order. Raises NotFoundError where there is no second model.
+        question has the same order. `mode` and `spread` do not count. Raises NotFoundError where there is no second
+        model, and QuestionError where passages like another are asked for.
         """
+        if request.like is not None:
+            raise QuestionError("Passages like another are not judged blind. Leave out one of the two.")
         with open_database(self._settings.database) as db:
             live, rival = self.live_model(db), self._rival_model(db)
             started = time.perf_counter()
             asked = _bounded(request)
             ids = _in_turn(db, asked, live, rival) if asked.query else []
             shuffled = Ranked(ids, dict.fromkeys(ids, 0.0), {}, {})
-            return SearchResult(
-                request.query, live.version, time.perf_counter() - started, _number(_load_hits(db, shuffled, asked.k))
-            )
+            return _unweighed(request, live, started, _number(_load_hits(db, shuffled, asked.k)))
 
     def live_model(self, db: Database) -> LiveModel:
         """The active model, loaded; the one before goes on serving the searches that hold it."""
@@ -137,6 +142,19 @@ class Searcher:
             if self._rival is None or not self._rival.serves(version):
                 self._rival = load_live_model(db, version, self._settings.home)
             return self._rival
+
+
+def lacks_words(db: Database, request: SearchRequest) -> bool:
+    """Whether a search without hits has none because no passage has its words."""
+    if request.mode is not SearchMode.WORDS or request.like is not None or not library.count_chunks(db):
+        return False
+    among = filtered_chunks(db, request.filter)
+    return among is None or len(among) > 0
+
+
+def _unweighed(request: SearchRequest, live: LiveModel, started: float, hits: tuple[Hit, ...]) -> SearchResult:
+    """A result of which no score is held against a floor."""
+    return SearchResult(request.query, live.version, time.perf_counter() - started, hits, answered=bool(hits))
 
 
 def _bounded(request: SearchRequest) -> SearchRequest:
@@ -194,7 +212,7 @@ def _is_answered(hits: Sequence[Hit], floor: float | None, known: bool) -> bool:
     """Whether a hit is nearer than what has nothing to do with the question; or has its words, where the model does not
     know the question."""
     if floor is None or not hits:
-        return True
+        return bool(hits)
     if not known:
         return any(hit.lexical_rank is not None for hit in hits)
     return max(hit.score for hit in hits) >= floor
@@ -203,4 +221,9 @@ def _is_answered(hits: Sequence[Hit], floor: float | None, known: bool) -> bool:
 def _name_what_is_asked(db: Database, words: WordQuery, hits: Sequence[Hit]) -> bool:
     """Whether one of those that were found by words has the very name, number or phrase of the question."""
     found = [hit.chunk.id for hit in hits if hit.lexical_rank is not None]
-    return bool(words.names and found) and len(find_words(db, words.names, 1, np.array(found)).ids) > 0
+    return bool(words.names and found) and stand(db, words.names, np.array(found))
+
+
+def _find_missing(db: Database, words: WordQuery, among: ChunkIds | None) -> tuple[str, ...]:
+    """Of what the question names exactly, that which stands in none of the passages among which is searched."""
+    return tuple(one.written for one in words.named if not stand(db, one.string, among))

@@ -108,7 +108,10 @@ class VectorIndex:
     def _search(self, query: Vector, k: int, among: Sequence[int] | ChunkIds | None, rescored: bool) -> ScoredChunks:
         """The k nearest; where the stage is coded some more than k, and where all are few all of them."""
         if among is None and self._copied is not None and self._copied.can_find(k):
-            return self._copied.search(query, k)
+            try:
+                return self._copied.search(query, k)
+            except RuntimeError as error:
+                self._copied.give_up(error)
         mask: Mask | None = None
         if among is not None:
             places = self._places(np.unique(np.asarray(among, dtype=np.int64)))

@@ -5,6 +5,12 @@ from core.errors import QuestionError
 YEARS = (1, 9999)
 
 
+def require_order(first: int | None, last: int | None) -> None:
+    """Raises QuestionError where the last year comes before the first."""
+    if first is not None and last is not None and first > last:
+        raise QuestionError(f"No year is from {first} to {last}. Give the earlier one first.")
+
+
 def parse_years(text: str) -> tuple[int | None, int | None]:
     """The first and the last year of `2017`, `2015-2019`, `2015-` or `-2019`; none of an empty text.
 

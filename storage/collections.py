@@ -11,6 +11,7 @@ from sqlite_utils import Database
 from core.errors import CollectionError, NotFoundError
 from core.people import viewer
 from core.types import Collection
+from core.words import same_name
 from storage.database import transaction
 from storage.library import get_document
 from storage.privacy import make_private, may_make_private, share_papers
@@ -37,14 +38,12 @@ def get_collection(db: Database, collection_id: int) -> Collection:
 
 def find_collection(db: Database, name: str) -> Collection:
     """The collection of this name, whatever its case; of two the shared one."""
-    row = db.conn.execute(
-        f"{_COLLECTIONS} WHERE name = ? ORDER BY owner_id IS NOT NULL, id LIMIT 1", [_clean(name)]
-    ).fetchone()
-    if row is None:
+    found = _named(db, _clean(name))
+    if not found:
         raise NotFoundError(
             f"There is no collection '{_clean(name)}'. 'python -m indexer collection list' shows those there are."
         )
-    return Collection(*row)
+    return min(found, key=lambda one: (one.private, one.name != _clean(name), one.id))
 
 
 def create_collection(db: Database, name: str, *, private: bool = False) -> Collection:
@@ -130,10 +129,15 @@ def _free_name(db: Database, name: str, besides: int | None = None) -> str:
         raise CollectionError("A collection needs a name. Give one, such as 'Thesis'.")
     if len(cleaned) > LONGEST_NAME:
         raise CollectionError(f"A name of {len(cleaned)} characters is too long. Give one of {LONGEST_NAME} at most.")
-    taken = db.conn.execute("SELECT id, name FROM collections WHERE name = ?", [cleaned]).fetchone()
-    if taken is not None and taken[0] != besides:
-        raise CollectionError(f"There is a collection '{taken[1]}' already. Choose another name.")
+    for taken in _named(db, cleaned):
+        if taken.id != besides:
+            raise CollectionError(f"There is a collection '{taken.name}' already. Choose another name.")
     return cleaned
+
+
+def _named(db: Database, name: str) -> list[Collection]:
+    # SQLite knows the case of ASCII letters only.
+    return [one for one in list_collections(db) if same_name(one.name, name)]
 
 
 def _clean(name: str) -> str:

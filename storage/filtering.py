@@ -2,13 +2,13 @@
 
 import json
 import re
-import unicodedata
 from collections.abc import Collection
 
 import numpy as np
 from sqlite_utils import Database
 
 from core.types import ChunkIds, Filter
+from core.words import plain
 
 
 def filtered_chunks(db: Database, filter: Filter) -> ChunkIds | None:
@@ -64,5 +64,4 @@ def _has_author(authors: list[str], wanted: list[str]) -> bool:
 
 def _name_parts(text: str) -> list[str]:
     """The words of a name, without case and accents."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return re.findall(r"\w+", "".join(character for character in plain if not unicodedata.combining(character)))
+    return re.findall(r"\w+", plain(text))

@@ -14,6 +14,7 @@ from core.cli import count
 from core.errors import NotFoundError, QuestionError
 from core.people import personal, viewer
 from core.types import ChunkKind, Filter, KeptSearch, SearchMode
+from core.words import same_name
 from storage.database import now, transaction
 from storage.integrity import Problem
 
@@ -23,30 +24,49 @@ MOST_PAST = 200
 
 
 def save_search(db: Database, name: str, search: KeptSearch) -> KeptSearch:
-    """Keep the search under this name, in place of an earlier one. Raises QuestionError where the name can't be one."""
+    """Keep the search under this name, in place of an earlier one.
+
+    Raises QuestionError where the name can't be one, and for a search that can find nothing.
+    """
     cleaned = " ".join(name.split())
     if not cleaned:
         raise QuestionError("A saved search needs a name. Give one, such as 'Attention since 2017'.")
     if len(cleaned) > LONGEST_NAME:
         raise QuestionError(f"A name of {len(cleaned)} characters is too long. Give one of {LONGEST_NAME} at most.")
+    if not search.question.strip():
+        raise QuestionError("A search is saved with its question, and this one has none. Ask first.")
+    if empty := next((name for name, part in asdict(search.filter).items() if part == ()), None):
+        raise QuestionError(f"With no {empty} to choose from this search finds nothing. Name some, or leave them out.")
     with transaction(db):
-        db.conn.execute("DELETE FROM main.kept_searches WHERE name = ? AND user_id IS ?", [cleaned, _mine()])
+        for earlier in _named(db, cleaned)[:1]:
+            db.conn.execute("DELETE FROM main.kept_searches WHERE id = ?", [earlier["id"]])
         _insert(db, cleaned, search)
     return find_saved(db, cleaned)
 
 
 def find_saved(db: Database, name: str) -> KeptSearch:
     """The saved search of this name, whatever its case."""
-    sql = "SELECT * FROM kept_searches WHERE name = ? AND user_id IS ?"
-    rows = list(db.query(sql, [" ".join(name.split()), _mine()]))
-    if not rows:
+    found = _named(db, " ".join(name.split()))
+    if not found:
         raise NotFoundError(f"There is no saved search '{name}'. 'python -m search saved' shows those there are.")
-    return _kept(rows[0])
+    return _kept(found[0])
 
 
 def list_saved(db: Database) -> list[KeptSearch]:
+    return [_kept(row) for row in _saved(db)]
+
+
+def _named(db: Database, name: str) -> list[dict[str, Any]]:
+    """Those of this name, whatever its case; of several, which an earlier version kept apart, the nearest first."""
+    # SQLite knows the case of ASCII letters only, as `bytes` do.
+    spelled = [(row["name"] != name, row["name"].encode().lower() != name.encode().lower(), row) for row in _saved(db)]
+    same = [one for one in spelled if same_name(one[2]["name"], name)]
+    return [row for _, _, row in sorted(same, key=lambda one: one[:2])]
+
+
+def _saved(db: Database) -> Iterator[dict[str, Any]]:
     sql = "SELECT * FROM kept_searches WHERE name IS NOT NULL AND user_id IS ? ORDER BY name"
-    return [_kept(row) for row in db.query(sql, [_mine()])]
+    return db.query(sql, [_mine()])
 
 
 def delete_saved(db: Database, search_id: int) -> None:

@@ -83,8 +83,19 @@ def add_document(
 def get_document(db: Database, document_id: int) -> Document:
     rows = list(db.query(f"{_DOCUMENTS} WHERE d.id = ?", [document_id]))
     if not rows:
-        raise NotFoundError(f"There is no paper with id {document_id}. 'python -m indexer list' shows the ids.")
+        raise _no_document(document_id)
     return _document(rows[0])
+
+
+def require_documents(db: Database, document_ids: Sequence[int]) -> None:
+    """Raises NotFoundError where one of the papers is not there; one look-up, however many they are."""
+    sql = "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM documents) LIMIT 1"
+    if (row := db.conn.execute(sql, [json.dumps(list(document_ids))]).fetchone()) is not None:
+        raise _no_document(row[0])
+
+
+def _no_document(document_id: int) -> NotFoundError:
+    return NotFoundError(f"There is no paper with id {document_id}. 'python -m indexer list' shows the ids.")
 
 
 def find_document(db: Database, sha256: str, owner: int | None = None) -> Document | None:

@@ -37,8 +37,10 @@ def find_user(db: Database, name: str) -> User:
 
 def with_name(users: Iterable[User], name: str) -> User | None:
     """Who of them has this name; of any letters capitals and small ones are the same, which SQLite knows of A to Z."""
-    wanted = fold_name(name)
-    return next((user for user in users if fold_name(user.name) == wanted), None)
+    wanted, exact = fold_name(name), _clean(name)
+    # An older version let "Änne" and "änne" both in.
+    found = sorted((user for user in users if fold_name(user.name) == wanted), key=lambda user: user.name != exact)
+    return found[0] if found else None
 
 
 def fold_name(name: str) -> str:

@@ -19,21 +19,39 @@ _ALL, _NONE = (1, (1 << 63) - 1), (1, 0)
 
 
 def find_words(
-    db: Database, match: str, k: int, among: ChunkIds | None = None, strings: Sequence[str] = ()
+    db: Database, match: str, k: int, among: ChunkIds | None = None, strings: Sequence[str] = (), least: int = 1
 ) -> ScoredChunks:
     """The k chunks that match best by BM25 (Robertson and Zaragoza 2009), of all or of those `among` the ids.
 
     `match` is in the language of FTS5; where any of its `strings` is enough to match, they should be given: in a large
-    library a chunk must have one of the rarer ones to be looked at, if any of those `among` the ids has one. Higher
-    scores are better.
+    library a chunk must have one of the rarer ones to be looked at, if as many as `least` of those `among` the ids
+    have one. Higher scores are better.
     """
-    between = _ALL if among is None else (int(among.min()), int(among.max())) if len(among) else _NONE
+    between = _range(among)
     best: list[tuple[int, float]] = []
     if (rare := _rarer(db, strings, between)) is not None:
         best = _best(db, f"({' OR '.join(rare)}) AND ({match})", k, among, between)
-    if not best:
+    if len(best) < least:
         best = _best(db, match, k, among, between)
     return ScoredChunks(np.array([row[0] for row in best], np.int64), np.array([row[1] for row in best], np.float32))
+
+
+def stand(db: Database, match: str, among: ChunkIds | None = None) -> bool:
+    """Whether a chunk that the viewer may see matches, of all or of those `among` the ids."""
+    visible = "EXISTS (SELECT 1 FROM chunks WHERE chunks.id = chunk_words.rowid)"
+    sql = f"SELECT rowid FROM chunk_words WHERE {_MATCH} AND {visible}"
+    cursor = db.conn.execute(sql, [match, *_range(among)])
+    while rows := cursor.fetchmany(_ROWS_A_STEP):
+        if among is None or np.isin([row[0] for row in rows], among).any():
+            return True
+    return False
+
+
+def _range(among: ChunkIds | None) -> tuple[int, int]:
+    """Between which ids they lie."""
+    if among is None:
+        return _ALL
+    return (int(among.min()), int(among.max())) if len(among) else _NONE
 
 
 def _best(

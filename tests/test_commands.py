@@ -63,7 +63,7 @@ def test_the_whole_job_on_the_command_line(run: Run, papers: Path, tmp_path: Pat
 
     found = run("-m", "search", "what makes bread rise?", "-k", "3", "--json")
     answer = json.loads(found.stdout)
-    assert set(answer) == {"query", "model", "seconds", "answered", "floor", "hits"}
+    assert set(answer) == {"query", "model", "seconds", "answered", "floor", "missing", "hits"}
     assert set(answer["model"]) == {"id", "name", "dim"}
     assert set(answer["hits"][0]) == HIT_FIELDS
     first = answer["hits"][0]
@@ -195,13 +195,15 @@ def test_papers_are_collected_and_a_search_is_narrowed_kept_and_exported(run: Ru
     assert again.stdout.splitlines()[1].startswith(f"1,{found[0]['score']}")
     assert f"title = {{{{{bread}}}}}" in run(*asked, "--format", "bibtex").stdout
     assert run(*asked, "--author", "nobody").stdout.startswith("No passage that can be searched passes the filter.")
+    assert run("-m", "search", "zyzzyva", "--mode", "words").stdout.startswith("No passage has these words")
+    assert run("-m", "search", "is XYZ-12 light?").stdout.startswith("“XYZ-12” stands in no passage.")
     like = json.loads(run("-m", "search", "--like", found[0]["chunk_id"], "--json").stdout)["hits"]
     assert found[0]["chunk_id"] not in {hit["chunk_id"] for hit in like}
     saved = json.loads(run("-m", "search", "saved", "--json").stdout)["saved"]
     assert [(one["name"], one["filter"]) for one in saved] == [("Of bread", {"collections": [1], "kinds": ["body"]})]
     history = json.loads(run("-m", "search", "history", "--json").stdout)["history"]
-    assert history[0]["filter"] == {"author": "nobody", "collections": [1]}
-    assert run("-m", "search", "history", "--clear", "--keep", "off").stdout.startswith("3 questions forgotten.")
+    assert history[2]["filter"] == {"author": "nobody", "collections": [1]}
+    assert run("-m", "search", "history", "--clear", "--keep", "off").stdout.startswith("5 questions forgotten.")
     run("-m", "search", "what is light?")
     assert json.loads(run("-m", "search", "history", "--json").stdout) == {"kept": False, "history": []}
     assert run("-m", "search", "saved", "--delete", "of bread").stdout.startswith("No search is saved.")
@@ -260,6 +262,14 @@ def test_a_labelled_folder_is_scored_with_the_documented_fields(run: Run, tmp_pa
         (["-m", "search", "why?", "--collection", "x"], 1, "There is no collection 'x'"),
         (["-m", "search", "--saved", "x"], 1, "There is no saved search 'x'"),
         (["-m", "search", "--like", "7"], 1, "no passage with id 7"),
+        (["-m", "search", "--like", "7", "--save", "x"], 2, "--save is not allowed with --like"),
+        (["-m", "search", "why?", "--like", "7"], 2, "a question is not allowed with --like"),
+        (["-m", "search", " ", "--save", "x"], 2, "--save keeps a question"),
+        (["-m", "search", "why?", "--saved", "x"], 2, "a question is not allowed with --saved"),
+        (["-m", "search", "--saved", "x", "--year", "2017"], 2, "a filter is not allowed with --saved"),
+        (["-m", "search", "--saved", "x", "--mode", "both"], 2, "--mode is not allowed with --saved"),
+        (["-m", "search", "why?", "--blind", "--spread", "2"], 2, "--spread is not allowed with --blind"),
+        (["-m", "search", "why?", "--json", "--format", "csv"], 2, "not allowed with argument --json"),
         (["-m", "training", "judge", "--query", "q", "--chunk", "7", "--relevant"], 1, "no passage with id 7"),
         (["-m", "training", "judge", "--query", "q", "--chunk", "7"], 2, "--relevant"),
         (["-m", "training", "promote", "9"], 1, "no model version with id 9"),

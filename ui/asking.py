@@ -9,6 +9,7 @@ from sqlite_utils import Database
 
 from core.errors import NotFoundError, QuestionError
 from core.types import ChunkKind, Document, Filter, KeptSearch, SearchMode
+from core.words import plain
 from search.searcher import SearchRequest
 from search.years import parse_years, write_years
 from storage import library
@@ -29,7 +30,10 @@ Choice = int | str
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The fields in the order of the page, as they are; `like` is a passage's id, and in the address only."""
+    """The fields in the order of the page, as they are; `like` is a passage's id, and in the address only.
+
+    `spread` is how many of a paper come first: as many as the page says, or, in an address, as a program has asked for.
+    """
 
     question: str = ""
     k: int = K_DEFAULT
@@ -40,7 +44,7 @@ class Asked:
     author: str = ""
     kinds: tuple[str, ...] = ()
     mode: SearchMode = SearchMode.BOTH
-    spread: bool = False
+    spread: int | None = None
     like: int | None = None
 
     @property
@@ -58,7 +62,17 @@ class Asked:
         """The values of the page's fields."""
         lists = (list(self.papers), list(self.collections), list(self.kinds))
         texts = (self.years, self.author)
-        return [self.question, self.k, lists[0], self.blind, lists[1], *texts, lists[2], str(self.mode), self.spread]
+        return [
+            self.question,
+            self.k,
+            lists[0],
+            self.blind,
+            lists[1],
+            *texts,
+            lists[2],
+            str(self.mode),
+            bool(self.spread),
+        ]
 
 
 def from_fields(
@@ -84,7 +98,7 @@ def from_fields(
         (author or "").strip(),
         tuple(kinds or ()),
         SearchMode(mode or SearchMode.BOTH),
-        bool(spread),
+        SPREAD if spread else None,
     )
 
 
@@ -93,12 +107,13 @@ def to_address(asked: Asked) -> str:
     if not asked.question.strip() and asked.like is None:
         return ""
     values = [("q", asked.question), ("k", str(asked.k))]
-    values += [("paper", str(choice)) for choice in asked.papers]
-    values += [("collection", str(choice)) for choice in asked.collections]
+    values += [("paper", _written(choice)) for choice in asked.papers]
+    values += [("collection", _written(choice)) for choice in asked.collections]
     values += [(name, text) for name, text in (("years", asked.years), ("author", asked.author)) if text]
     values += [("kind", kind) for kind in asked.kinds]
     values += [("mode", str(asked.mode))] if asked.mode is not SearchMode.BOTH else []
-    values += [(name, "1") for name, on in (("spread", asked.spread), ("blind", asked.blind)) if on]
+    values += [("spread", str(asked.spread))] if asked.spread else []
+    values += [("blind", "1")] if asked.blind else []
     values += [("like", str(asked.like))] if asked.like is not None else []
     return urlencode(values)
 
@@ -115,7 +130,7 @@ def from_address(address: str) -> Asked:
     def one(name: str) -> str:
         return values.get(name, [""])[0]
 
-    k, like = _number(one("k")), _number(one("like"))
+    k, like, spread = _number(one("k")), _number(one("like")), _number(one("spread"))
     return Asked(
         plain_direction(one("q"))[:LONGEST_QUESTION],
         k if k is not None and K_FEWEST <= k <= K_MOST else K_DEFAULT,
@@ -126,7 +141,7 @@ def from_address(address: str) -> Asked:
         one("author"),
         tuple(kind for kind in values.get("kind", ()) if kind in set(ChunkKind)),
         SearchMode(one("mode")) if one("mode") in set(SearchMode) else SearchMode.BOTH,
-        "spread" in values,
+        spread if spread and spread <= K_MOST else None,
         like,
     )
 
@@ -142,12 +157,11 @@ def to_request(db: Database, asked: Asked) -> SearchRequest:
         author=asked.author,
         kinds=tuple(ChunkKind(kind) for kind in asked.kinds) or None,
     )
-    return SearchRequest(
-        asked.question, asked.k, filter, asked.mode, spread=SPREAD if asked.spread else None, like=asked.like
-    )
+    return SearchRequest(asked.question, asked.k, filter, asked.mode, spread=asked.spread, like=asked.like)
 
 
 def to_kept(request: SearchRequest) -> KeptSearch:
+    """The request without how many passages were shown."""
     return KeptSearch(request.query.strip(), request.filter, request.mode, request.spread)
 
 
@@ -161,7 +175,7 @@ def from_kept(kept: KeptSearch) -> Asked:
         author=filter.author,
         kinds=tuple(map(str, filter.kinds or ())),
         mode=kept.mode,
-        spread=kept.spread is not None,
+        spread=kept.spread,
     )
 
 
@@ -209,7 +223,12 @@ def _chosen_collections(db: Database, chosen: Sequence[Choice]) -> tuple[int, ..
 
 
 def _holds(text: str, words: str) -> bool:
-    return all(word in text.casefold() for word in words.casefold().split())
+    return all(word in plain(text) for word in plain(words).split())
+
+
+def _written(choice: Choice) -> str:
+    """As `_choice` reads it: typed words that look like an id have a blank before them."""
+    return f" {choice}" if isinstance(choice, str) and _number(choice) is not None else str(choice)
 
 
 def _choice(text: str) -> Choice:

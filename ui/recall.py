@@ -5,6 +5,7 @@ from typing import Any
 import gradio as gr
 
 from api.services import Services
+from core.errors import QuestionError
 from search.exports import EXPORTS
 from storage.database import open_database
 from storage.kept_searches import (
@@ -71,8 +72,11 @@ def make_save(services: Services) -> Any:
     @answer_script
     def save(arguments: list) -> dict:
         name, address = arguments
+        asked = asking.from_address(str(address))
+        if asked.like is not None:
+            raise QuestionError("Passages like another are no question to be saved. Go back to the question first.")
         with open_database(services.settings.database) as db:
-            request = asking.to_request(db, asking.from_address(str(address)))
+            request = asking.to_request(db, asked)
             return {"name": save_search(db, str(name), asking.to_kept(request)).name}
 
     return save

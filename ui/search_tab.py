@@ -12,6 +12,7 @@ from core.errors import NotFoundError, QuestionError
 from core.types import ChunkKind, Collection, Document, DocumentState, SearchMode, SearchResult
 from search.grouping import group_adjoining
 from search.page_view import view_page
+from search.searcher import NO_WORD, lacks_words
 from storage import judgements, library
 from storage.database import open_database
 from ui import asking
@@ -31,6 +32,10 @@ _KINDS = {
     ChunkKind.FOOTNOTE: "footnotes",
     ChunkKind.REFERENCE: "references",
 }
+_NOT_READY = (
+    "No passage passes the filter above, or its papers are not ready yet; the Library tab shows how far they are. "
+    "Change the filter, or clear it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +186,9 @@ def _search(services: Services, asked: Asked) -> str:
         request = asking.to_request(db, asked)
     blind = asked.blind and asked.like is None
     result = (services.searcher.search_blind if blind else services.searcher.search)(request)
-    if not result.hits:
-        return _desk_without_hits(services, asked)
     with open_database(services.settings.database) as db:
+        if not result.hits:
+            return _desk_without_hits(services, asked, no_word=not blind and lacks_words(db, request))
         verdicts, parts = judgements.relevance_by_chunk(db, request.query), judgements.parts_by_chunk(db, request.query)
         like = None if asked.like is None else library.get_chunk(db, asked.like)
         states = library.count_by_state(db)
@@ -221,6 +226,7 @@ def render_hits(
         milliseconds=round(result.seconds * 1000),
         blind=blind,
         answered=result.answered,
+        missing=result.missing,
         asked=asked,
         address=asking.to_address(asked),
         like_text=like_text,
@@ -238,13 +244,9 @@ def render_hint(services: Services) -> str:
     return render("hint.html", title=title, text=text, clear="")
 
 
-def _desk_without_hits(services: Services, asked: Asked) -> str:
+def _desk_without_hits(services: Services, asked: Asked, *, no_word: bool) -> str:
     before = _hint_before_search(services)
-    title, text = before or (
-        "No passage found",
-        "No passage passes the filter above, or its papers are not ready yet; the Library tab shows how far they are. "
-        "Change the filter, or clear it.",
-    )
+    title, text = before or ("No passage found", NO_WORD if no_word else _NOT_READY)
     clear = "" if before or not asked.filtered else asking.to_address(asked.without_filter())
     return _bare_desk(asked, title, text, clear)
 

@@ -64,3 +64,36 @@ def test_results_are_exported_in_each_format(site: Site) -> None:
         answer = site.post(f"{API}/search/{form}", {"query": "light"})
         assert (answer.status, answer.headers["content-type"].split(";")[0]) == (200, kind)
     assert site.post(f"{API}/search/docx", {"query": "light"}).status == 422
+
+
+def test_a_search_that_can_find_nothing_and_years_that_can_not_be_are_refused(site: Site) -> None:
+    named = {"name": "None", "query": "why?", "filter": {"papers": []}}
+    refused = site.post(f"{API}/searches", named).json()["error"]
+    assert (refused["code"], refused["message"].split(".")[0]) == (
+        "question",
+        "With no papers to choose from this search finds nothing",
+    )
+    backwards = {"query": "why?", "filter": {"year_from": 2019, "year_to": 2015}}
+    for path, body in (("/search", backwards), ("/search/csv", backwards), ("/searches", backwards | {"name": "x"})):
+        answer = site.post(f"{API}{path}", body)
+        assert (answer.status, answer.json()["error"]["code"]) == (400, "question")
+    assert ask(site, "GET", "/searches")[1]["saved"] == []
+
+
+def test_a_blind_search_is_not_exported_nor_one_for_passages_like_another(site: Site) -> None:
+    for path, body in (("/search/csv", {"blind": True}), ("/search", {"blind": True, "like": 1})):
+        answer = site.post(f"{API}{path}", {"query": "light", **body})
+        assert (answer.status, answer.json()["error"]["code"]) == (400, "question")
+
+
+def test_what_stands_in_no_passage_is_told(site: Site) -> None:
+    answer = site.post(f"{API}/search", {"query": "is XYZ-12 light?"}).json()
+    assert answer["missing"] == ["XYZ-12"]
+
+
+def test_each_of_thousands_of_papers_in_a_filter_must_be_there(site: Site) -> None:
+    many = {"query": "light", "filter": {"papers": [1] * 9_999 + [(1 << 63) - 1]}}
+    refused = site.post(f"{API}/search", many)
+    assert (refused.status, refused.json()["error"]["code"]) == (404, "not_found")
+    assert str((1 << 63) - 1) in refused.json()["error"]["message"]
+    assert site.post(f"{API}/search", many | {"filter": {"papers": [1] * 10_000}}).status == 200

@@ -47,6 +47,36 @@ def test_a_paper_is_added_found_opened_on_its_page_and_cited(library: Whetstone,
     assert "title = {{Microbes of Sourdough Bread}}" in library.cite(first.document_id)
 
 
+def test_a_search_is_spread_saved_asked_again_and_exported(library: Whetstone, papers: list[Document]) -> None:
+    question = "Lactic acid bacteria make the dough sour"
+    one_each = library.search(question, k=3, spread=1)
+    assert len({hit.document_id for hit in one_each.hits}) == 3
+    assert one_each.missing == ()
+    assert library.search("what is XYZ-12?").missing == ("XYZ-12",)
+    first = one_each.hits[0]
+    like = library.like(first.chunk_id, k=5, papers=[first.document_id])
+    assert {hit.document_id for hit in like.hits} == {first.document_id}
+    assert first.chunk_id not in {hit.chunk_id for hit in like.hits}
+    kept = library.save_search("Sour", question, mode="words", spread=1, papers=[first.document_id])
+    (saved,) = library.saved_searches()
+    assert saved == kept
+    again = library.search(saved.question, mode=saved.mode, spread=saved.spread, **saved.filter)
+    assert {hit.document_id for hit in again.hits} == {first.document_id}
+    library.delete_search(saved.id)
+    assert library.saved_searches() == []
+    assert library.export(question, "csv", k=1).splitlines()[0].startswith("rank,score,title")
+    with pytest.raises(ApiError):
+        library.export(question, "x/../y")
+
+
+def test_the_history_is_read_turned_off_and_cleared(library: Whetstone) -> None:
+    assert library.history().kept
+    assert not library.keep_history(False).kept
+    assert library.keep_history(True).kept
+    assert library.clear_history() == 0
+    assert library.history().history == ()
+
+
 def test_a_verdict_is_given_seen_and_taken_back(library: Whetstone, papers: list[Document]) -> None:
     hit = library.search("why?").hits[0]
     assert library.judge("why?", hit.chunk_id, True, rank=hit.rank)

@@ -1,8 +1,10 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 from core.formats import DocumentFormat
 from core.types import Document, DocumentState, Span, StoredChunk
+from indexer.bibtex import read_bibtex
 from indexer.citations import cite_passage, to_bibtex, to_csl, to_ris
 
 PAPER = Document(
@@ -42,7 +44,7 @@ def test_a_passage_is_cited_with_its_authors_year_and_page() -> None:
 def test_bibtex_escapes_what_is_special_and_gives_each_paper_its_key() -> None:
     assert to_bibtex([PAPER]) == (
         "@article{lovelace1905light,\n"
-        "  title = {{On Light \\& the 100\\% of \\{it\\}}},\n"
+        "  title = {{On Light \\& the 100\\% of \\textbraceleft{}it\\textbraceright{}}},\n"
         "  author = {Lovelace, Ada and van Rossum, Guido and Plato},\n"
         "  year = {1905},\n"
         "  doi = {10.1000/182},\n"
@@ -80,3 +82,14 @@ def test_csl_is_json_with_names_in_parts() -> None:
     (bare,) = json.loads(to_csl([BARE]))
     assert "author" not in bare
     assert bare["archive_location"] == "1706.03762"
+
+
+def test_a_lone_brace_takes_no_other_entry_with_it() -> None:
+    text = to_bibtex([replace(PAPER, title="On { and"), replace(PAPER, id=8, title="Another } title")])
+    depth = 0
+    for sign in text:
+        depth += {"{": 1, "}": -1}.get(sign, 0)
+        assert depth >= 0
+    assert depth == 0
+    read = read_bibtex(text, "a.bib", Path("/nowhere")).entries
+    assert [entry.values["title"] for entry in read] == ["On { and", "Another } title"]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ImportFormatError
-from search.beir import load_labelled_set
+from search.beir import load_labelled_set, rank_by_words
 
 
 @pytest.fixture
@@ -49,3 +49,15 @@ def test_what_is_wrong_is_named_with_its_line(folder: Path, file: str, content: 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImportFormatError, match="no folder"):
         load_labelled_set(tmp_path / "nowhere")
+
+
+def test_words_of_a_large_set_are_ranked_as_those_of_a_large_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.words.MOST_RANKED", 4)
+    passages = {f"p{number}": f"The common thing of kind {number}." for number in range(9)} | {"rare": "A rare thing."}
+    assert rank_by_words(passages, {"q": "rare common thing", "none": "the of"}) == {"q": ["rare"], "none": []}
+    assert len(rank_by_words(passages, {"q": "common thing"})["q"]) == 9
+
+
+def test_every_passage_of_a_set_is_found_by_its_words() -> None:
+    passages = {"first": "A zyzzyva eats palms.", "last": "Whales sing."}
+    assert rank_by_words(passages, {"a": "zyzzyva", "b": "whales"}) == {"a": ["first"], "b": ["last"]}

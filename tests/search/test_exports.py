@@ -2,6 +2,7 @@ import csv
 import io
 import json
 
+import pytest
 from sqlite_utils import Database
 
 from core.types import Hit, ModelState, ModelVersion, SearchResult
@@ -47,3 +48,11 @@ def test_json_is_what_the_command_prints(db: Database) -> None:
         (2, None, None, None),
         (3, None, None, None),
     ]
+
+
+@pytest.mark.parametrize("start", ["+", "-", "@", "\t", "＝", "＠"])
+def test_whatever_begins_a_formula_is_text_in_a_table(db: Database, start: str) -> None:
+    result = result_of(db)
+    correct_document(db, result.hits[1].chunk.document_id, {"authors": (f"{start}cmd|A1",)})
+    rows = list(csv.DictReader(io.StringIO(EXPORTS["csv"](db, result))))
+    assert rows[1]["authors"] == f"'{start}cmd|A1"

@@ -88,3 +88,18 @@ def test_it_is_off_unless_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     for value, reranker_set in (("", None), ("off", None), ("a/b", "a/b")):
         monkeypatch.setenv("WHETSTONE_RERANKER", value)
         assert load_settings(home=tmp_path).reranker == reranker_set
+
+
+def test_the_first_passage_is_the_same_however_many_are_asked_for(
+    db: Database, settings: Settings, minilm: Encoder, folder: Path
+) -> None:
+    version = ensure_active_model(settings).version
+    store_paper(db, "sea", [f"Whales of kind {number} sing songs." for number in range(40)])
+    embed_all(db, version, minilm)
+    searcher = Searcher(replace(settings, reranker=str(folder)))
+    question = "who sings songs?"
+    hits = searcher.search(SearchRequest(question, k=50)).hits
+    best = [hit.chunk.id for hit in hits if hit.rerank is not None]
+    assert len(best) == reranker.RERANKED
+    for k in (1, 5):
+        assert [hit.chunk.id for hit in searcher.search(SearchRequest(question, k=k)).hits] == best[:k]

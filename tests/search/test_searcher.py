@@ -1,17 +1,20 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlite_utils import Database
 
-from core.errors import LibraryError, ModelError, NotFoundError
+from core.errors import LibraryError, ModelError, NotFoundError, QuestionError
+from core.people import Role, viewing
 from core.settings import Settings
 from core.types import Chunk, ChunkKind, Filter, Metadata, ModelVersion, Page, SearchMode, Span, content_hash
 from indexer.encoder import Encoder
 from indexer.model_sources import fingerprint_folder
 from indexer.start import ensure_active_model
-from search.searcher import Searcher, SearchRequest
+from search.searcher import Searcher, SearchRequest, lacks_words
 from storage import library, models, vectors
 from storage.collections import create_collection, put_into_collection
+from storage.people import add_user, find_user
 from storage.readings import store_reading
 from tests.makers import embed_all, store_paper
 
@@ -289,3 +292,70 @@ def test_more_like_a_passage_is_near_to_it_and_not_itself(
     assert {hit.chunk.document_id for hit in only} == {physics.id}
     with pytest.raises(NotFoundError, match="no passage with id 999"):
         searcher.search(SearchRequest("", like=999))
+
+
+def test_what_a_question_names_and_no_passage_has_is_told(
+    db: Database, active: ModelVersion, searcher: Searcher, minilm: Encoder
+) -> None:
+    sea = store_paper(db, "sea", ["The setting was whale-9B_x in all runs.", "Whales sing long songs."])
+    physics = store_paper(db, "physics", PHYSICS)
+    embed_all(db, active, minilm)
+
+    def missing(question: str, **asked: Any) -> tuple[str, ...]:
+        result = searcher.search(SearchRequest(question, **asked))
+        assert result.hits
+        return result.missing
+
+    assert missing("do whales of kind XYZ-12 sing?") == ("XYZ-12",)
+    assert missing("is whale-9B_x like XYZ-12 or GPT4?") == ("XYZ-12", "GPT4")
+    assert missing('"sing short songs"') == ("sing short songs",)
+    assert missing("do whales sing?") == ()
+    assert missing('"long songs"', filter=Filter(papers=(sea.id,))) == ()
+    assert missing('"long songs"', filter=Filter(papers=(physics.id,))) == ("long songs",)
+    assert missing("XYZ-12", mode=SearchMode.MEANING) == ()
+
+
+def test_by_words_alone_there_are_as_many_as_are_asked_for(
+    db: Database, active: ModelVersion, searcher: Searcher, minilm: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.words.MOST_RANKED", 4)
+    store_paper(db, "many", [*(f"The common thing of kind {number}." for number in range(9)), "A rare common thing."])
+    embed_all(db, active, minilm)
+    for k in (1, 5, 10):
+        hits = searcher.search(SearchRequest("rare common thing", k, mode=SearchMode.WORDS)).hits
+        assert (len(hits), hits[0].chunk.text) == (k, "A rare common thing.")
+
+
+def test_where_nothing_is_found_nothing_answers_and_it_is_known_why(
+    db: Database, active: ModelVersion, searcher: Searcher, minilm: Encoder
+) -> None:
+    nothing = SearchRequest("zyzzyva", mode=SearchMode.WORDS)
+    assert not searcher.search(nothing).answered
+    assert not lacks_words(db, nothing), "the library is empty"
+    store_paper(db, "cook", RECIPES)
+    embed_all(db, active, minilm)
+    for request in (nothing, SearchRequest("rice", filter=Filter(papers=())), SearchRequest("")):
+        result = searcher.search(request)
+        assert (result.hits, result.answered) == ((), False)
+    assert lacks_words(db, nothing)
+    assert not lacks_words(db, replace(nothing, filter=Filter(papers=())))
+    assert not lacks_words(db, replace(nothing, mode=SearchMode.BOTH))
+
+
+def test_passages_like_another_are_not_judged_blind(searcher: Searcher, active: ModelVersion) -> None:
+    with pytest.raises(QuestionError, match="not judged blind"):
+        searcher.search_blind(SearchRequest("why?", like=1))
+
+
+def test_a_name_that_stands_only_in_anothers_private_paper_stands_nowhere(
+    db: Database, active: ModelVersion, searcher: Searcher, minilm: Encoder
+) -> None:
+    ada, bo = add_user(db, "\u00c4da", Role.ADMIN), add_user(db, "Bo", Role.READ)
+    store_paper(db, "physics", PHYSICS)
+    private = store_paper(db, "sea", ["The setting was whale-9B_x in all runs."])
+    db.conn.execute("UPDATE documents SET owner_id = ? WHERE id = ?", [ada.id, private.id])
+    db.conn.commit()
+    embed_all(db, active, minilm)
+    for user, missing in ((find_user(db, "\u00e4DA"), ()), (bo, ("whale-9B_x",))):
+        with viewing(user):
+            assert searcher.search(SearchRequest("what was whale-9B_x?")).missing == missing

@@ -191,3 +191,39 @@ def test_codes_of_which_nothing_is_left_find_nothing_until_something_comes(
     assert len(index.search(query, 10, None, rows).ids) == len(index.search(query, 10, [7], rows).ids) == 0
     index.update(NOTHING, ids[:50], vectors[:50])
     assert index.search(query, 3, None, rows).ids.tolist() == rows.best(query, 3, ids[:50].tolist())
+
+
+def test_a_gpu_that_fails_while_it_is_used_leaves_the_search_to_the_cpu(caplog: pytest.LogCaptureFixture) -> None:
+    full = False
+
+    class Copy:
+        """A copy on a GPU whose memory another program may take."""
+
+        def __init__(self, index: faiss.Index) -> None:
+            if full:
+                raise RuntimeError("Error in StandardGpuResources\nCUDA out of memory")
+            self._index = in_two_parts(index)
+
+        def search(self, *arguments: object) -> object:
+            if full:
+                raise RuntimeError("CUDA out of memory")
+            return self._index.search(*arguments)
+
+    plain, copied = VectorIndex(DIMENSION, CPU), VectorIndex(DIMENSION, GPU, copy_index=Copy)
+    vectors, queries = clustered(6000, 0), clustered(10, 1)
+
+    def change(removed: np.ndarray, added: np.ndarray) -> None:
+        for index in (plain, copied):
+            index.update(removed, added, vectors[added])
+        for query in queries:
+            assert copied.search(query, 10).ids.tolist() == plain.search(query, 10).ids.tolist()
+
+    change(NOTHING, np.arange(2000))
+    full = True
+    change(np.arange(100), NOTHING)
+    change(np.arange(100, 200), np.arange(2000, 4000))
+    assert "CUDA out of memory" in caplog.text
+    full = False
+    change(np.arange(200, 300), np.arange(4000, 4100))
+    assert copied._copied is not None
+    assert copied._copied.can_find(10), "it lies on the GPU again"

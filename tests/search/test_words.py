@@ -12,7 +12,7 @@ from search.fusion import fuse
 from search.words import parse_words
 from storage import library
 from storage.filtering import filtered_chunks
-from storage.words import find_words, forget_removed_words, rebuild_words, words_are_sound
+from storage.words import find_words, forget_removed_words, rebuild_words, stand, words_are_sound
 from tests.makers import store_paper
 
 TEXTS = [
@@ -198,3 +198,43 @@ def test_an_accent_of_its_own_parts_no_word(db: Database) -> None:
     store_paper(db, "rr", ["Ein r\u00e9sum\u00e9 wird gelesen.", "Sume and re are none."])
     assert found(db, "re\u0301sume\u0301") == ["Ein r\u00e9sum\u00e9 wird gelesen."]
     assert found(db, '"re\u0301sume\u0301 wird"') == ["Ein r\u00e9sum\u00e9 wird gelesen."]
+
+
+def test_a_question_copied_from_a_page_is_read_as_passages_are(db: Database) -> None:
+    store_paper(db, "cc", ["An efficient encoder is fine."])
+    assert found(db, "e\ufb03cient") == found(db, "\ufb01ne") == found(db, "en\u00adcoder") != []
+
+
+def test_a_sign_behind_a_number_is_inches_and_opens_no_phrase(db: Database) -> None:
+    store_paper(db, "cc", ["Pipes of several widths.", 'A 5" pipe and a flange.'])
+    assert not parse_words('5" and 7" pipes').quoted
+    assert found(db, 'are 5" and 7" pipes wide?')[0] == 'A 5" pipe and a flange.'
+    assert [one.written for one in parse_words('a 5" pipe with "a flange"').named] == ["a flange"]
+
+
+def test_what_a_question_names_is_told_as_it_was_written() -> None:
+    assert [one.written for one in parse_words("is (XYZ-12) like RoBERTa, or XYZ-12?").named] == ["XYZ-12", "RoBERTa"]
+    assert [one.written for one in parse_words('“ path  of light ” and ""').named] == ["path of light"]
+    assert len(parse_words(" ".join(f'"w{number}"' for number in range(999))).named) == 64
+
+
+def test_what_stands_somewhere_is_told_of_all_passages_and_of_some(db: Database, paper: int) -> None:
+    other = store_paper(db, "bb", ["Whales sing."])
+    assert stand(db, '"whales"')
+    assert not stand(db, '"zyzzyva"')
+    assert stand(db, '"whales"', filtered_chunks(db, Filter(papers=(other.id,))))
+    assert not stand(db, '"whales"', filtered_chunks(db, Filter(papers=(paper,))))
+    assert not stand(db, '"whales"', filtered_chunks(db, Filter(papers=())))
+
+
+def test_common_words_fill_up_where_too_few_passages_have_a_rare_one(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.words.MOST_RANKED", 4)
+    paper = store_paper(db, "many", [f"The common thing of kind {number}." for number in range(9)])
+    other = store_paper(db, "other", ["A rare common thing."])
+    words = parse_words("rare common thing")
+    for among in (None, filtered_chunks(db, Filter(papers=(paper.id, other.id)))):
+        ids = find_words(db, words.match, 100, among, words.strings, least=5).ids.tolist()
+        assert len(ids) == 10
+        assert library.chunks_by_id(db, ids)[ids[0]].text == "A rare common thing."

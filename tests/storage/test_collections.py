@@ -48,6 +48,10 @@ def test_a_collection_is_renamed_and_found_whatever_the_case(db: Database) -> No
     one = create_collection(db, "One")
     assert rename_collection(db, one.id, "ONE").name == "ONE"
     assert find_collection(db, " one ") == Collection(one.id, "ONE", 0)
+    other = create_collection(db, "\u00c4rzte und \u0398\u03ad\u03bc\u03b1")
+    assert find_collection(db, "a\u0308rzte UND \u0398\u0388\u039c\u0391") == other
+    with pytest.raises(CollectionError, match="already"):
+        create_collection(db, "\u00e4RZTE und \u03b8\u03ad\u03bc\u03b1")
 
 
 @pytest.mark.parametrize(

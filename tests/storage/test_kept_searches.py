@@ -67,3 +67,34 @@ def test_the_history_is_cleared_and_turned_off_and_saved_searches_stay(db: Datab
     keep_history(db, keep=True)
     remember_search(db, KeptSearch("c"))
     assert (questions(db), [one.question for one in list_saved(db)]) == (["c"], ["a"])
+
+
+def test_the_case_of_any_letter_does_not_matter_to_a_name(db: Database) -> None:
+    save_search(db, "\u00dcber \u0421\u0432\u0435\u0442", KeptSearch("one"))
+    assert find_saved(db, "u\u0308BER \u0441\u0412\u0435\u0442").question == "one"
+    save_search(db, "\u00fcber \u0421\u0412\u0415\u0422", KeptSearch("two"))
+    assert [one.question for one in list_saved(db)] == ["two"]
+
+
+def test_names_that_an_earlier_version_kept_apart_stay_apart(db: Database) -> None:
+    for name in ("\u00dcber", "\u00fcber"):
+        kept_searches._insert(db, name, KeptSearch(name))
+    db.conn.commit()
+    save_search(db, "\u00fcbeR", KeptSearch("new"))
+    assert {(one.name, one.question) for one in list_saved(db)} == {("\u00dcber", "\u00dcber"), ("\u00fcbeR", "new")}
+    assert find_saved(db, "\u00dcber").question == "\u00dcber"
+
+
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        (KeptSearch(" "), "this one has none"),
+        (KeptSearch("q", Filter(papers=())), "With no papers"),
+        (KeptSearch("q", Filter(kinds=())), "With no kinds"),
+    ],
+)
+def test_a_search_that_can_find_nothing_is_not_saved(db: Database, search: KeptSearch, said: str) -> None:
+    save_search(db, "one", KeptSearch("a"))
+    with pytest.raises(QuestionError, match=said):
+        save_search(db, "one", search)
+    assert [one.question for one in list_saved(db)] == ["a"]

@@ -54,7 +54,7 @@ def test_mode_and_the_whole_filter_stand_in_the_address(page: Page) -> None:
     expect(hit(page, 1).locator(".ranks")).to_have_text("meaning – · words 1")
     expect(page).to_have_url(re.compile("mode=words"))
     page.get_by_label("Spread over papers").check()
-    expect(page).to_have_url(re.compile("spread=1"))
+    expect(page).to_have_url(re.compile("spread=2"))
     page.get_by_role("button", name="Filter").click()
     page.get_by_label("Author", exact=True).fill("nobody at all")
     page.get_by_label("Years").fill("soon")

@@ -1,10 +1,12 @@
 """What the page's HTML is made of, without a browser: escaping first of all."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from core.types import Hit, ModelState, ModelVersion, SearchResult, Span, StoredChunk
+from ui.asking import SPREAD, Asked
 from ui.charts import draw_curve
 from ui.render import mark_words, read_asset
 from ui.search_tab import render_hits
@@ -27,7 +29,7 @@ def result_of(text: str, query: str = "a question") -> SearchResult:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_papers_text_is_shown_and_never_becomes_markup(text: str) -> None:
-    html = render_hits(result_of(text, query=text), {})
+    html = render_hits(replace(result_of(text, query=text), missing=(text,)), {})
     assert "<script" not in html
     assert "<img" not in html
     assert 'onmouseover="alert' not in html
@@ -44,6 +46,28 @@ def test_a_hit_tells_rank_paper_page_section_and_the_verdict_given() -> None:
     assert "1 passage from 1 paper in 12 ms" in html
     assert "still being read" not in html
     assert "in 12 ms; 2 papers still being read" in render_hits(result_of("Deep nets"), {}, unread=2)
+
+
+def test_what_stands_nowhere_is_told_above_the_nearest() -> None:
+    found = result_of("Deep nets")
+    assert "in no passage" not in render_hits(found, {})
+    assert "“XYZ-12” stands in no passage.</p>" in render_hits(replace(found, missing=("XYZ-12",)), {})
+    narrowed = render_hits(replace(found, missing=("a b", "FP9")), {}, Asked("q", papers=(3,)))
+    assert "“a b”, “FP9” stand in no passage that passes the filter.</p>" in narrowed
+
+
+def test_passages_like_another_are_exported_and_not_saved_as_a_question() -> None:
+    found = result_of("Deep nets")
+    assert "data-save" in render_hits(found, {})
+    like = render_hits(found, {}, Asked("q", like=7), like_text="Deep nets")
+    assert "data-save" not in like
+    assert 'data-export="csv"' in like
+
+
+def test_how_many_of_a_paper_a_program_has_asked_for_is_told() -> None:
+    found = result_of("Deep nets")
+    assert "of each first" not in render_hits(found, {}, Asked("q", spread=SPREAD))
+    assert "at most 5 of each first" in render_hits(found, {}, Asked("q", spread=5))
 
 
 @pytest.mark.parametrize(
