@@ -47,7 +47,7 @@ def render_training(services: Services) -> str:
         switching = current_job(db, JobKind.SWITCH)
         unseen = count_unseen_queries(db, active)
         trained = [v for v in versions.values() if v.state is ModelState.READY and "decision" in v.report]
-        comparing = current_job(db, JobKind.COMPARE)
+        work = render_job(db, job) + render_job(db, current_job(db, JobKind.COMPARE))
         shown = trained[-1] if trained else None
         moved = _moved_queries(db, shown.report) if shown is not None else []
         coverage = draw_coverage(measure_coverage(judgements.list_judgements(db), _tops(db, active)))
@@ -62,7 +62,7 @@ def render_training(services: Services) -> str:
         rejected=counts[0],
         judged_queries=judged,
         needed=queries_needed(judged),
-        job=render_job(job) + render_job(comparing),
+        job=work,
         report=shown.report if shown else None,
         shown=shown,
         base_name=_base_name(shown, versions),
@@ -88,7 +88,7 @@ def render_models(services: Services) -> str:
     with open_database(services.settings.database) as db:
         versions, active = models.list_models(db), models.active_model(db)
         against = models.promoted_against_advice(db)
-        job = current_job(db, JobKind.SWITCH)
+        job = render_job(db, current_job(db, JobKind.SWITCH))
         of_removed = {version.id for version in versions if learnt_from_removed(db, version)}
     names = {version.id: version.name for version in versions}
     rows = [
@@ -104,7 +104,7 @@ def render_models(services: Services) -> str:
         for version in versions
     ]
     note = f"At the start: {services.start_note}. Index on {services.device.name}: {services.device.why}."
-    return render("models.html", rows=rows, job=render_job(job), note=note)
+    return render("models.html", rows=rows, job=job, note=note)
 
 
 def render_pairs(services: Services, words: str | None, order: str) -> str:
