@@ -54,7 +54,7 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
     into = gr.Dropdown(
         choices=[(_NO_COLLECTION, 0)],
         value=0,
-        label="Put what comes into",
+        label="New papers go into",
         # Without this Gradio refuses an upload for a choice it has lost count of, as after a restart.
         allow_custom_value=True,
         elem_id="into",

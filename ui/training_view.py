@@ -31,6 +31,7 @@ MEASURES = {
     "recall@10": "Recall@10",
     "judged@10": "Judged@10",
 }
+_DECIDES = "ndcg@10"
 _MOST_PAIRS_SHOWN = 500
 _RANKS_SHOWN = 5
 _CONTRADICTIONS = "contradictions only"
@@ -66,7 +67,8 @@ def render_training(services: Services) -> str:
         report=shown.report if shown else None,
         shown=shown,
         base_name=_base_name(shown, versions),
-        measures=MEASURES,
+        measures=_telling_measures(shown),
+        alike=_alike_measures(shown),
         enough=shown is not None and queries_needed(_queries_of(shown)) == 0,
         moved=moved,
         charts=_charts(job, shown),
@@ -197,6 +199,22 @@ def _moved_queries(db: Database, report: Mapping[str, Any]) -> list[_MovedQuery]
         before, after = row["before"]["ndcg@10"], row["after"]["ndcg@10"]
         moved.append(_MovedQuery(row["query"], before, after, draw_pair(before, after), rankings))
     return moved
+
+
+def _alike_measures(shown: ModelVersion | None) -> dict[str, float]:
+    """The measures with one value for both versions at every dimension, by their names: a sentence tells them all."""
+    if shown is None or not shown.report["split"]["held_out_queries"]:
+        return {}
+    sides = [scores for side in ("before", "after") for scores in shown.report[side].values()]
+    values = {name: {round(one[name], 3) for one in sides} for name in MEASURES if all(name in one for one in sides)}
+    return {MEASURES[name]: min(found) for name, found in values.items() if len(found) == 1 and name != _DECIDES}
+
+
+def _telling_measures(shown: ModelVersion | None) -> dict[str, str]:
+    """The others, as far as the version has them: versions of before a measure was kept have none of it."""
+    alike = _alike_measures(shown)
+    kept = {name for scores in shown.report["after"].values() for name in scores} if shown is not None else set()
+    return {name: label for name, label in MEASURES.items() if label not in alike and name in kept}
 
 
 def _standing_still(shown: ModelVersion | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ async function done(call) {
   if (answer === null) return;
   if (answer.said) say(answer.said);
   if (answer.token) told = answer.token;
+  if (answer.signIn) return location.reload();
   trigger('changed');
 }
 element.addEventListener('submit', event => {
