@@ -51,11 +51,19 @@ def test_the_first_user_is_asked_to_sign_in_and_can_add_a_private_paper_as_the_f
     with run_app(tmp_path / "library") as app:
         page = browser.new_context().new_page()
         page.goto(f"{app.url}/?tab=settings")
+        other = page.context.new_page()
+        other.goto(app.url)
+        expect(other.get_by_role("tab", name="Search")).to_be_visible()
+        page.bring_to_front()
         users = page.locator("#account form[data-form=add]")
         users.get_by_label("Name").fill("anna")
         users.get_by_label("Password").fill(PASSWORD)
         users.get_by_role("button", name="Add user").click()
-        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+        expect(page.locator("#name")).to_be_visible()
+        # A window that was open hears of it, and does not stand there without a word.
+        other.bring_to_front()
+        other.get_by_role("dialog", name="Signed out").get_by_role("button", name="Sign in").click()
+        expect(other.locator("#name")).to_be_visible()
         page.context.close()
 
         page = sign_in(browser, app.url, "anna")
