@@ -91,7 +91,7 @@ def test_no_button_is_shown_that_the_role_refuses(browser: Browser, tmp_path: Pa
     with run_app(tmp_path / "library") as app:
         add_papers(app, write_topics(tmp_path))
         judge_first_passages(app)
-        for role in Role:
+        for role in reversed(Role):
             add_user(app.settings, f"of {role}", role, PASSWORD)
         for role in (Role.READ, Role.JUDGE):
             page = sign_in(browser, app.url, f"of {role}")
