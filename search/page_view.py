@@ -52,6 +52,11 @@ class PageView:
     passages: tuple[StoredChunk, ...]
     boxes_beside: tuple[Box, ...] = ()
 
+    @property
+    def its_other_pages(self) -> tuple[int, ...]:
+        """The pages besides this one that the passage stands on."""
+        return tuple(sorted({span.page for span in self.passage.spans} - {self.page}))
+
 
 def view_page(
     settings: Settings,
@@ -117,10 +122,15 @@ def _page_note(chunk: StoredChunk, page: int, *, marked: bool) -> str:
         return "The passage stands on this page, but its exact place can't be told, so nothing is marked."
     if page not in its_pages:
         pages = "page" if len(its_pages) == 1 else "pages"
-        return f"The passage is not on this page; it is on {pages} {' and '.join(map(str, its_pages))}."
+        return f"The passage is not on this page; it is on {pages} {_list(its_pages)}."
     if len(its_pages) > 1:
-        return f"The passage runs over pages {' and '.join(map(str, its_pages))}."
+        return f"The passage runs over pages {_list(its_pages)}."
     return ""
+
+
+def _list(numbers: Sequence[int]) -> str:
+    *first, last = map(str, numbers)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _show_block(page: Page, block: Block, spans: Sequence[Span]) -> ShownBlock:

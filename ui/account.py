@@ -88,7 +88,8 @@ def _make_add_person(services: Services) -> Any:
         """[name, role, password]"""
         name, role, password = map(str, arguments)
         user = accounts.add_user(services.settings, name, _role(role), password)
-        return {"said": f"'{user.name}' can sign in."}
+        # The first one signs in at once: nobody may do anything without a name any more.
+        return {"said": f"'{user.name}' can sign in.", "signIn": viewer() is None}
 
     return add_person
 

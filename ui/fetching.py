@@ -18,6 +18,7 @@ def build_fetch_field(services: Services) -> gr.HTML:
     return PlainHTML(
         render("fetch.html", possible=bool(settings.arxiv_url or settings.doi_url)),
         elem_id="fetch",
+        elem_classes="needs-train",
         js_on_load=read_asset("common.js") + read_asset("fetch.js"),
         server_functions=[_make_fetch(services)],
     )

@@ -69,11 +69,12 @@ def render_queue(services: Services) -> str:
         job = current_job(db, JobKind.PROPOSE)
         title, text = _hint(db, job)
         mark = propose_mark(db)
+        line = render_job(db, job)
     return render(
         "judge.html",
         proposals=waiting,
         kinds=_KINDS,
-        job=render_job(job),
+        job=line,
         title=title,
         text=text,
         mark=mark,

@@ -11,12 +11,13 @@ _ON_PASSAGES = (
     (("r",), "reject it, or them"),
     (("x",), "choose it, to judge several at once"),
     (("e",), "approve a part of it: cut off what does not answer"),
+    (("u",), "take the last verdict back"),
 )
 _SEARCH = (
     (("/",), "to the question; Esc leads back to the passages"),
     (("Enter",), "the passage's page, where that does not stand beside it"),
 )
-_JUDGE = ((("s",), "skip the passage"), (("u",), "take the last verdict back"))
+_JUDGE = ((("s",), "skip the passage"),)
 _MAP = (
     (("←", "→", "↑", "↓"), "move the map, once it is clicked"),
     (("+", "−"), "nearer, farther"),

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from api.services import Services
 from core.errors import NotFoundError
 from core.people import viewer
-from core.types import UNFINISHED, DocumentState, Job, JobKind, PageSource
+from core.types import UNFINISHED, DocumentState, Job, JobKind, JobState, PageSource
 from indexer.additions import UPLOAD_SUFFIXES
 from indexer.ingest import remove_documents
 from indexer.report import make_report
@@ -54,10 +54,11 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
     into = gr.Dropdown(
         choices=[(_NO_COLLECTION, 0)],
         value=0,
-        label="Put what comes into",
+        label="New papers go into",
         # Without this Gradio refuses an upload for a choice it has lost count of, as after a restart.
         allow_custom_value=True,
         elem_id="into",
+        elem_classes="needs-train",
         min_width=240,
     )
     upload = gr.File(
@@ -66,6 +67,7 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
         file_types=list(UPLOAD_SUFFIXES),
         height=150,
         elem_id="upload",
+        elem_classes="needs-train",
     )
     build_fetch_field(services)
     table = PlainHTML(
@@ -110,7 +112,7 @@ def render_library(services: Services) -> str:
         documents = library.list_documents(db)
         same = find_same_works(documents, count_equal_passages(db))
         judged = judgements.count_by_document(db)
-        job = current_job(db, JobKind.INGEST)
+        job = render_job(db, current_job(db, JobKind.INGEST))
         collections, collected = list_collections(db), collections_by_document(db)
         left_out = list_left_out(db)
     return render(
@@ -127,17 +129,23 @@ def render_library(services: Services) -> str:
         chunks=sum(document.chunks for document in documents if document.state is DocumentState.READY),
         home=services.settings.home,
         user=viewer(),
-        job=render_job(job),
+        job=job,
         left_out=left_out,
     )
 
 
-def render_job(job: Job | None) -> str:
+def render_job(db: Database, job: Job | None) -> str:
     """How far a job is, with a button to stop it; how it failed; nothing once it is done."""
     if job is None or job.dismissed or not (job.open or job.reason):
         return ""
-    line = describe_job(job) if job.open else job.reason
+    line = _wait_of(db, job) if job.state is JobState.QUEUED else describe_job(job) if job.open else job.reason
     return render("job.html", job=job, title=_TITLES[job.kind], line=line)
+
+
+def _wait_of(db: Database, job: Job) -> str:
+    """What a queued job waits for: the worker does one at a time."""
+    running = next((one for one in jobs.open_jobs(db) if one.state is JobState.RUNNING), None)
+    return f"waits until “{_TITLES[running.kind]}” is done" if running else describe_job(job)
 
 
 def current_job(db: Database, kind: JobKind) -> Job | None:

@@ -52,11 +52,11 @@ def build_map_tab(services: Services) -> MapTab:
 def render_map_state(services: Services) -> str:
     """The job that draws, and a mark that is another one when there is another map to fetch."""
     with open_database(services.settings.database) as db:
-        job = current_job(db, JobKind.MAP)
+        job = render_job(db, current_job(db, JobKind.MAP))
         ready = library.count_searchable(db)
         mark = maps.maps_mark(db)
         hint = "" if ready else _hint(db)
-    return render("map_state.html", mark=mark, job=render_job(job), hint=hint)
+    return render("map_state.html", mark=mark, job=job, hint=hint)
 
 
 def _hint(db: Database) -> str:

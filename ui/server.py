@@ -37,7 +37,8 @@ def create_app(services: Services) -> ASGIApp:
 
 def _head_script() -> str:
     """What all parts of the page share, there before any of them."""
-    return f"window.tabNames = {list(TABS)};\n{read_asset('address.js')}{read_asset('dialog.js')}"
+    shared = "".join(map(read_asset, ("address.js", "dialog.js", "signed_out.js")))
+    return f"window.tabNames = {list(TABS)};\n{shared}"
 
 
 def _create_page(services: Services, accounts: Accounts, page: gr.Blocks) -> FastAPI:

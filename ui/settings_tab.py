@@ -29,10 +29,11 @@ def build_settings_tab(services: Services, tab: gr.Tab) -> SettingsTab:
         js_on_load=read_asset("common.js") + read_asset("settings.js"),
         server_functions=[_make_store(services), _make_forget(services)],
     )
-    gr.Markdown("### Diagnostics")
+    gr.Markdown("### Diagnostics", elem_classes="needs-admin")
     diagnostics = PlainHTML(
         render("diagnostics.html", facts=None, text=""),
         elem_id="diagnostics",
+        elem_classes="needs-admin",
         js_on_load=read_asset("common.js") + read_asset("diagnostics.js"),
     )
 

@@ -74,7 +74,7 @@ def base_choices(services: Services) -> list[tuple[str, int]]:
 
 def _build_recipe(services: Services, news: gr.HTML) -> tuple[gr.Dropdown, gr.Textbox]:
     default = PRESETS["default"]
-    with gr.Row(elem_classes="options recipe"):
+    with gr.Row(elem_classes="options recipe needs-train"):
         preset = gr.Dropdown(
             [("measured best, averaged with the start", "default"), ("as the seed: 10 epochs, batch 5", "seed")],
             value="default",
@@ -96,7 +96,12 @@ def _build_recipe(services: Services, news: gr.HTML) -> tuple[gr.Dropdown, gr.Te
             min_width=190,
         )
         button = gr.Button("Retrain", variant="primary", elem_id="retrain", scale=0, min_width=120)
-    promote = gr.Checkbox(False, label="Promote the new version by itself if it is recommended", elem_id="promote")
+    promote = gr.Checkbox(
+        False,
+        label="Promote the new version by itself if it is recommended",
+        elem_id="promote",
+        elem_classes="needs-train",
+    )
 
     def fill_in(name: str, base_id: int) -> tuple[int, int, str, str]:
         chosen = PRESETS[name]
@@ -133,7 +138,7 @@ def default_dimensions(services: Services) -> str:
 
 
 def _build_model_choice(services: Services, news: gr.HTML) -> None:
-    with gr.Row(elem_classes="options"):
+    with gr.Row(elem_classes="options needs-admin"):
         source = gr.Dropdown(
             [
                 ("MiniLM, packaged: small, needs no network", PACKAGED_MODEL),
@@ -161,7 +166,9 @@ def _build_model_choice(services: Services, news: gr.HTML) -> None:
         )
 
     button.click(use, source, news, **SILENT)
-    taken = gr.UploadButton("Import a version (.zip)", file_types=[".zip"], elem_id="import-model", scale=0)
+    taken = gr.UploadButton(
+        "Import a version (.zip)", file_types=[".zip"], elem_id="import-model", elem_classes="needs-train", scale=0
+    )
 
     @warn_user(outputs=1)
     def take_in(file: str | None) -> str:

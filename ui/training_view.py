@@ -31,6 +31,7 @@ MEASURES = {
     "recall@10": "Recall@10",
     "judged@10": "Judged@10",
 }
+_DECIDES = "ndcg@10"
 _MOST_PAIRS_SHOWN = 500
 _RANKS_SHOWN = 5
 _CONTRADICTIONS = "contradictions only"
@@ -47,7 +48,7 @@ def render_training(services: Services) -> str:
         switching = current_job(db, JobKind.SWITCH)
         unseen = count_unseen_queries(db, active)
         trained = [v for v in versions.values() if v.state is ModelState.READY and "decision" in v.report]
-        comparing = current_job(db, JobKind.COMPARE)
+        work = render_job(db, job) + render_job(db, current_job(db, JobKind.COMPARE))
         shown = trained[-1] if trained else None
         moved = _moved_queries(db, shown.report) if shown is not None else []
         coverage = draw_coverage(measure_coverage(judgements.list_judgements(db), _tops(db, active)))
@@ -62,11 +63,12 @@ def render_training(services: Services) -> str:
         rejected=counts[0],
         judged_queries=judged,
         needed=queries_needed(judged),
-        job=render_job(job) + render_job(comparing),
+        job=work,
         report=shown.report if shown else None,
         shown=shown,
         base_name=_base_name(shown, versions),
-        measures=MEASURES,
+        measures=_telling_measures(shown),
+        alike=_alike_measures(shown),
         enough=shown is not None and queries_needed(_queries_of(shown)) == 0,
         moved=moved,
         charts=_charts(job, shown),
@@ -88,7 +90,7 @@ def render_models(services: Services) -> str:
     with open_database(services.settings.database) as db:
         versions, active = models.list_models(db), models.active_model(db)
         against = models.promoted_against_advice(db)
-        job = current_job(db, JobKind.SWITCH)
+        job = render_job(db, current_job(db, JobKind.SWITCH))
         of_removed = {version.id for version in versions if learnt_from_removed(db, version)}
     names = {version.id: version.name for version in versions}
     rows = [
@@ -104,7 +106,7 @@ def render_models(services: Services) -> str:
         for version in versions
     ]
     note = f"At the start: {services.start_note}. Index on {services.device.name}: {services.device.why}."
-    return render("models.html", rows=rows, job=render_job(job), note=note)
+    return render("models.html", rows=rows, job=job, note=note)
 
 
 def render_pairs(services: Services, words: str | None, order: str) -> str:
@@ -197,6 +199,22 @@ def _moved_queries(db: Database, report: Mapping[str, Any]) -> list[_MovedQuery]
         before, after = row["before"]["ndcg@10"], row["after"]["ndcg@10"]
         moved.append(_MovedQuery(row["query"], before, after, draw_pair(before, after), rankings))
     return moved
+
+
+def _alike_measures(shown: ModelVersion | None) -> dict[str, float]:
+    """The measures with one value for both versions at every dimension, by their names: a sentence tells them all."""
+    if shown is None or not shown.report["split"]["held_out_queries"]:
+        return {}
+    sides = [scores for side in ("before", "after") for scores in shown.report[side].values()]
+    values = {name: {round(one[name], 3) for one in sides} for name in MEASURES if all(name in one for one in sides)}
+    return {MEASURES[name]: min(found) for name, found in values.items() if len(found) == 1 and name != _DECIDES}
+
+
+def _telling_measures(shown: ModelVersion | None) -> dict[str, str]:
+    """The others, as far as the version has them: versions of before a measure was kept have none of it."""
+    alike = _alike_measures(shown)
+    kept = {name for scores in shown.report["after"].values() for name in scores} if shown is not None else set()
+    return {name: label for name, label in MEASURES.items() if label not in alike and name in kept}
 
 
 def _standing_still(shown: ModelVersion | None) -> dict[str, Any]:

@@ -114,7 +114,6 @@ def test_a_search_is_saved_asked_again_and_exported(page: Page, tmp_path: Path) 
 
 def test_papers_are_put_into_a_collection_and_only_it_is_searched(page: Page, app: App) -> None:
     topic, form = TOPICS[2], page.get_by_role("dialog")
-    page.on("dialog", lambda dialog: dialog.accept())
     open_tab(page, "Library")
     page.get_by_label(f"Choose {topic.title}").check()
     page.get_by_label("Collection", exact=True).select_option("new")
@@ -139,6 +138,7 @@ def test_papers_are_put_into_a_collection_and_only_it_is_searched(page: Page, ap
     assert papers_shown(page) == {topic.title}
     open_tab(page, "Library")
     page.get_by_role("button", name="Delete Neutron stars").click()
+    form.get_by_role("button", name="Delete", exact=True).click()
 
     def is_gone() -> bool:
         with open_database(app.settings.database) as db:

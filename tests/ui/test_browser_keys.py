@@ -73,6 +73,16 @@ def test_several_hits_are_judged_at_once_by_keys(page: Page, app: App) -> None:
     for key in "xkxr":
         page.keyboard.press(key)
     wait_for(lambda: verdicts(app, question) == {ids[2]: 1})
+    # Each is taken back as it was given, the last first, and then there is none.
+    for before in ({ids[0]: 0, ids[1]: 0, ids[2]: 1}, {ids[0]: 1, ids[2]: 1}, {}):
+        page.keyboard.press("u")
+        wait_for(lambda before=before: verdicts(app, question) == before)
+    expect(hits.first.locator(".note")).to_have_text("")
+    page.keyboard.press("u")
+    word = page.locator("#said p", has_text="No verdict on this question was given in this window.")
+    # What lies over the page goes where it is in the way.
+    word.click()
+    expect(word).to_have_count(0)
 
 
 def test_a_part_of_a_hit_is_cut_out_and_approved(page: Page, app: App) -> None:

@@ -26,13 +26,20 @@ def test_papers_are_removed_after_a_confirmation_and_found_no_more(page: Page, a
     wait_for(lambda: verdicts(app, "what do beavers build?") != {})
     open_tab(page, "Library")
     page.get_by_label(f"Choose {title}").check()
-    said: list[str] = []
-    page.once("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
     page.get_by_role("button", name="Remove 1 chosen").click()
-    assert said[0] == f"Remove “{title}”? 1 judgement on a passage goes too."
+    sure = page.get_by_role("dialog", name=f"Remove “{title}”?")
+    expect(sure).to_contain_text("1 judgement on a passage goes too.")
+    # A hasty Enter, and Escape, remove nothing.
+    expect(sure.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(sure).to_have_count(0)
+    page.get_by_role("button", name="Remove 1 chosen").press("Enter")
+    page.keyboard.press("Escape")
+    expect(sure).to_have_count(0)
+    expect(page.get_by_role("button", name="Remove 1 chosen")).to_be_focused()
     expect(page.locator("#library")).to_contain_text(title)
-    page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Remove 1 chosen").click()
+    sure.get_by_role("button", name="Remove", exact=True).click()
     expect(page.locator("#library")).not_to_contain_text(title)
     open_tab(page, "Search")
     # At once, without another search: what is gone can be neither read nor judged.
@@ -103,7 +110,7 @@ def test_a_turned_and_cropped_paper_is_leafed_through_and_looked_at_closely(
     bar, figure = page.locator(".pagebar"), page.locator(".pageview figure")
     expect(bar).to_contain_text("page 1 of 3")
     # A passage over several pages is marked on each.
-    expect(page.locator(".pagenote")).to_have_text("The passage runs over pages 1 and 2 and 3.")
+    expect(page.locator(".pagenote")).to_contain_text("The passage runs over pages 1, 2 and 3.")
     places = (
         "['mark', 'img'].map(name => "
         "document.querySelector(`.pageview figure ${name}`)?.getBoundingClientRect().toJSON())"
@@ -133,12 +140,23 @@ def test_a_turned_and_cropped_paper_is_leafed_through_and_looked_at_closely(
     expect(figure).to_have_attribute("style", re.compile("width: 120%"))
     bar.get_by_role("button", name="Fit").click()
     expect(figure).to_have_attribute("style", re.compile("width: 100%"))
-    bar.get_by_role("button", name="Next page").click()
+    onward = bar.get_by_role("button", name="Next page")
+    onward.press("Enter")
     expect(bar).to_contain_text("page 2 of 3")
     expect(figure.locator("mark")).to_have_count(1)
-    bar.get_by_role("button", name="Next page").click()
+    # It can be pressed once more, and where there is no next page the keys move this one.
+    expect(onward).to_be_focused()
+    page.keyboard.press("Enter")
     expect(bar).to_contain_text("page 3 of 3")
-    expect(bar.get_by_role("button", name="Next page")).to_be_disabled()
+    expect(onward).to_be_disabled()
+    expect(page.locator(".paper-desk")).to_be_focused()
+    # The note leads to where else the passage stands.
+    page.locator(".pagenote").get_by_role("button", name="To page 1 of the passage").click()
+    expect(bar).to_contain_text("page 1 of 3")
+    onward.click()
+    expect(bar).to_contain_text("page 2 of 3")
+    onward.click()
+    expect(bar).to_contain_text("page 3 of 3")
     bar.get_by_role("button", name="Previous page").click()
     expect(bar).to_contain_text("page 2 of 3")
 

@@ -8,9 +8,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from api.accounts import add_user
 from core.people import Role
-from tests.papers import make_paper
+from storage.database import open_database
+from storage.judgements import store_judgement
+from storage.library import chunks_of_document, list_documents
+from tests.papers import make_paper, write
 from tests.two_users import PASSWORD
-from tests.ui.conftest import run_app
+from tests.ui.conftest import App, add_papers, run_app
+from tests.ui.topics import TOPICS, write_topics
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +31,97 @@ def sign_in(browser: Browser, url: str, name: str) -> Page:
 
 def open_tab(page: Page, name: str) -> None:
     page.get_by_role("tab", name=name, exact=True).click()
+
+
+def press_all(page: Page) -> list[str]:
+    """Press every button that the open tab shows; the words on them."""
+    names = []
+    buttons = page.locator("#tabs [role=tabpanel] button:visible:enabled")
+    for number in range(buttons.count()):
+        if number < buttons.count():
+            names.append(buttons.nth(number).inner_text())
+            buttons.nth(number).click()
+            page.keyboard.press("Escape")
+    return names
+
+
+def test_the_first_user_is_asked_to_sign_in_and_can_add_a_private_paper_as_the_first(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with run_app(tmp_path / "library") as app:
+        page = browser.new_context().new_page()
+        page.goto(f"{app.url}/?tab=settings")
+        other = page.context.new_page()
+        other.goto(app.url)
+        expect(other.get_by_role("tab", name="Search")).to_be_visible()
+        page.bring_to_front()
+        users = page.locator("#account form[data-form=add]")
+        users.get_by_label("Name").fill("anna")
+        users.get_by_label("Password").fill(PASSWORD)
+        users.get_by_role("button", name="Add user").click()
+        expect(page.locator("#name")).to_be_visible()
+        # A window that was open hears of it, and does not stand there without a word.
+        other.bring_to_front()
+        other.get_by_role("dialog", name="Signed out").get_by_role("button", name="Sign in").click()
+        expect(other.locator("#name")).to_be_visible()
+        page.context.close()
+
+        page = sign_in(browser, app.url, "anna")
+        open_tab(page, "Library")
+        page.get_by_role("button", name="New private collection…").click()
+        form = page.get_by_role("dialog")
+        form.get_by_label("Name").fill("Plans")
+        form.get_by_label("Name").press("Enter")
+        into = page.get_by_label("New papers go into")
+        into.click()
+        page.get_by_role("option", name="Plans (private)").click()
+        body = make_paper("Hidden quinces", ["About the harvest of quinces there is a thing that one person knows."])
+        page.set_input_files("#upload input[type=file]", write(tmp_path, "mine.pdf", body))
+        expect(page.locator("#library tbody tr", has_text="mine.pdf")).to_contain_text("private")
+        page.context.close()
+
+
+def judge_first_passages(app: App) -> None:
+    with open_database(app.settings.database) as db:
+        for topic, document in zip(TOPICS, sorted(list_documents(db), key=lambda one: one.id), strict=True):
+            store_judgement(db, topic.question, chunks_of_document(db, document.id)[0].id, 1)
+
+
+def test_no_button_is_shown_that_the_role_refuses(browser: Browser, tmp_path: Path) -> None:
+    with run_app(tmp_path / "library") as app:
+        add_papers(app, write_topics(tmp_path))
+        judge_first_passages(app)
+        for role in reversed(Role):
+            add_user(app.settings, f"of {role}", role, PASSWORD)
+        for role in (Role.READ, Role.JUDGE):
+            page = sign_in(browser, app.url, f"of {role}")
+            page.evaluate("""new MutationObserver(() => {
+                const said = document.querySelector('#said')?.innerText ?? '';
+                if (said.includes('needs the role')) window.refused = said;
+            }).observe(document.body, {childList: true, subtree: true})""")
+            page.get_by_role("textbox", name="Question").fill(TOPICS[0].question)
+            page.keyboard.press("Enter")
+            expect(page.locator("#desk .hit").first).to_be_visible()
+            pressed = press_all(page)
+            for tab in ("Judge", "Map", "Library", "Training", "Settings"):
+                open_tab(page, tab)
+                expect(page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
+                pressed += press_all(page)
+            expect(page.locator("#account")).to_contain_text(f"with the role {role}")
+            assert page.evaluate("window.refused") is None
+            assert "Report" in pressed
+            assert ("✓ Approve" in pressed) == (role is Role.JUDGE)
+            assert not {"Edit", "Retrain", "Load and use", "Fetch"} & set(pressed)
+            # It is told why.
+            open_tab(page, "Library")
+            expect(page.get_by_text("Adding and editing papers needs the role train.")).to_be_visible()
+            page.context.close()
+        page = sign_in(browser, app.url, "of train")
+        open_tab(page, "Training")
+        expect(page.get_by_role("button", name="Retrain", exact=True)).to_be_visible()
+        expect(page.get_by_role("button", name="Load and use")).to_be_hidden()
+        open_tab(page, "Library")
+        expect(page.get_by_role("button", name="Edit").first).to_be_visible()
 
 
 def test_two_people_sign_in_and_one_has_a_paper_that_the_other_does_not(browser: Browser, tmp_path: Path) -> None:

@@ -54,6 +54,11 @@ def test_the_queries_that_moved_are_shown_with_both_rankings(services: Services,
     shown = render_training(services)
     assert "1 question moved" in shown
     assert "+0.369" in shown
+    # What is alike is told once, not in each cell of the table.
+    alike_text = "The same with both at each dimension: MRR@10 1.000, Recall@1 1.000, Recall@5 1.000, Recall@10 1.000."
+    assert alike_text in shown
+    assert "1.000 →" not in shown
+    assert shown.count('<th class="n">') == 1
     assert "what &lt;moved&gt;?" in shown
     assert "stood still" not in shown
     assert shown.count("&lt;b&gt;first&lt;/b&gt; passage") == 2

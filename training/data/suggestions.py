@@ -16,7 +16,8 @@ _LETTERS = re.compile(r"[^\W\d_]")
 _USUAL = re.compile(
     r"abstract|introduction|background|related work|preliminar|overview|motivation|method|approach|experiment|"
     r"evaluation|result|discussion|conclusion|summary|future work|limitation|acknowledg|reference|bibliograph|"
-    r"appendix|notation|contents|contribution|setup|implementation|analysis|dataset|author|funding|supplement",
+    r"appendix|notation|contents|contribution|setup|implementation|analysis|dataset|author|funding|supplement|"
+    r"^(?:the |our )?(?:problems?(?: statement| definition)?|algorithms?|models?|systems?|proofs?)$",
     re.I,
 )
 _ABBREVIATED = re.compile(

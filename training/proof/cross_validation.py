@@ -81,6 +81,8 @@ def cross_validate(
         unseen = {query.text for query in fold.queries}
         warm.begin(encoder, without=unseen)
         fine_tune(encoder, [pair for pair in pairs if pair.query not in unseen], recipe, None, tell, warm.weights)
+        # Else the bar would stand full for as long as the training took.
+        progress.report("ranking for the comparison", item=what)
         if (scored := _score_fold(settings, contest, fold, recipe)) is not None:
             parts.append(scored)
     if not parts:

@@ -16,6 +16,7 @@ async function done(call) {
   if (answer === null) return;
   if (answer.said) say(answer.said);
   if (answer.token) told = answer.token;
+  if (answer.signIn) return location.reload();
   trigger('changed');
 }
 element.addEventListener('submit', event => {
@@ -27,10 +28,13 @@ element.addEventListener('submit', event => {
 element.addEventListener('change', event => {
   if (event.target.matches('[data-role]')) done(server.change_role([event.target.dataset.role, event.target.value]));
 });
-element.addEventListener('click', event => {
+element.addEventListener('click', async event => {
   const { withdraw, removeUser, name } = event.target.dataset;
   if (withdraw) done(server.withdraw_own_token([withdraw]));
-  if (removeUser && confirm(`Remove the user “${name}”, with their searches and tokens?`))
-    done(server.remove_person([removeUser, event.target.parentElement.querySelector('[data-papers]').value]));
+  if (!removeUser) return;
+  const papers = event.target.parentElement.querySelector('[data-papers]'), fate = papers.value;
+  const told = fate ? ` What becomes of their private papers: ${papers.selectedOptions[0].text}.` : '';
+  if (await askFirst(`Remove the user “${name}”?`, `Their searches, tokens and password go too; their verdicts on shared papers stay.${told}`, 'Remove'))
+    done(server.remove_person([removeUser, fate]));
 });
 watch('value', showToken);

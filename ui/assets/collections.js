@@ -1,12 +1,13 @@
-// Collections: the bar above the papers puts those chosen into one, or takes them out; true where it was its button.
+// Collections: the bar above the papers puts those chosen into one, or takes them out; a button above makes an empty one,
+// for papers to come. True where it was one of these.
 async function pressedOfCollection(button, server, trigger, papers) {
   const { collect, collection } = button.dataset;
   if (!collect) return false;
   const select = element.querySelector('[data-collections]');
   const id = collection || (select && select.value), shown = button.dataset.name || '';
   const action = collect !== 'put' ? collect : id === 'new' ? 'create' : id === 'new private' ? 'create private' : 'put';
-  if (action.startsWith('create') || action === 'rename') nameCollection(action, action === 'rename' ? id : null, shown, papers, server, trigger);
-  else if (action === 'delete' && !confirm(`Delete the collection “${shown}”? Its papers stay in the library.`)) return true;
+  if (action.startsWith('create') || action === 'rename') nameCollection(action, action === 'rename' ? id : null, shown, collect === 'put' ? papers : [], server, trigger);
+  else if (action === 'delete' && !await askFirst(`Delete the collection “${shown}”?`, 'Its papers stay in the library.', 'Delete')) return true;
   else if (await ask(server.collect([action, id, '', papers])) !== null) trigger('changed');
   return true;
 }
@@ -29,7 +30,8 @@ async function pressedOfPrivacy(button, server, trigger) {
   const { paper, private: wanted } = button.dataset;
   if (!paper) return false;
   const title = button.closest('tr').querySelector('.title').textContent;
-  const sentence = wanted ? `Make “${title}” private? Nobody else sees it any more, and it leaves shared collections.` : `Share “${title}”? Everybody sees it then, with your verdicts on it.`;
-  if (confirm(sentence) && await ask(server.set_privacy([paper, Boolean(wanted)])) !== null) trigger('changed');
+  const sure = wanted ? await askFirst(`Make “${title}” private?`, 'Nobody else sees it any more, and it leaves shared collections.', 'Make private')
+    : await askFirst(`Share “${title}”?`, 'Everybody sees it then, with your verdicts on it.', 'Share');
+  if (sure && await ask(server.set_privacy([paper, Boolean(wanted)])) !== null) trigger('changed');
   return true;
 }

@@ -11,6 +11,8 @@ function say(text, kind) {
   const line = document.createElement('p');
   line.className = kind || '';
   line.textContent = text;
+  line.title = 'Click to close';   // it may lie over what is needed next
+  line.addEventListener('click', () => line.remove());
   box.append(line);
   setTimeout(() => line.remove(), kind === 'error' ? 9000 : 4000);
 }

@@ -123,7 +123,7 @@ function tick() {
   if (box) box.checked = !box.checked;
   countTicks();
 }
-const keys = { a: () => judgeChosen(1), r: () => judgeChosen(0), x: tick, e: () => { if (current) judgePart(current); } };
+const keys = { a: () => judgeChosen(1), r: () => judgeChosen(0), x: tick, u: takeBack, e: () => { if (current) judgePart(current); } };
 document.addEventListener('keydown', event => {
   if (event.key === 'Escape' && event.target.closest('#question')) return leaveQuestion(event.target);
   if (isTyped(event) || !element.offsetParent) return;

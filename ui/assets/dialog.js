@@ -15,6 +15,15 @@ function openDialog(name, label, html, back) {
   dialog.showModal();
   return dialog;
 }
+// Asks before what can't be taken back: true where the button that names it was pressed. Enter at once does nothing.
+function askFirst(title, sentence, verb) {
+  return new Promise(resolve => {
+    const dialog = openDialog('sure', title, `<form method="dialog"><h2></h2><p></p>
+      <div class="buttons"><button type="submit" class="danger" value="sure"></button><button type="button" data-close autofocus>Cancel</button></div></form>`);
+    for (const [place, text] of [['h2', title], ['p', sentence], ['.danger', verb]]) dialog.querySelector(place).textContent = text;
+    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'sure'));
+  });
+}
 function keepFocus(dialog, event) {   // from the last to the first, and not to the browser's own buttons
   const stops = [...dialog.querySelectorAll('button, input, textarea, select, [tabindex="0"]')].filter(one => !one.disabled);
   const [from, to] = event.shiftKey ? [stops[0], stops.at(-1)] : [stops.at(-1), stops[0]];

@@ -33,7 +33,9 @@ element.addEventListener('click', async event => {
     const others = rows.length > 5 ? ` and ${rows.length - 5} more` : '';
     const judged = rows.reduce((sum, row) => sum + Number(row.dataset.judged), 0);
     const lost = judged ? ` ${judged === 1 ? '1 judgement on a passage goes' : `${judged} judgements on passages go`} too.` : '';
-    if (!confirm(`Remove ${named}${others}?${lost}`)) return;
+    const what = rows.length === 1 ? 'Its passages and its copy in the library go' : `${named}${others}: their passages and their copies in the library go`;
+    const title = `Remove ${rows.length === 1 ? named : `${rows.length} papers`}?`;
+    if (!await askFirst(title, `${what}, and can't be brought back.${lost}`, 'Remove')) return;
     if (await ask(server.remove_papers(ids)) !== null) dispatchEvent(new CustomEvent('papers-removed', { detail: ids }));
     trigger('changed');
   } else if (target.matches('[data-retry]')) {

@@ -82,7 +82,7 @@ async function placeQuestion() {   // the question asked on the Search tab, and 
   const told = pick('asked');
   told.hidden = !query || !asked.places[0]?.length;
   told.textContent = told.hidden ? '' :
-    `◆ ${query}: it stands in the middle of its ${asked.places[0].length} hits, which are numbered.`;
+    `◆ “${query}” stands in the middle of its ${asked.places[0].length} hits, which are numbered.`;
 }
 
 // --- colours ---

@@ -10,6 +10,15 @@ function besides(chunk) {   // the other passages of its card, which are marked 
   const all = card ? [...card.querySelectorAll('.hit')].map(hit => hit.dataset.chunk) : [];
   return all.filter(one => one !== String(chunk));
 }
+// What had the focus in the pane, to have it again on another page: the same button, or the page where that is gone.
+function placeOfFocus() {
+  const held = pane()?.contains(document.activeElement) ? document.activeElement : null;
+  const again = held?.dataset.passage ? `[data-passage="${held.dataset.passage}"]` : held?.dataset.go ? `[aria-label="${held.getAttribute('aria-label')}"]` : null;
+  return () => {
+    const there = again && pane().querySelector(again);
+    if (held) (there && !there.disabled ? there : pane().querySelector('.paper-desk'))?.focus({ preventScroll: true });
+  };
+}
 async function openPage(chunk, page) {   // false where there is no such passage
   const mine = ++opening;
   // At once: when the answer comes, the address may be that of another question already.
@@ -20,8 +29,10 @@ async function openPage(chunk, page) {   // false where there is no such passage
   if (mine !== opening || !pane()) return true;
   pane().removeAttribute('aria-busy');
   if (answer === null) return false;
+  const focusAgain = placeOfFocus();
   pane().innerHTML = answer.html;
   reopenOthers();
+  focusAgain();
   pane().dataset.chunk = chunk;
   setZoom(zoom);
   fitSheet();

@@ -1,4 +1,5 @@
 // Verdicts on the passages of the desk, those beside the page too: one, or all that are ticked.
+let given = [];                  // what can be taken back: the passages judged last for this question, with what stood before
 let writes = Promise.resolve();  // they are written in the order they were given
 
 const hitOf = chunk => hits().find(hit => hit.dataset.chunk === chunk);
@@ -33,17 +34,30 @@ async function judge(chunks, relevance) {
   const before = chunks.map(standing);
   const again = !part && before.every(one => one.relevance === relevance);   // pressed again: taken back
   for (const chunk of chunks) showVerdict(chunk, { relevance: again ? null : relevance, part });
+  given.push({ query, chunks, before });
   if (await ask(write(chunks, again ? null : relevance, part)) !== null) return tellPart(part);
+  given = given.filter(one => one.before !== before);
   if (desk().dataset.query === query) chunks.forEach((chunk, at) => showVerdict(chunk, before[at]));
 }
 async function judgePart(chunk) {
   const passage = textOf(chunk);
   if (!passage) return;
-  const text = passage.textContent.trim();
-  await editPart(text, standing(chunk).part, async part => {
+  const text = passage.textContent.trim(), before = [standing(chunk)], { query } = desk().dataset;
+  await editPart(text, before[0].part, async part => {
     const answer = await write([chunk], 1, part);
+    if (!answer?.error) given.push({ query, chunks: [chunk], before });
     if (!answer?.error) showVerdict(chunk, { relevance: 1, part: part.split(/\s+/).join(' ').trim() === text.split(/\s+/).join(' ') ? null : part });
     return answer;
+  });
+}
+function takeBack() {   // the last verdict on this question, or the last of several at once
+  given = given.filter(one => one.query === desk().dataset.query);
+  const last = given.pop();
+  if (!last) return say('No verdict on this question was given in this window.');
+  last.chunks.forEach(async (chunk, at) => {
+    const now = standing(chunk), { relevance, part } = last.before[at];
+    showVerdict(chunk, last.before[at]);
+    if (await ask(write([chunk], relevance, part)) === null) showVerdict(chunk, now);
   });
 }
 function judgeTicked(relevance) {

@@ -41,12 +41,15 @@ def test_what_only_looks_like_a_term_does_not(text: str) -> None:
 def test_headings_of_a_paper_s_own_become_questions_and_the_usual_ones_do_not() -> None:
     sections = [
         "1 Introduction",
+        "2.1 The Problem",
+        "2.2 The Halting Problem",
         "3.2 Multi-Head Attention",
         "IV. CHORD DETECTION",
         "References",
         "A.1 Why It Helps?",
     ]
     assert questions(*(chunk(place, "Text.", section) for place, section in enumerate(sections, 1))) == [
+        "What is said about the halting problem?",
         "What is said about multi-head attention?",
         "What is said about chord detection?",
         "Why It Helps?",
