@@ -381,8 +381,9 @@ def test_one_s_copy_goes_whole_where_another_has_the_bytes_as_another_format(
     users = [add_user(db, name, Role.ADMIN) for name in ("anna", "bert")]
     documents = []
     for user, name in zip(users, ("notes.md", "notes.txt"), strict=True):
-        with viewing(user):
-            into = create_collection(db, "Mine", private=True).id
+        # A connection sees what its opener may see.
+        with viewing(user), open_database(ready.database) as own:
+            into = create_collection(own, "Mine", private=True).id
             documents.append(add_file(ready, write(tmp_path, name, b"# Some notes on quinces"), into=into)[0])
     assert {path.suffix for path in ready.originals.iterdir()} == {".md", ".txt"}
     remove_documents(ready, [documents[0].id])
