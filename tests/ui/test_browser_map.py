@@ -80,7 +80,7 @@ def test_the_map_shows_the_question_and_a_click_opens_a_paper(page: Page, site: 
     go(page, site, f"?q={QUESTION}&k=5")
     expect(page.locator(".hit").first).to_be_visible()
     open_tab(page, "Map")
-    expect(page.locator("[data-asked]")).to_contain_text(f"◆ {QUESTION}")
+    expect(page.locator("[data-asked]")).to_contain_text(f"◆ “{QUESTION}”")
     canvas = page.locator(".mapview canvas").first
     with open_database(site.settings.database) as db:
         version = models.active_model(db)

@@ -34,7 +34,8 @@ async function ask(call) {
 function keepOpen(element, selector) {
   let open = false;
   element.addEventListener('click', event => {
-    if (event.target.matches(`${selector} > summary`)) open = !event.target.parentElement.open;
+    const summary = event.target.closest(`${selector} > summary`);   // which may have parts of its own
+    if (summary) open = !summary.parentElement.open;
   });
   return () => element.querySelector(selector)?.toggleAttribute('open', open);
 }
