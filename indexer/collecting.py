@@ -9,6 +9,7 @@ from core.cli import DONE, add_home_argument, count, print_json, unicode_text, w
 from core.settings import Settings
 from core.types import Collection
 from storage.collections import (
+    collections_named,
     create_collection,
     delete_collection,
     find_collection,
@@ -76,5 +77,5 @@ def _change(db: Database, args: argparse.Namespace) -> None:
 
 def found_or_made(db: Database, name: str, *, private: bool = False) -> Collection:
     """The collection of this name, made where there is none."""
-    known = {collection.name.casefold(): collection for collection in list_collections(db)}
-    return known.get(" ".join(name.split()).casefold()) or create_collection(db, name, private=private)
+    named = collections_named(db, name)
+    return named[-1] if named else create_collection(db, name, private=private)

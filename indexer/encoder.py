@@ -138,11 +138,11 @@ class Encoder:
                 show_progress_bar=False,
             )
 
-        with self._lock:
-            threads = threads_for(self.model, batches)
-            if threads > 1:
+        threads = threads_for(self.model, batches)
+        if threads > 1:
+            with self._lock:
                 work_side_by_side(self._copies.take(threads), batches, encode, between)
-                return matrix
+            return matrix
         for rows in batches:
             with self._lock:
                 encode(self.model, rows)

@@ -4,7 +4,6 @@ Nobody's papers are dropped for it: a person is told. So a rule that would often
 """
 
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
@@ -12,6 +11,7 @@ from math import ceil
 
 from core.formats import without_suffix
 from core.types import Document
+from core.words import plain
 from indexer.citations import family_name
 
 # Of 112 papers and reports on hand, no two different ones share more than 9 % of the passages of the shorter; two
@@ -63,7 +63,7 @@ def _by_title(documents: Sequence[Document]) -> Iterator[Pair]:
     """Papers with nearly one title, by some of the same people; where nobody is known of one, with just one title."""
     words = {document.id: _title_words(document) for document in documents if _has_title(document)}
     words = {document_id: found for document_id, found in words.items() if len(found) >= _FEWEST_TITLE_WORDS}
-    families = {document.id: {_plain(family_name(name)) for name in document.authors} for document in documents}
+    families = {document.id: {plain(family_name(name)) for name in document.authors} for document in documents}
     one_title: dict[str, list[int]] = defaultdict(list)
     for document_id, found in words.items():
         one_title["".join(found)].append(document_id)
@@ -124,9 +124,4 @@ def _has_title(document: Document) -> bool:
 
 
 def _title_words(document: Document) -> list[str]:
-    return re.findall(r"\w+", _plain(document.title))
-
-
-def _plain(text: str) -> str:
-    letters = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return re.findall(r"\w+", plain(document.title))

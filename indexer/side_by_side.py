@@ -9,7 +9,7 @@ import copy
 import queue
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -52,9 +52,9 @@ def work_side_by_side(
             idle.put(model)
 
     # How many threads PyTorch uses is told to each thread, and to those that come later.
-    begin: dict[str, Any] = {"initializer": torch.set_num_threads, "initargs": (max(1, cores // count),)}
+    share = max(1, cores // count)
     try:
-        with ThreadPoolExecutor(count, thread_name_prefix="embed", **begin) as pool:
+        with ThreadPoolExecutor(count, "embed", torch.set_num_threads, (share,)) as pool:
             try:
                 for done in as_completed([pool.submit(take, batch) for batch in batches]):
                     done.result()

@@ -36,9 +36,15 @@ def get_collection(db: Database, collection_id: int) -> Collection:
     return Collection(*row)
 
 
+def collections_named(db: Database, name: str) -> list[Collection]:
+    """Those of this name, whatever its case, in the order of the list: a shared and a private one may have the same."""
+    # SQLite knows the case of ASCII letters only.
+    return [one for one in list_collections(db) if same_name(one.name, _clean(name))]
+
+
 def find_collection(db: Database, name: str) -> Collection:
     """The collection of this name, whatever its case; of two the shared one."""
-    found = _named(db, _clean(name))
+    found = collections_named(db, name)
     if not found:
         raise NotFoundError(
             f"There is no collection '{_clean(name)}'. 'python -m indexer collection list' shows those there are."
@@ -129,15 +135,10 @@ def _free_name(db: Database, name: str, besides: int | None = None) -> str:
         raise CollectionError("A collection needs a name. Give one, such as 'Thesis'.")
     if len(cleaned) > LONGEST_NAME:
         raise CollectionError(f"A name of {len(cleaned)} characters is too long. Give one of {LONGEST_NAME} at most.")
-    for taken in _named(db, cleaned):
+    for taken in collections_named(db, cleaned):
         if taken.id != besides:
             raise CollectionError(f"There is a collection '{taken.name}' already. Choose another name.")
     return cleaned
-
-
-def _named(db: Database, name: str) -> list[Collection]:
-    # SQLite knows the case of ASCII letters only.
-    return [one for one in list_collections(db) if same_name(one.name, name)]
 
 
 def _clean(name: str) -> str:

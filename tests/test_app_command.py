@@ -1,23 +1,27 @@
 """`python app.py` without a page: settings and diagnostics on the terminal."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.warm import ROOT, plain_environment
 
 pytestmark = pytest.mark.slow
 
 
 def app(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("WHETSTONE_")}
     command = [sys.executable, "app.py", "--home", str(home), *arguments]
     return subprocess.run(
-        command, cwd=ROOT, env=kept | environment, capture_output=True, text=True, timeout=120, check=False
+        command,
+        cwd=ROOT,
+        env=plain_environment() | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 

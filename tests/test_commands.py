@@ -1,7 +1,6 @@
 """The commands as a person or a script runs them: processes, exit codes, one JSON document on stdout."""
 
 import json
-import os
 import socket
 import sqlite3
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.papers import make_paper, write
-from tests.warm import ROOT, run_warm
+from tests.warm import ROOT, plain_environment, run_warm
 
 DOCUMENT_FIELDS = {
     "id", "names", "title", "authors", "year", "doi", "arxiv_id", "corrected", "sha256", "format", "pages", "chunks",
@@ -30,8 +29,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("WHETSTONE_")}
-    return kept | {"WHETSTONE_HOME": str(tmp_path / "library"), "HF_HUB_OFFLINE": "1"}
+    return plain_environment() | {"WHETSTONE_HOME": str(tmp_path / "library")}
 
 
 @pytest.fixture

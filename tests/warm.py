@@ -16,6 +16,12 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["faiss", "sentence_transformers", "sklearn.manifold"])
 
 
+def plain_environment() -> dict[str, str]:
+    """The environment as it is, without settings of Whetstone, and without a network for models."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WHETSTONE_")}
+    return kept | {"HF_HUB_OFFLINE": "1"}
+
+
 def start_warm(
     arguments: Sequence[str], environment: Mapping[str, str], stdout: Path, stderr: Path
 ) -> ForkServerProcess:

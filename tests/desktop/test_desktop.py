@@ -1,6 +1,5 @@
 """The command that opens the window: the real app, real Chromium, and what a second start does."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from storage import library
 from storage.database import open_database
 from tests.papers import make_paper, write
 from tests.ui.conftest import FLAGS
-from tests.warm import ROOT
+from tests.warm import ROOT, plain_environment
 
 pytestmark = pytest.mark.slow
 _SECONDS = 300
@@ -53,8 +52,7 @@ class Desktop:
         self.headless = write(folder, "headless", f'#!/bin/sh\nexec "{browser}" {flags} "$@"\n'.encode())
         for script in (note, self.headless):
             script.chmod(0o700)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("WHETSTONE_")}
-        self._environment = kept | {"HF_HUB_OFFLINE": "1", "BROWSER": str(note), "WHETSTONE_PORT": "0"}
+        self._environment = plain_environment() | {"BROWSER": str(note), "WHETSTONE_PORT": "0"}
         self._processes: list[subprocess.Popen[str]] = []
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:

@@ -3,6 +3,7 @@ from sqlite_utils import Database
 
 from core.errors import CollectionError, NotFoundError
 from core.types import Collection
+from indexer.collecting import found_or_made
 from storage import library
 from storage.collections import (
     collections_by_document,
@@ -50,6 +51,7 @@ def test_a_collection_is_renamed_and_found_whatever_the_case(db: Database) -> No
     assert find_collection(db, " one ") == Collection(one.id, "ONE", 0)
     other = create_collection(db, "\u00c4rzte und \u0398\u03ad\u03bc\u03b1")
     assert find_collection(db, "a\u0308rzte UND \u0398\u0388\u039c\u0391") == other
+    assert found_or_made(db, " a\u0308rzte UND \u0398\u0388\u039c\u0391") == other
     with pytest.raises(CollectionError, match="already"):
         create_collection(db, "\u00e4RZTE und \u03b8\u03ad\u03bc\u03b1")
 

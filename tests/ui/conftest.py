@@ -1,6 +1,5 @@
 """The real app in a process of its own, and real Chromium to look at it with."""
 
-import os
 import shutil
 import time
 import urllib.error
@@ -22,7 +21,7 @@ from indexer.ingest import add_file
 from storage.database import open_database
 from storage.library import list_documents
 from tests.ui.topics import write_hostile_paper, write_topics
-from tests.warm import start_warm
+from tests.warm import plain_environment, start_warm
 
 FLAGS = [
     "--no-sandbox",
@@ -50,11 +49,10 @@ class App:
 @contextmanager
 def run_app(home: Path, chunk_tokens: int = 64) -> Iterator[App]:
     """The app on a free port with its own library; ended at the end. Passages are short: small papers have several."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("WHETSTONE_")}
     log = home.with_suffix(".log")
     process = start_warm(
         ["app.py", "--home", str(home), "--port", "0", "--model", "packaged-minilm"],
-        environment | {"HF_HUB_OFFLINE": "1", "WHETSTONE_CHUNK_TOKENS": str(chunk_tokens)},
+        plain_environment() | {"WHETSTONE_CHUNK_TOKENS": str(chunk_tokens)},
         log,
         log,
     )

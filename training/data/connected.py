@@ -2,12 +2,12 @@
 
 import math
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.types import content_hash
+from core.words import plain
 from training.data.pairs import JudgedQuery, fold_query
 
 # Jaccard similarity of word sets: four words of five.
@@ -115,8 +115,8 @@ def near_duplicates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 def _words(text: str) -> frozenset[str]:
     """The text's words without accents and plural endings; of scripts without spaces, the signs."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", fold_query(text)) if not unicodedata.combining(c))
-    return frozenset(word.removesuffix("s") or word for word in _WORD.findall(plain)) or frozenset({text})
+    words = _WORD.findall(plain(fold_query(text)))
+    return frozenset(word.removesuffix("s") or word for word in words) or frozenset({text})
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
