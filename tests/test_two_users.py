@@ -103,8 +103,10 @@ def test_the_secrets_are_shown_to_who_has_them(both: Both) -> None:
     anna, _ = both.people
     steps = Steps(both, 1)
     steps.do_upload_privately(anna)
-    for name in set(steps.names()) - {KEEPS_NOTHING}:
-        steps.do(anna, name)
+    # In one order: a paper that is edited once more has lost what was set before.
+    for name in steps.names():
+        if name != KEEPS_NOTHING:
+            steps.do(anna, name)
     shown = "".join(as_text(answer) for _, answer, _ in read_all(both, anna, foreign_of(both, anna)))
     asked = "".join(as_text(answer) for _, answer in ask_all(anna, foreign_of(both, anna)))
     anna.run(both.page, "look_at_once", {})

@@ -136,6 +136,12 @@ def test_passages_are_judged_fast_one_by_one_and_several_at_once(page: Page, sit
     expect(rows).to_have_count(len(ids))
     # The keys work wherever the focus is: here on the tab, later lost with the rows, which are made anew.
     expect(page.locator(".proposal.chosen")).to_have_count(1)
+    # Taken back before the page was made anew: the row is there at once.
+    page.keyboard.press("r")
+    expect(page.locator(".proposal:visible")).to_have_count(len(ids) - 1)
+    page.keyboard.press("u")
+    expect(page.locator(".proposal:visible")).to_have_count(len(ids), timeout=1000)
+    page.keyboard.press("k")
     page.keyboard.press("a")
     page.keyboard.press("r")
     expect(rows).to_have_count(len(ids) - 2)

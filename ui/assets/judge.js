@@ -1,4 +1,5 @@
-const rows = () => [...element.querySelectorAll('.proposal')];
+const held = () => [...element.querySelectorAll('.proposal')];   // with those that are hidden
+const rows = () => held().filter(row => !row.hidden);
 const queue = () => element.querySelector('.judge');
 const ticked = () => rows().filter(row => row.querySelector('input').checked);
 let current = null;              // the chosen row's id, as text
@@ -16,7 +17,7 @@ function leave(chosen) {   // the rows go, and the next one is chosen
   const all = rows(), next = all.slice(all.indexOf(chosen[chosen.length - 1]) + 1).find(row => !chosen.includes(row))
     ?? all.filter(row => !chosen.includes(row)).pop();
   const focused = chosen.some(row => row.contains(document.activeElement));
-  for (const row of chosen) { gone.add(row.dataset.id); row.remove(); }
+  for (const row of chosen) { gone.add(row.dataset.id); row.hidden = true; }
   choose(next, focused);
   count();
 }
@@ -44,8 +45,8 @@ function write(call, argument, ids) {
   writes = writes.then(async () => {
     const answer = await ask(call(argument));
     if (answer === null) {
-      ids.forEach(id => gone.delete(id));
       undoable = undoable.filter(one => one.ids !== ids);
+      comeBack(ids);
     }
     trigger('judged');
   });
@@ -53,9 +54,12 @@ function write(call, argument, ids) {
 function undo() {
   const last = undoable.pop();
   if (!last) return;
-  last.ids.forEach(id => gone.delete(id));
   write(server.judge_many, [last.verdicts, null, null], last.ids);
-  count();
+  comeBack(last.ids);
+}
+function comeBack(ids) {   // at once: the next value may be the very one that is shown, and then none comes
+  ids.forEach(id => gone.delete(id));
+  settle();
 }
 function skip(chosen) {
   if (!chosen.length) return;
@@ -65,7 +69,7 @@ function skip(chosen) {
 }
 function choose(row, focus) {
   if (!row) return;
-  for (const one of rows()) {
+  for (const one of held()) {
     one.classList.toggle('chosen', one === row);
     one.tabIndex = one === row ? 0 : -1;
   }
@@ -100,7 +104,7 @@ document.addEventListener('keydown', event => {   // wherever the focus is: rows
   pressedKey(event, { u: undo, ...(row ? ofRow : {}) }, step);
 });
 function settle() {
-  for (const row of rows()) if (gone.has(row.dataset.id)) row.remove();
+  for (const row of held()) row.hidden = gone.has(row.dataset.id);
   for (const row of rows()) row.querySelector('input').checked = kept.has(row.dataset.id);
   choose(rows().find(row => row.dataset.id === current) ?? rows()[0], false);
   count();
