@@ -32,7 +32,8 @@ async function load() {
   empty.hidden = !!map;
   empty.textContent = map || map === undefined ? '' : answer.versions ? 'The map is being drawn.' : '';
   field.hidden = !map;
-  if (!map) return;
+  const list = box.querySelector('.maplist');
+  if (!map) { list.hidden = true; return; }
   offer(pick('beside'), answer.versions, beside);
   box.querySelector('.beside').hidden = !answer.versions.length;
   take(views[0], map);
@@ -43,12 +44,14 @@ async function load() {
     answer.beside && view.map ? view.map.model.name : '');
   if (beside && !answer.beside) say('The other map is being drawn.');
   box.querySelector('.mapchanged').innerHTML = answer.changed;
-  box.querySelector('.maplist > div').innerHTML = answer.list;
+  list.querySelector('div').innerHTML = answer.list;
   measure();
   offerCollections(map);
   legend();
   await placeQuestion();
   draw();
+  // Last, as all above it has its height now: a click on it lands where it was aimed.
+  list.hidden = false;
 }
 function measure() {
   const points = views.flatMap(view => (view.map ? [...view.map.papers, ...view.map.passages] : []));
