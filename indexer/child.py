@@ -18,7 +18,7 @@ REFUSED, OUT_OF_MEMORY, LOCKED = 3, 4, 5
 
 # The parent measures the time; this is for the case that it is gone.
 _SECONDS_AFTER_THE_PARENT = 2
-_SECONDS_BETWEEN_LOOKS = 0.25
+SECONDS_BETWEEN_LOOKS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +39,47 @@ def run_child(
     It is given the limits as arguments and the request as JSON, by stdin, because other users of the machine can read
     what a command is given.
     """
-    seconds, megabytes = limits.seconds, limits.megabytes
-    command = [sys.executable, "-m", module, str(megabytes), str(seconds)]
+    command = [sys.executable, "-m", module, str(limits.megabytes), str(limits.seconds)]
     pipe = subprocess.PIPE
     try:
         with subprocess.Popen(command, cwd=_ROOT, stdin=pipe, stdout=pipe, stderr=pipe) as child:
-            said, complained = _talk_to(child, json.dumps(request).encode(), seconds, stopped)
-    except subprocess.TimeoutExpired as error:
+            output = _talk_to(child, json.dumps(request).encode(), limits.seconds, stopped)
+    except subprocess.TimeoutExpired:
+        raise too_slow(name, limits) from None
+    return answer_of(Ended(child.returncode, *output), name, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A child's exit code, or the negative signal that ended it; what it wrote to stdout and to stderr."""
+
+    code: int
+    said: bytes
+    complained: bytes
+
+
+def answer_of(child: Ended, name: str, limits: ReadLimits) -> bytes:
+    """What the child said where all went well, else the ReadError that tells why it did not."""
+    if child.code == 0:
+        return child.said
+    if child.code == REFUSED:
+        raise ReadError(child.said.decode())
+    if child.code == LOCKED:
+        raise PasswordError(child.said.decode())
+    if _ran_out_of_memory(child.code, child.complained):
         raise ReadError(
-            f"'{name}' was not read within {seconds} seconds. "
-            "If it is only large, raise WHETSTONE_READ_SECONDS and retry it."
-        ) from error
-    if child.returncode == 0:
-        return said
-    if child.returncode == REFUSED:
-        raise ReadError(said.decode())
-    if child.returncode == LOCKED:
-        raise PasswordError(said.decode())
-    if _ran_out_of_memory(child.returncode, complained):
-        raise ReadError(
-            f"'{name}' needs more than {megabytes} MB of memory to be read. "
+            f"'{name}' needs more than {limits.megabytes} MB of memory to be read. "
             "If you trust it, raise WHETSTONE_READ_MEGABYTES and retry it."
         )
     raise ReadError(f"'{name}' made the program that reads it crash. Save or print it anew, then add that.")
+
+
+def too_slow(name: str, limits: ReadLimits) -> ReadError:
+    """That the file was not read in time."""
+    return ReadError(
+        f"'{name}' was not read within {limits.seconds} seconds. "
+        "If it is only large, raise WHETSTONE_READ_SECONDS and retry it."
+    )
 
 
 def _ran_out_of_memory(code: int, complained: bytes) -> bool:
@@ -82,7 +100,7 @@ def _talk_to(
         while True:
             try:
                 left = max(last - time.monotonic(), 0)
-                return child.communicate(unsent, timeout=min(left, _SECONDS_BETWEEN_LOOKS))
+                return child.communicate(unsent, timeout=min(left, SECONDS_BETWEEN_LOOKS))
             except subprocess.TimeoutExpired:
                 # It keeps what it has of the request, and goes on sending that.
                 unsent = None

@@ -24,9 +24,10 @@ from core.stored_settings import current
 from core.types import Document, DocumentState, ModelVersion, Page, PaperFile, PaperText
 from indexer.chunking import ChunkingSettings, chunk_pages
 from indexer.encoder import Encoder
+from indexer.forked import ForkedChildren
 from indexer.ocr import complete_paper, recognise_pages
 from indexer.pdf import require_text
-from indexer.reader import ReadLimits, read_paper_isolated
+from indexer.reader import ReadLimits, read_paper_isolated, reading_children
 from storage import library, models, pages, vectors
 from storage.collections import get_collection, put_into_collection
 from storage.database import empty_log, open_database, transaction
@@ -296,7 +297,8 @@ class _IngestRun:
                     library.set_document_state(db, document.id, DocumentState.READING)
                     self._reading[document.id] = _shown(db, document)
                 self._tell()
-                read = self._read_document(document)
+                with reading_children() as children:
+                    read = self._read_document(document, children)
                 del self._reading[document.id]
                 if not read:
                     continue
@@ -308,18 +310,22 @@ class _IngestRun:
 
     def _read_queued(self) -> None:
         try:
-            while not self._stop_reading.is_set() and (document := self._next_to_read()):
-                self._tell()
-                read = self._read_document(document)
-                with self._choosing:
-                    del self._reading[document.id]
-                    self._papers_read += 1
-                if read:
-                    self._read.put(document)
+            with reading_children() as children:
+                self._read_with(children)
         except BaseException:
             # The others need not go on with what is to be stopped.
             self._stop_reading.set()
             raise
+
+    def _read_with(self, children: ForkedChildren) -> None:
+        while not self._stop_reading.is_set() and (document := self._next_to_read()):
+            self._tell()
+            read = self._read_document(document, children)
+            with self._choosing:
+                del self._reading[document.id]
+                self._papers_read += 1
+            if read:
+                self._read.put(document)
 
     def _next_to_read(self) -> Document | None:
         with self._choosing, open_database(self._settings.database) as db:
@@ -329,14 +335,14 @@ class _IngestRun:
                 self._reading[document.id] = _shown(db, document)
         return document
 
-    def _read_document(self, document: Document) -> bool:
+    def _read_document(self, document: Document, children: ForkedChildren) -> bool:
         # What the page has changed since counts for the next paper.
         self._settings = current(self._settings)
         limits = ReadLimits(seconds=self._settings.read_seconds, megabytes=self._settings.read_megabytes)
         database = self._settings.database
         with in_hand(database, document.id), open_database(database) as db:
             try:
-                paper = self._read_paper(db, document, limits)
+                paper = self._read_paper(db, document, limits, children)
                 tokens = min(self._settings.chunk_tokens, self._encoder.passage_tokens)
                 chunks = chunk_pages(
                     paper.pages, paper.outline, self._encoder.count_tokens, ChunkingSettings(max_tokens=tokens)
@@ -354,10 +360,10 @@ class _IngestRun:
                 library.set_document_state(db, document.id, DocumentState.FAILED, reason)
                 return False
 
-    def _read_paper(self, db: Database, document: Document, limits: ReadLimits) -> PaperText:
+    def _read_paper(self, db: Database, document: Document, limits: ReadLimits, children: ForkedChildren) -> PaperText:
         """What the file says, and its pictures where that is needed. Raises ReadError where neither tells anything."""
         file = paper_file(self._settings, db, document)
-        paper = read_paper_isolated(file, limits, self._is_given_up)
+        paper = read_paper_isolated(file, limits, self._is_given_up, children)
         pictures = [page for page in paper.pages if page.needs_ocr]
         if pictures and self._settings.ocr:
             paper = complete_paper(paper, self._recognise(db, document, file, pictures, limits), file.name)

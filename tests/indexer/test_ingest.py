@@ -236,7 +236,7 @@ def count_ready(db: Database) -> int:
     return db["documents"].count_where("state = 'ready'")
 
 
-def wait_until_ready(db: Database, wanted: int, seconds: float = 120) -> None:
+def wait_until_ready(db: Database, wanted: int, seconds: float = 600) -> None:
     end = time.monotonic() + seconds
     while count_ready(db) < wanted:
         assert time.monotonic() < end, "it did not come about in time"
