@@ -87,13 +87,15 @@ def _talk_to(
         origin.stdin.write(json.dumps(request).encode() + b"\n")
         origin.stdin.flush()
     except BrokenPipeError:
-        return Ended(origin.wait(), b"", b"")
+        return _died(origin)
+    waiting = select.poll()
+    waiting.register(origin.stdout, select.POLLIN)
     while not _is_whole(answer):
         left = max(last - time.monotonic(), 0)
-        if select.select([origin.stdout], [], [], min(left, SECONDS_BETWEEN_LOOKS))[0]:
+        if waiting.poll(1000 * min(left, SECONDS_BETWEEN_LOOKS)):
             block = os.read(origin.stdout.fileno(), _BLOCK_BYTES)
             if not block:
-                return Ended(origin.wait(), b"", b"")
+                return _died(origin)
             answer += block
             continue
         if stopped is not None and stopped():
@@ -102,6 +104,12 @@ def _talk_to(
             raise too_slow(name, limits)
     code, said, _ = _HEAD.unpack_from(answer)
     return Ended(code, bytes(answer[_HEAD.size : _HEAD.size + said]), bytes(answer[_HEAD.size + said :]))
+
+
+def _died(origin: subprocess.Popen[bytes]) -> Ended:
+    """How the process ended that is forked; its child, which nobody hears any more, ends too."""
+    os.killpg(origin.pid, signal.SIGKILL)
+    return Ended(origin.wait(), b"", b"")
 
 
 def _is_whole(answer: bytearray) -> bool:

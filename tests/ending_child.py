@@ -34,6 +34,9 @@ def main(megabytes: str, _seconds: str) -> int:
         return len([bytearray(1 << 20) for _ in range(1 << 20)])
     if end == "abort with a complaint":
         print("free(): invalid pointer", file=sys.stderr, flush=True)
+    if end == "end the parent":
+        os.kill(os.getppid(), signal.SIGTERM)
+        time.sleep(600)
     if end == "raise":
         raise KeyError("a defect")
     os.kill(os.getpid(), signal.Signals[end] if end.startswith("SIG") else signal.SIGABRT)

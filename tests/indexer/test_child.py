@@ -62,6 +62,14 @@ def test_each_file_has_a_fork_of_its_own_whatever_the_one_before_came_to() -> No
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Forks are used on Linux only.")
+def test_where_what_is_forked_dies_that_file_is_told_of_and_the_next_is_read() -> None:
+    with ForkedChildren(CHILD) as children:
+        with pytest.raises(ReadError, match="'a.pdf' made the program that reads it crash"):
+            children.run("end the parent", "a.pdf", LIMITS)
+        assert children.run("answer", "a.pdf", LIMITS) == b"answered"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Forks are used on Linux only.")
 def test_a_fork_that_takes_too_long_or_is_stopped_does_not_outlive_it(tmp_path: Path) -> None:
     word = tmp_path / "word"
     with ForkedChildren(CHILD) as children:
