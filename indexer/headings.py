@@ -45,6 +45,9 @@ _NAMED = re.compile(
 _SUBSECTION = re.compile(r"\d{1,2}\.\d")
 _FORMULA = re.compile(r"[=^{}$<>\\|\"]")
 _MEASURED = re.compile(r"\d[.,]\d|\d%")
+# What a font without names for its signs leaves of a formula.
+_UNREADABLE = re.compile(r"[\x00\x01\x03-\x08\x0e-\x1f\x7f\ufffd]")
+_LETTERED = re.compile(r"[A-Z]\b(?!\.\d)")
 _LONG_WORD = re.compile(r"[^\W\d_]{4}|[\u2e80-\uffef]{2}")
 
 
@@ -191,7 +194,11 @@ def _looks_like_heading(placed: PlacedLine, usual: _Usual) -> bool:
         return False
     if _NAMED.match(text) and not text[0].islower():
         return True
+    if not text[0].isdigit() and _UNREADABLE.search(text):
+        return False  # a line that begins with a formula, which is set larger than the text
     numbered = _NUMBERED.match(text)
+    if numbered and _LETTERED.match(text) and not _LONG_WORD.search(numbered["name"]):
+        return False  # single letters, such as those of a drawing
     short = line.right - line.left < 0.95 * usual.width or len(text) < 60
     if numbered and not numbered["name"][0].islower():
         # Some journals set their headings in capitals of the body's size.

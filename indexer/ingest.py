@@ -211,7 +211,8 @@ def embed_missing(settings: Settings, encoder: Encoder, version: ModelVersion, p
     done = 0
     with open_database(settings.database) as db:
         total = vectors.count_missing(db, version.id)
-        progress.report("embedding", item=version.name, total=total)
+        if total:
+            progress.report("embedding", item=version.name, total=total)
 
         def tell() -> None:
             progress.report("embedding", item=version.name, done=done, total=max(total, done))

@@ -91,14 +91,17 @@ def _train(
     settings: Settings, recipe: TrainingSettings, material: Material, encoder: Encoder, progress: Progress
 ) -> Trained:
     """Train the encoder in place, and see to it that it forgets nothing."""
+    progress.report("preparing", item="the questions")
     start = open_embedded_model(settings, material.base, encoder)
     pool = make_pool(start, _queries_of_the_curve(material.split))
     pairs: Sequence[TrainingPair] = make_pairs(material.split.train, with_rejected=recipe.rejected_negatives)
     mined = start.mine(pairs, recipe.mined_negatives) if recipe.mined_negatives else None
     pairs = mined.pairs if mined else pairs
+    progress.report("preparing", item="what must not be forgotten")
     guard = build_guard_set(start.sample(GUARD_PASSAGES, recipe.seed), recipe.seed)
     before = guard.score(encoder)
     folds = prepare_folds(start, material.split)
+    progress.report("preparing", item="where to begin")
     # Last, because the start model's vectors are those of before the rotation.
     warm = prepare_warm_start(start, material.split.train, recipe)
     mapped = warm.begin(encoder)

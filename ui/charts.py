@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 _WIDTH, _HEIGHT = 520, 170
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 26
+_DIGITS, _MOST_DIGITS = 2, 4  # of the scale
 
 
 def draw_curve(
@@ -36,7 +37,9 @@ def draw_curve(
         y = _TOP + (high - value) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
         return f"{x:.1f},{y:.1f}"
 
-    parts = [_grid_line(low, high, value) for value in _ticks(low, high)]
+    ticks = _ticks(low, high)
+    finer = _digits_that_tell(ticks)
+    parts = [_grid_line(low, high, value, _label(value, finer)) for value in ticks]
     if baseline is not None:
         (x1, y1), (x2, y2) = (place(step, baseline).split(",") for step in (0, last))
         parts.append(f'<line class="level" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>')
@@ -45,7 +48,7 @@ def draw_curve(
     left, right = ends or ("step 0", str(last))
     axis = Markup('<text x="{}" y="{}">{}</text>').format(_LEFT, _HEIGHT - 6, left)
     axis += Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(_WIDTH - _RIGHT, _HEIGHT - 6, right)
-    newest = f"{points[-1][1]:.{digits}f}"
+    newest = _label(points[-1][1], digits if finer == _DIGITS else max(digits, finer + 1))
     return Markup(
         '<figure class="chart"><figcaption>{title} <b>{newest}</b></figcaption>'
         '<svg viewBox="0 0 {width} {height}" role="img" aria-label="{title}, now {newest}">{inside}</svg></figure>'
@@ -56,9 +59,19 @@ def _ticks(low: float, high: float) -> list[float]:
     return [low + (high - low) * share for share in (0.1, 0.5, 0.9)]
 
 
-def _grid_line(low: float, high: float, value: float) -> str:
+def _digits_that_tell(ticks: Sequence[float]) -> int:
+    """The decimals with which no two of the ticks read the same: two, more where all values are tiny."""
+    return max(_DIGITS, -math.floor(math.log10(ticks[1] - ticks[0])))
+
+
+def _label(value: float, digits: int) -> str:
+    """The value with so many decimals; as a power of ten where these would not fit beside the chart."""
+    return f"{value:.{digits}f}" if digits <= _MOST_DIGITS else f"{value:.1e}".replace("e-0", "e-")
+
+
+def _grid_line(low: float, high: float, value: float, label: str) -> str:
     y = _TOP + (high - value) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
     return (
         f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - _RIGHT}" y2="{y:.1f}"/>'
-        f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.2f}</text>'
+        f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
     )

@@ -51,7 +51,7 @@ def build_judge_tab(services: Services, news: gr.HTML) -> JudgeTab:
         elem_id="who",
         js_on_load=read_asset("common.js") + read_asset("who_judges.js"),
     )
-    gr.Markdown("### Questions to ask")
+    gr.Markdown("### Questions to ask", elem_id="ask-of-title")
     papers = gr.Dropdown([], value=None, label="Of this paper", elem_id="ask-of", min_width=240)
     asked = PlainHTML("", elem_id="suggested", js_on_load=read_asset("common.js") + read_asset("suggested.js"))
 
@@ -67,7 +67,8 @@ def render_queue(services: Services) -> str:
     with open_database(services.settings.database) as db:
         waiting = proposals.list_proposals(db)
         job = current_job(db, JobKind.PROPOSE)
-        title, text = _hint(db, job)
+        papers = library.count_searchable(db)
+        title, text, tab = _hint(db, job)
         mark = propose_mark(db)
         line = render_job(db, job)
     return render(
@@ -75,24 +76,29 @@ def render_queue(services: Services) -> str:
         proposals=waiting,
         kinds=_KINDS,
         job=line,
+        papers=papers,
         title=title,
         text=text,
+        tab=tab,
+        look=not tab and (job is None or not job.open),
         mark=mark,
     )
 
 
-def _hint(db: Database, job: Job | None) -> tuple[str, str]:
+def _hint(db: Database, job: Job | None) -> tuple[str, str, str]:
+    """Title and text of why nothing is proposed, and the tab to go to first where there is one."""
     if not library.count_searchable(db):
-        return "Nothing to judge yet", "Add papers on the Library tab first."
+        return "Nothing to judge yet", "Add papers first; then what is worth a verdict comes here.", "library"
     if not judgements.count_judged_queries(db):
         return (
             "Nothing is proposed yet",
             "Once you have approved passages for a few questions, those on which a verdict tells most come here: where "
             "two models disagree, where a score is near the border, and papers of which nothing is judged.",
+            "search",
         )
-    if job is not None and job.state in (JobState.QUEUED, JobState.RUNNING):
-        return "Nothing to judge yet", "What is worth judging is being looked for; it comes here by itself."
-    return "Nothing waits for a verdict", "Ask more questions, or look again after the next retrain."
+    if job is not None and job.open:
+        return "Nothing to judge yet", "What is worth judging is being looked for; it comes here by itself.", ""
+    return "Nothing waits for a verdict", "Ask more questions, or look again after the next retrain.", ""
 
 
 def render_suggestions(services: Services, document_id: int | None) -> str:

@@ -62,7 +62,7 @@ def render_map_state(services: Services) -> str:
 def _hint(db: Database) -> str:
     if library.count_by_state(db).keys() - {DocumentState.FAILED}:
         return "Your papers are being read and embedded; then they are drawn here."
-    return "Papers stand here by what they are about. Add some on the Library tab."
+    return "Papers stand here by what they are about, once there are some."
 
 
 # --- what the page's script asks for ---

@@ -32,6 +32,7 @@ _KINDS = {
     ChunkKind.FOOTNOTE: "footnotes",
     ChunkKind.REFERENCE: "references",
 }
+_LIBRARY = "library"
 _NOT_READY = (
     "No passage passes the filter above, or its papers are not ready yet; the Library tab shows how far they are. "
     "Change the filter, or clear it."
@@ -237,21 +238,22 @@ def render_hits(
 
 def render_hint(services: Services) -> str:
     """What to do first: add papers, wait for them, or ask."""
-    title, text = _hint_before_search(services) or (
+    before = _hint_before_search(services)
+    title, text = before or (
         "Ask a question",
         "In your own words, as you would ask a colleague: how is attention computed? why does training diverge?",
     )
-    return render("hint.html", title=title, text=text, clear="")
+    return render("hint.html", title=title, text=text, clear="", tab=_LIBRARY if before else "")
 
 
 def _desk_without_hits(services: Services, asked: Asked, *, no_word: bool) -> str:
     before = _hint_before_search(services)
     title, text = before or ("No passage found", NO_WORD if no_word else _NOT_READY)
     clear = "" if before or not asked.filtered else asking.to_address(asked.without_filter())
-    return _bare_desk(asked, title, text, clear)
+    return _bare_desk(asked, title, text, clear, _LIBRARY if before else "")
 
 
-def _bare_desk(asked: Asked | None = None, title: str = "", text: str = "", clear: str = "") -> str:
+def _bare_desk(asked: Asked | None = None, title: str = "", text: str = "", clear: str = "", tab: str = "") -> str:
     asked = asked or Asked()
     return render(
         "bare_desk.html",
@@ -260,6 +262,7 @@ def _bare_desk(asked: Asked | None = None, title: str = "", text: str = "", clea
         title=title,
         text=text,
         clear=clear,
+        tab=tab,
     )
 
 
@@ -270,13 +273,13 @@ def _hint_before_search(services: Services) -> tuple[str, str] | None:
     if not states:
         return (
             "Begin with your papers",
-            "Open the Library tab and drop in some PDFs. Then ask here, and approve the passages that answer you.",
+            "Drop some PDFs into the Library. Then ask here, and approve the passages that answer you.",
         )
     if states[DocumentState.READY]:
         return None
     if states.keys() - {DocumentState.FAILED}:
-        return "Your papers are being read and embedded", "The Library tab shows how far they are."
-    return "None of your papers could be read", "The Library tab tells why, paper by paper."
+        return "Your papers are being read and embedded", "The Library shows how far they are."
+    return "None of your papers could be read", "The Library tells why, paper by paper."
 
 
 # --- what the page's script asks for ---

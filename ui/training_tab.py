@@ -76,7 +76,7 @@ def _build_recipe(services: Services, news: gr.HTML) -> tuple[gr.Dropdown, gr.Te
     default = PRESETS["default"]
     with gr.Row(elem_classes="options recipe needs-train"):
         preset = gr.Dropdown(
-            [("measured best, averaged with the start", "default"), ("as the seed: 10 epochs, batch 5", "seed")],
+            [("default: measured best", "default"), ("seed: 10 epochs, batch 5", "seed")],
             value="default",
             label="Recipe",
             elem_id="preset",

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -111,6 +112,21 @@ def test_headings_of_real_papers_are_found(shared_data: Path, name: str, heading
     paper = read_paper(path)
     lines = [PlacedLine(page, line) for page in paper.pages for line in page.lines if page.text_of(line).strip()]
     assert headings <= {lines[index].text.strip() for index in find_headings(lines, paper.outline)}
+
+
+@pytest.mark.parametrize(
+    ("name", "debris"),
+    [("papers-we-love/p5-*", r"^[A-Z]\W"), ("papers-we-love/recursive-functions*", "^A B A B")],
+)
+def test_a_formula_in_a_font_without_names_is_no_heading_of_a_real_paper(
+    shared_data: Path, name: str, debris: str
+) -> None:
+    (path,) = (shared_data / "pdfs" / "papers").glob(name)
+    paper = read_paper(path)
+    lines = [PlacedLine(page, line) for page in paper.pages for line in page.lines if page.text_of(line).strip()]
+    found = [lines[index].text.strip() for index in sorted(find_headings(lines, paper.outline))]
+    assert [text for text in found if re.match(debris, text)] == []
+    assert any(text.startswith("6 ") for text in found)
 
 
 def chinese_page(lines: Sequence[str]) -> Page:

@@ -104,3 +104,13 @@ def test_a_curve_keeps_within_its_frame_and_names_its_newest_value() -> None:
     later = draw_curve("Loss", [(0, 1.0), (6, 0.5)], 0)
     assert later.split('points="')[1].split('"')[0].split()[-1].startswith("508.0,")
     assert draw_curve("Loss", [], 10) == ""
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-2, 3e-4, 2e-7])
+def test_no_two_lines_of_a_curves_scale_read_the_same(size: float) -> None:
+    svg = draw_curve("Loss", [(0, size), (5, size / 3), (10, size / 4)], 10)
+    scale = re.findall(r'text-anchor="end">([^<]+)</text>', svg)[:3]
+    assert len(set(scale)) == 3
+    assert all(len(label) <= 6 for label in scale)
+    assert [float(label) for label in scale] == sorted(map(float, scale))
+    assert float(svg.split("<b>")[1].split("</b>")[0]) == pytest.approx(size / 4, rel=0.1)

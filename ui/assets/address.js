@@ -13,6 +13,12 @@ function openTab(name) {
   const button = document.querySelectorAll('#tabs button[role=tab]')[tabNames.indexOf(name)];
   if (button && button.getAttribute('aria-selected') !== 'true') button.click();
 }
+document.addEventListener('click', event => {   // a link to another tab of this page, which keeps what is on the others
+  const link = event.target.closest('a[data-open-tab]');
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  openTab(link.dataset.openTab);
+});
 function keepTab(name) {
   changeAddress(values => values.set('tab', name), tabOf(new URLSearchParams(location.search)) !== name);
 }

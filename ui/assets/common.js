@@ -14,6 +14,9 @@ function say(text, kind) {
   line.title = 'Click to close';   // it may lie over what is needed next
   line.addEventListener('click', () => line.remove());
   box.append(line);
+  // On a phone it lies over what comes next: whoever goes on has read it. What went wrong stays its time.
+  if (!kind && matchMedia('(max-width: 640px)').matches)
+    document.addEventListener('pointerdown', () => line.remove(), { once: true });
   setTimeout(() => line.remove(), kind === 'error' ? 9000 : 4000);
 }
 function sayAll(element) {

@@ -30,7 +30,8 @@ async function load() {
   const map = answer.map;
   const empty = pick('empty');
   empty.hidden = !!map;
-  empty.textContent = map || map === undefined ? '' : answer.versions ? 'The map is being drawn.' : '';
+  empty.textContent = map || map === undefined ? '' : answer.versions ? 'There is no map yet.' : '';
+  box.classList.toggle('none', !map);
   field.hidden = !map;
   const list = box.querySelector('.maplist');
   if (!map) { list.hidden = true; return; }
@@ -395,6 +396,7 @@ for (const view of views) {
   canvas.addEventListener('pointerup', event => {
     lift(event);
     const one = moved <= 4 && under(view, event);
+    tip.hidden = true;   // the card tells it, and the map moves to make room for that
     if (one) choose(one.kind, one.id, view.map.model.id);
   });
   canvas.addEventListener('pointercancel', lift);
