@@ -116,6 +116,7 @@ def _place_on_screen(shown: dict, box: dict) -> tuple[float, float, str]:
 
 def test_the_list_has_what_the_map_has_for_the_keyboard(page: Page, site: Site) -> None:
     go(page, site, "?tab=map")
+    expect(page.get_by_text("The same as a list")).to_be_visible()
     page.get_by_text("The same as a list").press("Enter")
     for topic in TOPICS:
         expect(page.locator(".maplist").get_by_role("button", name=topic.title)).to_be_visible()

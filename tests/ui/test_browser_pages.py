@@ -287,6 +287,32 @@ def test_at_400_pixels_nothing_runs_off_to_the_side(page: Page, app: App) -> Non
     )
 
 
+def test_at_400_pixels_a_passage_at_the_foot_of_a_page_is_in_view_and_a_notice_goes_with_the_next_tap(
+    page: Page, app: App, tmp_path: Path
+) -> None:
+    above = lines_down([f"Line {number} of a table of tides that tells nothing." for number in range(40)])
+    foot = lines_down(["Limpets return to the very spot they left, and fit their shells to it."], y=90)
+    add_papers(app, [write(tmp_path, "limpets.pdf", make_pdf([[Text("On Limpets", y=760, size=18), *above, *foot]]))])
+    page.set_viewport_size({"width": 400, "height": 700})
+    open_page(page, app)
+    question = "to which spot do limpets return?"
+    search(page, question)
+    page.locator(".hit", has_text="Limpets return").locator(".passage").click()
+    expect(page.locator(".pageview figure mark").first).to_be_in_viewport()
+    page.get_by_role("button", name="Passages").click()
+    for width in (360, 400):
+        page.set_viewport_size({"width": width, "height": 700})
+        expect(page.get_by_role("tab")).to_have_text(["Search", "Judge", "Map", "Library", "Training", "Settings"])
+    page.get_by_text("Save or export").click()
+    page.get_by_label("Name of this search").fill("limpets")
+    page.get_by_role("button", name="Save", exact=True).click()
+    said = page.locator("#said p")
+    expect(said).to_have_text("Saved as “limpets”.")
+    hit(page, 1).get_by_role("button", name="Approve").click()
+    expect(said).to_have_count(0, timeout=1000)
+    expect(hit(page, 1).get_by_role("button", name="Approve")).to_have_attribute("aria-pressed", "true")
+
+
 # How light the page is, and texts whose contrast with what is behind them is below WCAG AA; disabled controls excepted.
 _LOOK_AT_CONTRAST = """() => {
   const channels = color => (color.match(/[\\d.]+/g) || [])

@@ -36,8 +36,14 @@ def test_the_whole_job_from_upload_to_undo(page: Page, tmp_path: Path) -> None:
     with run_app(tmp_path / "library", chunk_tokens=200 if papers[0][0].is_relative_to(SHARED_DATA) else 64) as app:
         open_page(page, app)
         expect(page.get_by_text("Begin with your papers")).to_be_visible()
+        open_tab(page, "Judge")
+        # Without papers there is nobody to name and nothing to ask of.
+        expect(page.locator("#judge .hint")).to_be_visible()
+        expect(page.locator("#who, #ask-of")).to_have_count(2)
+        assert not page.locator("#who:visible, #ask-of:visible").count()
 
-        open_tab(page, "Library")
+        page.locator("#judge").get_by_role("link", name="Open the Library").click()
+        expect(page.get_by_role("tab", name="Library")).to_have_attribute("aria-selected", "true")
         page.locator("#upload input[type=file]").set_input_files([path for path, _ in papers])
         expect(page.locator("#library .pill.ready")).to_have_count(3, timeout=_LONG_MS)
         expect(page.locator("#header")).to_contain_text("3 papers")

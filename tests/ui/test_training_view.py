@@ -3,12 +3,14 @@ from sqlite_utils import Database
 
 from api.services import Services
 from core.settings import Settings
+from core.types import JobKind
 from indexer.start import ensure_active_model
 from search.gpu import Device
 from search.searcher import Searcher
-from storage import library, models
+from storage import jobs, library, models
 from storage.judgements import store_judgement
 from tests.makers import store_paper
+from ui.library_tab import render_job
 from ui.training_view import render_models, render_pairs, render_training
 
 SPLIT = {
@@ -21,6 +23,15 @@ SPLIT = {
 def services(settings: Settings) -> Services:
     ensure_active_model(settings)
     return Services(settings, Searcher(settings), Device("CPU", "a test"), "a test")
+
+
+def test_a_queued_job_tells_what_it_waits_for(db: Database) -> None:
+    waiting = jobs.add_job(db, JobKind.RETRAIN)
+    assert "waiting" in render_job(db, waiting)
+    running = jobs.add_job(db, JobKind.INGEST)
+    jobs.start_job(db, running.id)
+    assert "waits until “Adding papers” is done" in render_job(db, waiting)
+    assert "waits until" not in render_job(db, jobs.get_job(db, running.id))
 
 
 def test_the_queries_that_moved_are_shown_with_both_rankings(services: Services, db: Database) -> None:

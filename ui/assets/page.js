@@ -43,6 +43,8 @@ async function openPage(chunk, page) {   // false where there is no such passage
   }
   const mark = pane().querySelector('figure mark:not(.beside)') || pane().querySelector('figure mark'), sheet = pane().querySelector('.paper-desk');
   sheet.scrollTop = mark ? Math.max(0, mark.offsetTop - 80) : 0;
+  // On a narrow screen it is the pane that scrolls.
+  if (narrow()) pane().scrollTop = mark ? pane().scrollTop + mark.getBoundingClientRect().top - pane().getBoundingClientRect().top - 140 : 0;
   sheet.scrollLeft = mark ? Math.max(0, mark.offsetLeft - 20) : 0;
   return true;
 }
