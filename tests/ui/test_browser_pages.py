@@ -303,7 +303,7 @@ def test_at_400_pixels_a_passage_at_the_foot_of_a_page_is_in_view_and_a_notice_g
     for width in (360, 400):
         page.set_viewport_size({"width": width, "height": 700})
         expect(page.get_by_role("tab")).to_have_text(["Search", "Judge", "Map", "Library", "Training", "Settings"])
-    page.get_by_text("Save or export").click()
+    page.locator(".take summary").click()
     page.get_by_label("Name of this search").fill("limpets")
     page.get_by_role("button", name="Save", exact=True).click()
     said = page.locator("#said p")

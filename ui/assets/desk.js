@@ -5,7 +5,10 @@ let restoring = null;    // the address that is asked for anew, until its passag
 
 function leaveQuestion(field) {   // so that the keys that judge are not typed into the question
   field.blur();
-  hitOf(current)?.focus({ preventScroll: true });
+  // Once the passages are painted: to give one the focus, all of them would be laid out for it alone before that.
+  requestAnimationFrame(() => setTimeout(() => {
+    if (document.activeElement === document.body) hitOf(current)?.focus({ preventScroll: true });
+  }));
 }
 function dropPapers(ids) {
   for (const hit of hits()) if (ids.includes(Number(hit.dataset.document))) (hit.closest('.found') || hit).remove();
