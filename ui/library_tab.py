@@ -115,6 +115,7 @@ def render_library(services: Services) -> str:
         job = render_job(db, current_job(db, JobKind.INGEST))
         collections, collected = list_collections(db), collections_by_document(db)
         left_out = list_left_out(db)
+        running = _running(db)
     return render(
         "library.html",
         documents=documents,
@@ -131,6 +132,8 @@ def render_library(services: Services) -> str:
         user=viewer(),
         job=job,
         left_out=left_out,
+        # Papers are read by the worker, too, once it is through with what it does.
+        waits_for=_TITLES[running.kind] if running and running.kind is not JobKind.INGEST else "",
     )
 
 
@@ -144,8 +147,12 @@ def render_job(db: Database, job: Job | None) -> str:
 
 def _wait_of(db: Database, job: Job) -> str:
     """What a queued job waits for: the worker does one at a time."""
-    running = next((one for one in jobs.open_jobs(db) if one.state is JobState.RUNNING), None)
+    running = _running(db)
     return f"waits until “{_TITLES[running.kind]}” is done" if running else describe_job(job)
+
+
+def _running(db: Database) -> Job | None:
+    return next((job for job in jobs.open_jobs(db) if job.state is JobState.RUNNING), None)
 
 
 def current_job(db: Database, kind: JobKind) -> Job | None:

@@ -10,7 +10,7 @@ from search.searcher import Searcher
 from storage import jobs, library, models
 from storage.judgements import store_judgement
 from tests.makers import store_paper
-from ui.library_tab import render_job
+from ui.library_tab import render_job, render_library
 from ui.training_view import render_models, render_pairs, render_training
 
 SPLIT = {
@@ -32,6 +32,13 @@ def test_a_queued_job_tells_what_it_waits_for(db: Database) -> None:
     jobs.start_job(db, running.id)
     assert "waits until “Adding papers” is done" in render_job(db, waiting)
     assert "waits until" not in render_job(db, jobs.get_job(db, running.id))
+
+
+def test_papers_tell_what_they_wait_for(services: Services, db: Database) -> None:
+    library.add_document(db, "aa", "a.pdf")
+    assert "1 still being read" in render_library(services)
+    jobs.start_job(db, jobs.add_job(db, JobKind.RETRAIN).id)
+    assert "1 waits until “Retraining” is done" in render_library(services)
 
 
 def test_the_queries_that_moved_are_shown_with_both_rankings(services: Services, db: Database) -> None:
