@@ -180,3 +180,21 @@ def test_a_passage_of_an_address_that_is_gone_makes_way_for_the_first(page: Page
     expect(page.locator("#said")).to_contain_text("987654")
     expect(hit(page, 1)).to_have_attribute("aria-current", "true")
     expect(page.locator(".pageview")).to_have_attribute("data-chunk", str(chunk_ids(page, 1)[0]))
+
+
+def test_the_keys_judge_the_passage_whose_page_is_shown_where_it_is_no_hit(page: Page, app: App) -> None:
+    question = "which passage is judged that is no hit?"
+    open_page(page, app)
+    search(page, question)
+    with open_database(app.settings.database) as db:
+        found = {int(one.get_attribute("data-chunk") or 0) for one in page.locator(".hit").all()}
+        other = next(row[0] for row in db.conn.execute("SELECT id FROM chunks ORDER BY id") if row[0] not in found)
+    page.goto(re.sub(r"passage=\d+", f"passage={other}", page.url))
+    expect(page.locator(".pageview")).to_have_attribute("data-chunk", str(other))
+    expect(page.locator(".pageview")).not_to_have_attribute("aria-busy", "true")
+    page.keyboard.press("a")
+    wait_for(lambda: verdicts(app, question) == {other: 1})
+    page.keyboard.press("j")
+    expect(page.locator(".pageview")).not_to_have_attribute("data-chunk", str(other))
+    page.keyboard.press("r")
+    wait_for(lambda: verdicts(app, question) == {other: 1, chunk_ids(page, 2)[0]: 0})

@@ -1,6 +1,8 @@
 const desk = () => element.querySelector('.desk');
 const hits = () => [...element.querySelectorAll('.hits .hit')];
 let current = null;      // the chosen hit's chunk id, as text
+let shown = null;        // that of the passage whose page was opened last, which may be no hit
+const seen = () => shown ?? current;   // what the keys judge
 let restoring = null;    // the address that is asked for anew, until its passages are there
 
 function leaveQuestion(field) {   // so that the keys that judge are not typed into the question
@@ -21,7 +23,7 @@ function dropPapers(ids) {
   opening++;
   pane().replaceChildren();
   pane().removeAttribute('aria-busy');
-  current = null;
+  current = shown = null;
   choose(left[0]);
 }
 addEventListener('papers-removed', event => dropPapers(event.detail));
@@ -119,14 +121,14 @@ function step(by) {
   next.scrollIntoView({ block: 'nearest' });
 }
 function judgeChosen(relevance) {
-  if (ticked().length) judgeTicked(relevance); else if (current) judge([current], relevance);
+  if (ticked().length) judgeTicked(relevance); else if (seen()) judge([seen()], relevance);
 }
 function tick() {
   const box = hitOf(current)?.querySelector('.tick');
   if (box) box.checked = !box.checked;
   countTicks();
 }
-const keys = { a: () => judgeChosen(1), r: () => judgeChosen(0), x: tick, u: takeBack, e: () => { if (current) judgePart(current); } };
+const keys = { a: () => judgeChosen(1), r: () => judgeChosen(0), x: tick, u: takeBack, e: () => { if (seen()) judgePart(seen()); } };
 document.addEventListener('keydown', event => {
   if (event.key === 'Escape' && event.target.closest('#question')) return leaveQuestion(event.target);
   if (isTyped(event) || !element.offsetParent) return;
@@ -144,7 +146,7 @@ document.addEventListener('keydown', event => {
 let first = true;   // an address that was typed or passed on may be written in another way than the server's
 watch('value', () => {
   const { address } = desk().dataset;
-  current = null;
+  current = shown = null;
   showSheet(false);
   if (restoring !== null && !first && !isSameSearch(restoring, address)) return;   // an older one; another is to come
   keepSearch(address, restoring !== null);

@@ -21,6 +21,7 @@ function placeOfFocus() {
 }
 async function openPage(chunk, page) {   // false where there is no such passage
   const mine = ++opening;
+  shown = String(chunk);
   // At once: when the answer comes, the address may be that of another question already.
   if (restoring === null) keepPassage(chunk);
   // Until the answer is there the pane shows another passage, which must not be judged in place of this one.
