@@ -261,8 +261,8 @@ def test_each_has_a_verdict_of_their_own_on_what_is_shared(both: Both) -> None:
     assert hit(anna) == (1, [{"judge": "bert", "relevance": 0}])
     assert hit(bert) == (0, [{"judge": "anna", "relevance": 1}])
     # Who judges blind is not told what others say.
-    shown = bert.call(both.page, "open_page", [SUBJECT, chunk, None, [], False]).json()["data"]["html"]
-    blind = bert.call(both.page, "open_page", [SUBJECT, chunk, None, [], True]).json()["data"]["html"]
+    shown = bert.call(both.page, "open_page", [SUBJECT, chunk, None, [], False]).text
+    blind = bert.call(both.page, "open_page", [SUBJECT, chunk, None, [], True]).text
     assert ("anna approved" in shown, "anna approved" in blind) == (True, False)
     # Taking back is of one's own, twice too.
     path = f"/api/v1/judgements?query={quote(SUBJECT)}&chunk_id={chunk}"
