@@ -1,6 +1,7 @@
 """Heavy work over HTTP: what waits and runs, how far it is as it moves, and its end on demand."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated
 
 import anyio
@@ -14,7 +15,8 @@ from api.served import Followed, Served
 from api.services import Services
 from api.shapes import RowId
 from core.cli import count
-from core.types import Job
+from core.people import viewer
+from core.types import Job, JobKind
 from storage import jobs
 from storage.database import open_database
 
@@ -31,7 +33,7 @@ def list_jobs(
     """Jobs that wait or run, oldest first, or the last fifty, newest first."""
     with open_database(services.settings.database) as db:
         found = jobs.open_jobs(db) if open else jobs.last_jobs(db, _LAST)
-    return shapes.Jobs.model_validate({"jobs": found})
+    return shapes.Jobs.model_validate({"jobs": [_without_private(job) for job in found]})
 
 
 @router.get("/jobs/{job_id}")
@@ -45,7 +47,7 @@ def cancel_job(services: Served, job_id: RowId) -> shapes.Job:
     with open_database(services.settings.database) as db:
         jobs.get_job(db, job_id)
         jobs.request_cancel(db, job_id)
-        return shapes.Job.model_validate(jobs.get_job(db, job_id))
+        return shapes.Job.model_validate(_without_private(jobs.get_job(db, job_id)))
 
 
 @router.post("/jobs/{job_id}/dismiss")
@@ -54,7 +56,7 @@ def dismiss_job(services: Served, job_id: RowId) -> shapes.Job:
     with open_database(services.settings.database) as db:
         jobs.get_job(db, job_id)
         jobs.dismiss_job(db, job_id)
-        return shapes.Job.model_validate(jobs.get_job(db, job_id))
+        return shapes.Job.model_validate(_without_private(jobs.get_job(db, job_id)))
 
 
 async def _take_place(services: Served, followed: Followed, job_id: RowId) -> AsyncIterator[None]:
@@ -89,4 +91,10 @@ async def follow_job(services: Served, job_id: RowId) -> AsyncIterator[ServerSen
 
 def _job(services: Services, job_id: int) -> Job:
     with open_database(services.settings.database) as db:
-        return jobs.get_job(db, job_id)
+        return _without_private(jobs.get_job(db, job_id))
+
+
+def _without_private(job: Job) -> Job:
+    """Where there are users, without what an ingest counted in the end: private passages too."""
+    hidden = viewer() is not None and job.kind is JobKind.INGEST
+    return replace(job, result={}) if hidden else job

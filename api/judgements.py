@@ -34,7 +34,7 @@ def list_judgements(
 
 @router.post("/judgements")
 def judge(services: Served, verdict: shapes.Verdict) -> shapes.Stored:
-    """Say whether a passage answers a question, in place of an earlier verdict on the two."""
+    """Say whether a passage answers a question, in place of one's own earlier verdict on the two."""
     with open_database(services.settings.database) as db:
         stored = judgements.store_judgement(
             db,
@@ -55,7 +55,7 @@ def take_back(
     query: Annotated[str, Query(max_length=LONGEST_QUESTION)],
     chunk_id: Annotated[int, Query(ge=0, lt=1 << 63)],
 ) -> shapes.Withdrawn:
-    """Withdraw the verdict on a passage for a question, if there is one."""
+    """Withdraw one's own verdict on a passage for a question, if there is one."""
     with open_database(services.settings.database) as db:
         taken = judgements.take_back_judgement(db, query, chunk_id)
     return shapes.Withdrawn(withdrawn=int(taken))

@@ -31,11 +31,13 @@ def search(services: Served, question: shapes.Question) -> shapes.SearchAnswer:
     with open_database(services.settings.database) as db:
         filter = read_filter(db, question.filter)
         verdicts = judgements.relevance_by_chunk(db, question.query)
+        others = {} if question.blind else judgements.others_by_chunk(db, question.query)
     request = SearchRequest(question.query, question.k, filter, question.mode, question.spread, question.like)
     find = services.searcher.search_blind if question.blind else services.searcher.search
     answer = result_as_json(find(request), blind=question.blind)
     for hit in answer["hits"]:
         hit["relevance"] = verdicts.get(hit["chunk_id"])
+        hit["others"] = others.get(hit["chunk_id"], [])
     return shapes.SearchAnswer.model_validate(answer)
 
 

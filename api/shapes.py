@@ -317,6 +317,13 @@ class AnsweringModel(_Answer):
     dim: int
 
 
+class OthersVerdict(_Answer):
+    """Null is somebody without a name."""
+
+    judge: str | None
+    relevance: int
+
+
 class Hit(_Answer):
     """A passage: `document` is its paper's file name; `page`, `start`, `end` its first span."""
 
@@ -336,7 +343,8 @@ class Hit(_Answer):
     section: str | None
     kind: ChunkKind
     text: str
-    relevance: int | None = Field(None, description="the verdict given for this question")
+    relevance: int | None = Field(None, description="one's own verdict for this question")
+    others: list[OthersVerdict] = Field([], description="what others say for it; nothing where it is asked blind")
 
 
 class SearchAnswer(_Answer):

@@ -52,8 +52,16 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class OthersVerdict:
+    """What somebody else says of a passage for the question; None is somebody without a name."""
+
+    judge: str | None
+    relevance: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage that was found; `relevance` is the verdict on it for this question, 1, 0 or None."""
+    """A passage that was found; `relevance` is your verdict on it for this question, 1, 0 or None."""
 
     rank: int | None
     score: float | None
@@ -66,6 +74,7 @@ class Hit:
     kind: str
     text: str
     relevance: int | None
+    others: tuple[OthersVerdict, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +157,7 @@ class Judgement:
     page: int
     text: str
     relevance: int
+    judge: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,7 @@ class Whetstone:
         return self._post("/judgements", verdict)["stored"]
 
     def take_back(self, query: str, chunk_id: int) -> bool:
-        """Withdraw a verdict; False where there was none."""
+        """Withdraw your verdict; False where there was none."""
         asked = urlencode({"query": query, "chunk_id": chunk_id})
         return bool(json.loads(self._ask("DELETE", f"/judgements?{asked}"))["withdrawn"])
 

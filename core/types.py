@@ -409,7 +409,7 @@ class Judgement:
     """A verdict on a passage for a query. `relevance` is 1 or 0; `rank` is None for a passage that was not shown.
 
     `text` is what was judged, which where `narrowed` is only a part of the passage; `judge` is who said so, by the name
-    they gave.
+    they gave, and `giver` the same for all verdicts of one of them. `private` is one on a private paper.
     """
 
     id: int
@@ -428,6 +428,16 @@ class Judgement:
     at: str
     narrowed: bool = False
     judge: str | None = None
+    giver: str = ""
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OthersVerdict:
+    """What somebody else says of a passage for the question; None is somebody without a name."""
+
+    judge: str | None
+    relevance: int
 
 
 # --- jobs --------------------------------------------------------------------------------------

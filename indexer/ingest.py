@@ -29,6 +29,7 @@ from indexer.ocr import complete_paper, recognise_pages
 from indexer.pdf import require_text
 from indexer.reader import ReadLimits, read_paper_isolated, reading_children
 from storage import library, models, pages, vectors
+from storage.at_work import AtWork
 from storage.collections import get_collection, put_into_collection
 from storage.database import empty_log, open_database, transaction
 from storage.deaths import in_hand, suspects
@@ -210,12 +211,14 @@ def embed_missing(settings: Settings, encoder: Encoder, version: ModelVersion, p
     """Embed every live chunk that lacks a vector for this version; how many texts that were."""
     done = 0
     with open_database(settings.database) as db:
-        total = vectors.count_missing(db, version.id)
+        total, shared = vectors.count_missing(db, version.id), vectors.count_missing_shared(db, version.id)
         if total:
-            progress.report("embedding", item=version.name, total=total)
+            progress.report("embedding", item=version.name, total=shared)
 
         def tell() -> None:
-            progress.report("embedding", item=version.name, done=done, total=max(total, done))
+            # All are told of it, so the numbers are those of what all may see.
+            told = shared * done // total if total else 0
+            progress.report("embedding", item=version.name, done=told, total=shared)
 
         while texts := vectors.missing_texts(db, version.id, _TEXTS_A_LOOK):
             for first in range(0, len(texts), _TEXTS_A_BATCH):
@@ -238,11 +241,6 @@ def _readers() -> int:
     return min(_MOST_READERS, os.cpu_count() or 1)
 
 
-def _shown(db: Database, document: Document) -> str:
-    """What everybody may be told of a paper that is being worked on; it may have been made private since."""
-    return document.names[0] if library.is_shared(db, document.id) else "a private paper"
-
-
 class _IngestRun:
     """One run over the unfinished documents: threads read and chunk, the caller's embeds."""
 
@@ -257,14 +255,14 @@ class _IngestRun:
         self._given_up = threading.Event()
         # What has been read and waits for its vectors.
         self._read: queue.Queue[Document] = queue.Queue()
-        # By document: what each reader is at, in the order they began.
+        # By document: what is done to it beside its being read, in the order they began.
         self._reading: dict[int, str] = {}
         self._choosing = threading.Lock()
         # Recognition takes every core by itself, and much memory.
         self._recognising = threading.Lock()
         self._papers_read = 0
         self._papers_to_read = 0
-        self._embedding = ""
+        self._embedding: int | None = None
         self._embedded = 0
         self._to_embed = 0
 
@@ -274,12 +272,13 @@ class _IngestRun:
         if not self._work_alone_on(suspected):
             return
         with open_database(self._settings.database) as db:
-            self._to_embed = vectors.count_missing(db, self._version.id)
             for document in library.unfinished_documents(db):
                 if document.state is DocumentState.EMBEDDING:
                     self._read.put(document)
-                else:
+                elif not document.private:
                     self._papers_to_read += 1
+            # What all are told counts what all may see.
+            self._to_embed = vectors.count_missing_shared(db, self._version.id)
         with ThreadPoolExecutor(max_workers=_readers(), thread_name_prefix="read papers") as executor:
             reading = [executor.submit(self._read_queued) for _ in range(_readers())]
             try:
@@ -296,7 +295,7 @@ class _IngestRun:
             if document.state is not DocumentState.EMBEDDING:
                 with open_database(self._settings.database) as db:
                     library.set_document_state(db, document.id, DocumentState.READING)
-                    self._reading[document.id] = _shown(db, document)
+                    self._reading[document.id] = ""
                 self._tell()
                 with reading_children() as children:
                     read = self._read_document(document, children)
@@ -322,9 +321,9 @@ class _IngestRun:
         while not self._stop_reading.is_set() and (document := self._next_to_read()):
             self._tell()
             read = self._read_document(document, children)
-            with self._choosing:
+            with self._choosing, open_database(self._settings.database) as db:
                 del self._reading[document.id]
-                self._papers_read += 1
+                self._papers_read += library.is_shared(db, document.id)
             if read:
                 self._read.put(document)
 
@@ -333,7 +332,7 @@ class _IngestRun:
             document = library.next_to_read(db, list(self._reading))
             if document is not None:
                 library.set_document_state(db, document.id, DocumentState.READING)
-                self._reading[document.id] = _shown(db, document)
+                self._reading[document.id] = ""
         return document
 
     def _read_document(self, document: Document, children: ForkedChildren) -> bool:
@@ -348,7 +347,8 @@ class _IngestRun:
                 chunks = chunk_pages(
                     paper.pages, paper.outline, self._encoder.count_tokens, ChunkingSettings(max_tokens=tokens)
                 )
-                self._to_embed += len(chunks)
+                if library.is_shared(db, document.id):
+                    self._to_embed += len(chunks)
                 return store_reading(db, document.id, paper.metadata, paper.pages, chunks)
             except ReadError as error:
                 library.fail_document(db, document.id, str(error), locked=isinstance(error, PasswordError))
@@ -392,7 +392,7 @@ class _IngestRun:
         return done
 
     def _tell_recognised(self, db: Database, document: Document, done: int, total: int) -> None:
-        self._reading[document.id] = f"{_shown(db, document)}, recognising page {min(done + 1, total)} of {total}"
+        self._reading[document.id] = f", recognising page {min(done + 1, total)} of {total}"
         if self._stop_reading.is_set():
             raise Cancelled("The reading was stopped.")
         self._tell()
@@ -425,9 +425,10 @@ class _IngestRun:
                 active = models.active_model(db)
                 if active is None or active.id != self._version.id:
                     return False
-                self._embedding = _shown(db, document)
+                self._embedding = document.id
                 _embed_batch(db, self._encoder, self._version, texts, self._tell)
-                self._embedded += len(texts)
+                if library.is_shared(db, document.id):
+                    self._embedded += len(texts)
                 self._tell()
             library.mark_ready_when_embedded(db, [document.id])
         return True
@@ -438,15 +439,14 @@ class _IngestRun:
         """Report what both threads are at. Raises Cancelled, in whichever hears of it first."""
         with self._telling:
             # Papers and passages may have come in since the counts were taken.
-            papers = max(self._papers_to_read, self._papers_read + 1)
-            total = max(self._to_embed, self._embedded)
-            # Of several that are read at once the one that began first.
-            at_work = next(iter(list(self._reading.values())), "")
-            if at_work and (not self._embedded or self._embedded == total):
-                self._progress.report("reading", item=at_work, done=self._papers_read, total=papers)
-                return
-            reading = f"; reading {at_work}, paper {self._papers_read + 1} of {papers}" if at_work else ""
-            self._progress.report("embedding", item=f"{self._embedding}{reading}", done=self._embedded, total=total)
+            papers, total = max(self._papers_to_read, self._papers_read), max(self._to_embed, self._embedded)
+            reading = tuple(self._reading.items())
+            item = AtWork(reading, self._embedding, self._papers_read, papers).to_item()
+            if reading and (not self._embedded or self._embedded == total):
+                more = max(papers, self._papers_read + 1)
+                self._progress.report("reading", item=item, done=self._papers_read, total=more)
+            else:
+                self._progress.report("embedding", item=item, done=self._embedded, total=total)
 
     def _is_given_up(self) -> bool:
         """Whether the run has ended for good. Raises Cancelled where the user wants its end."""

@@ -22,12 +22,15 @@ PassageId = Annotated[int, Field(description="as a search gives it")]
 
 
 class FoundPassage(BaseModel):
+    """`verdict` is the person's own on the passage for this question; `others` tells what other people say."""
+
     passage_id: int
     paper: str
     page: int
     section: str | None
     text: str
     verdict: int | None
+    others: list[str]
 
 
 class Found(BaseModel):
@@ -76,6 +79,9 @@ def make_server(library: Whetstone) -> MCPServer:
                 section=hit.section,
                 text=hit.text,
                 verdict=hit.relevance,
+                others=[
+                    f"{one.judge or 'somebody'}: {'answers' if one.relevance else 'does not'}" for one in hit.others
+                ],
             )
             for hit in answer.hits
         ]

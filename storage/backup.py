@@ -27,7 +27,7 @@ from storage import library, models
 from storage.database import now, open_database, prepare_database, transaction
 from storage.jobs import open_jobs
 from storage.migrations import migrations
-from storage.strange import tame
+from storage.strange import lower_unknown_roles, tame
 from storage.words import forget_removed_words
 
 _FORMAT = 1
@@ -291,17 +291,18 @@ def _take_up(unpacked: Settings, name: str) -> Contents:
             if db.conn.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise ImportFormatError(f"The database in '{name}' is damaged. Take another backup.")
             watched = tame(db, name)
+            lacking = lower_unknown_roles(db)
         _settle(unpacked.database)
         with open_database(unpacked.database) as db:
             papers, kept = library.count_documents(db), len(list(unpacked.models.iterdir()))
     except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
         raise ImportFormatError(f"The database in '{name}' is damaged ({error}). Take another backup.") from error
     size = sum(path.stat().st_size for path in unpacked.home.rglob("*") if path.is_file())
-    lacking: tuple[str, ...] = ()
     if watched:
         # They are folders of the machine it was made on, and only a command names one.
-        lacking = (f"{count(watched, 'folder')} watched there: name what is to be watched here with 'indexer watch'.",)
-    return Contents(papers, kept, size, lacking)
+        there = f"{count(watched, 'folder')} watched there: name what is to be watched here with 'indexer watch'."
+        lacking.insert(0, there)
+    return Contents(papers, kept, size, tuple(lacking))
 
 
 def count_contents(contents: Contents) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from sqlite_utils import Database
 
 from core.cli import count
+from core.people import Role
 from core.types import (
     ChunkKind,
     DocumentState,
@@ -50,6 +51,7 @@ _STATES: dict[tuple[str, str], tuple[tuple[str, ...], str | None]] = {
     ("jobs", "kind"): (tuple(JobKind), "DELETE FROM jobs"),
     ("pages", "source"): (tuple(PageSource), "UPDATE pages SET source = 'text'"),
     ("chunks", "kind"): (tuple(ChunkKind), "UPDATE chunks SET kind = 'body'"),
+    ("users", "role"): (tuple(Role), f"UPDATE users SET role = '{Role.READ}'"),
     ("kept_searches", "mode"): (tuple(SearchMode), "UPDATE kept_searches SET mode = 'both'"),
 }
 

@@ -8,6 +8,7 @@ from sqlite_utils import Database
 
 from core.errors import NotFoundError
 from core.types import Job, JobKind, JobState
+from storage.at_work import tell_at_work
 from storage.database import now, transaction
 from storage.deaths import settle_deaths
 
@@ -31,36 +32,36 @@ def add_job(db: Database, kind: JobKind, params: Mapping[str, Any] | None = None
 
 def get_job(db: Database, job_id: int) -> Job:
     for row in db.query("SELECT * FROM jobs WHERE id = ?", [job_id]):
-        return _job(row)
+        return _job(db, row)
     raise NotFoundError(f"There is no job with id {job_id}.")
 
 
 def open_jobs(db: Database) -> list[Job]:
     """Jobs that wait or run, oldest first."""
-    return [_job(row) for row in db.query("SELECT * FROM jobs WHERE state IN (?, ?) ORDER BY id", _OPEN)]
+    return [_job(db, row) for row in db.query("SELECT * FROM jobs WHERE state IN (?, ?) ORDER BY id", _OPEN)]
 
 
 def last_job(db: Database, kind: JobKind) -> Job | None:
     for row in db.query("SELECT * FROM jobs WHERE kind = ? ORDER BY id DESC LIMIT 1", [kind]):
-        return _job(row)
+        return _job(db, row)
     return None
 
 
 def last_jobs(db: Database, most: int) -> list[Job]:
     """The newest jobs, newest first."""
-    return [_job(row) for row in db.query("SELECT * FROM jobs ORDER BY id DESC LIMIT ?", [most])]
+    return [_job(db, row) for row in db.query("SELECT * FROM jobs ORDER BY id DESC LIMIT ?", [most])]
 
 
 def last_done(db: Database, kind: JobKind) -> list[Job]:
     """The last jobs of a kind that ended well, the newest first."""
     sql = "SELECT * FROM jobs WHERE kind = ? AND state = ? ORDER BY id DESC LIMIT ?"
-    return [_job(row) for row in db.query(sql, [kind, JobState.DONE, _TOLD])]
+    return [_job(db, row) for row in db.query(sql, [kind, JobState.DONE, _TOLD])]
 
 
 def last_failed(db: Database) -> list[Job]:
     """The last jobs that failed, the newest first."""
     sql = "SELECT * FROM jobs WHERE state = ? ORDER BY id DESC LIMIT ?"
-    return [_job(row) for row in db.query(sql, [JobState.FAILED, _TOLD])]
+    return [_job(db, row) for row in db.query(sql, [JobState.FAILED, _TOLD])]
 
 
 def start_job(db: Database, job_id: int, *, supervised: bool = False) -> bool:
@@ -154,16 +155,20 @@ def requeue_interrupted(db: Database) -> None:
         db.conn.execute("UPDATE jobs SET state = ? WHERE state = ?", [JobState.QUEUED, JobState.RUNNING])
 
 
-def _job(row: dict[str, Any]) -> Job:
+def _job(db: Database, row: dict[str, Any]) -> Job:
+    kind = JobKind(row["kind"])
+    item, total = row["item"], row["total"]
+    if kind is JobKind.INGEST:
+        item, total = tell_at_work(db, row["step"], item, row["done"], total)
     return Job(
         id=row["id"],
-        kind=JobKind(row["kind"]),
+        kind=kind,
         params=json.loads(row["params"]),
         state=JobState(row["state"]),
         step=row["step"],
-        item=row["item"],
+        item=item,
         done=row["done"],
-        total=row["total"],
+        total=total,
         seconds_left=row["seconds_left"],
         reason=row["reason"],
         result=json.loads(row["result"]),

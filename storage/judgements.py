@@ -1,27 +1,31 @@
-"""Verdicts on passages, one a query and passage."""
+"""Verdicts on passages, one a query, passage and judge."""
 
 import json
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlite_utils import Database
 
 from core.errors import NotFoundError, RoleError, TrainingError
 from core.people import Role, viewer
-from core.types import Judgement
+from core.types import Judgement, OthersVerdict
 from storage.database import now, transaction
+from storage.judges import GIVER, OF_ONE, Judge, present_judge
 from storage.library import get_chunk, spans_from_json
+from storage.people import list_users, with_name
 
 # In letters; less of a passage tells too little to be learnt from.
 SHORTEST_PART = 20
-_LONGEST_NAME = 80
-_JUDGEMENTS = """
-    SELECT j.*, q.text AS query, coalesce(j.part, c.text) AS text, c.spans, c.document_id, k.title AS document, d.sha256
+_JUDGEMENTS = f"""
+    SELECT j.*, q.text AS query, coalesce(j.part, c.text) AS text, c.spans, c.document_id, k.title AS document,
+        d.sha256, d.owner_id, {GIVER} AS giver
     FROM judgements j JOIN queries q ON q.id = j.query_id
         JOIN chunks c ON c.id = j.chunk_id JOIN documents d ON d.id = c.document_id
         JOIN known_metadata k ON k.document_id = d.id
 """
+_ON_QUERY = "FROM judgements j JOIN queries q ON q.id = j.query_id WHERE q.text = :query"
 
 _SHARED = """
     NOT EXISTS (
@@ -44,52 +48,70 @@ def store_judgement(
     model_id: int | None = None,
     part: str | None = None,
     judge: str | None = None,
+    giver: Judge | None = None,
 ) -> bool:
-    """Keep the verdict, in place of an earlier one on the same query and passage; False if it was there already.
+    """Keep the verdict, in place of the judge's earlier one on the query and passage; False if it was there already.
 
-    `part` is what of the passage it is about, all of it where that is None; `judge` is who gives it, where there are
-    users the one who is signed in. Raises
-    NotFoundError where the passage is not in the library, or does not hold the part, TrainingError where the query is
-    empty.
+    `part` is what of the passage it is about, all of it where that is None; `giver` is who gives it, who without one is
+    found by the name `judge`, see `judge_called`. Raises NotFoundError where the passage is not in the library, or does
+    not hold the part, TrainingError where the query is empty.
     """
     text = normalise_query(query)
     if not text:
         raise TrainingError("The question is empty, so there is nothing to judge this passage for. Ask one first.")
-    user = viewer()
     with transaction(db):
+        giver = giver or judge_called(db, judge)
         part = _part_of(get_chunk(db, chunk_id).text, part)
         db.conn.execute("INSERT OR IGNORE INTO main.queries (text) VALUES (?)", [text])
         query_id = db.conn.execute("SELECT id FROM main.queries WHERE text = ?", [text]).fetchone()[0]
         known = db.conn.execute(
-            "SELECT relevance, part FROM judgements WHERE query_id = ? AND chunk_id = ?", [query_id, chunk_id]
+            f"SELECT id, relevance, part FROM judgements WHERE query_id = :query AND chunk_id = :chunk AND {OF_ONE}",
+            {"query": query_id, "chunk": chunk_id} | giver.key,
         ).fetchone()
-        if known is not None and tuple(known) == (relevance, part):
+        if known is not None and tuple(known[1:]) == (relevance, part):
             return False
-        db.conn.execute(
-            """
-            INSERT INTO main.judgements (query_id, chunk_id, relevance, rank, model_id, at, part, judge, user_id)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (query_id, chunk_id) DO UPDATE SET relevance = excluded.relevance, rank = excluded.rank,
-                model_id = excluded.model_id, at = excluded.at, part = excluded.part, judge = excluded.judge,
-                user_id = excluded.user_id
-            """,
-            [
-                query_id,
-                chunk_id,
-                relevance,
-                rank,
-                model_id,
-                now(),
-                part,
-                _name_of(user.name if user else judge),
-                user.id if user else None,
-            ],
-        )
+        given = [relevance, rank, model_id, now(), part, giver.name]
+        if known is not None:
+            db.conn.execute(
+                "UPDATE main.judgements SET (relevance, rank, model_id, at, part, judge) = (?, ?, ?, ?, ?, ?) "
+                "WHERE id = ?",
+                [*given, known[0]],
+            )
+        else:
+            db.conn.execute(
+                """
+                INSERT INTO main.judgements
+                    (relevance, rank, model_id, at, part, judge, query_id, chunk_id, user_id, away)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+                [*given, query_id, chunk_id, giver.user_id, giver.away],
+            )
         return True
 
 
-def _name_of(judge: str | None) -> str | None:
-    return " ".join((judge or "").split())[:_LONGEST_NAME] or None
+def relevance_by(db: Database, giver: Judge, query: str, chunk_id: int) -> int | None:
+    """What this judge says of the passage for the query, None where they have not judged it."""
+    row = db.conn.execute(
+        f"SELECT relevance {_ON_QUERY} AND chunk_id = :chunk AND {OF_ONE}",
+        giver.key | {"query": normalise_query(query), "chunk": chunk_id},
+    ).fetchone()
+    return row[0] if row else None
+
+
+def judge_called(db: Database, name: str | None) -> Judge:
+    """Who judges: the user who asks. Where none does, as in a command, it is the user of this name, if there are users,
+    or by another name somebody who is away; where there are none, who needs no account, by this name.
+    """
+    users = list_users(db) if name and viewer() is None else []
+    user = with_name(users, name) if name else None
+    if user is not None:
+        return Judge(user.id, user.name)
+    judge = present_judge(name)
+    return replace(judge, away=True) if users and judge.name else judge
+
+
+def _of_present(query: str) -> dict[str, Any]:
+    return {"query": normalise_query(query)} | present_judge().key
 
 
 def _part_of(text: str, part: str | None) -> str | None:
@@ -110,11 +132,10 @@ def _part_of(text: str, part: str | None) -> str | None:
 
 
 def take_back_judgement(db: Database, query: str, chunk_id: int) -> bool:
-    """Forget the verdict; False if there was none."""
+    """Forget one's own verdict; False if there was none. What others say of the two stays."""
     with transaction(db):
         found = db.conn.execute(
-            "SELECT j.id FROM judgements j JOIN queries q ON q.id = j.query_id WHERE j.chunk_id = ? AND q.text = ?",
-            [chunk_id, normalise_query(query)],
+            f"SELECT j.id {_ON_QUERY} AND chunk_id = :chunk AND {OF_ONE}", _of_present(query) | {"chunk": chunk_id}
         ).fetchall()
         return bool(delete_judgements(db, [row[0] for row in found]))
 
@@ -146,22 +167,24 @@ def list_judgements(db: Database) -> list[Judgement]:
 
 
 def relevance_by_chunk(db: Database, query: str) -> dict[int, int]:
-    """The verdicts given for one query: chunk id to relevance."""
-    rows = db.conn.execute(
-        "SELECT j.chunk_id, j.relevance FROM judgements j JOIN queries q ON q.id = j.query_id WHERE q.text = ?",
-        [normalise_query(query)],
-    )
+    """One's own verdicts for one query: chunk id to relevance."""
+    rows = db.conn.execute(f"SELECT chunk_id, relevance {_ON_QUERY} AND {OF_ONE}", _of_present(query))
     return dict(rows.fetchall())
 
 
 def parts_by_chunk(db: Database, query: str) -> dict[int, str]:
-    """What of each passage a verdict for this query is about, where that is not all of it, by the passage's id."""
-    rows = db.conn.execute(
-        "SELECT j.chunk_id, j.part FROM judgements j JOIN queries q ON q.id = j.query_id "
-        "WHERE q.text = ? AND j.part IS NOT NULL",
-        [normalise_query(query)],
-    )
+    """What of each passage one's own verdict for this query is about, where that is not all of it, by its id."""
+    rows = db.conn.execute(f"SELECT chunk_id, part {_ON_QUERY} AND part IS NOT NULL AND {OF_ONE}", _of_present(query))
     return dict(rows.fetchall())
+
+
+def others_by_chunk(db: Database, query: str) -> dict[int, list[OthersVerdict]]:
+    """What others say of passages for this query, by the passage's id, in the order of their names."""
+    sql = f"SELECT chunk_id, judge, relevance {_ON_QUERY} AND NOT ({OF_ONE}) ORDER BY judge, j.id"
+    found: dict[int, list[OthersVerdict]] = {}
+    for chunk, judge, relevance in db.conn.execute(sql, _of_present(query)):
+        found.setdefault(chunk, []).append(OthersVerdict(judge, relevance))
+    return found
 
 
 def judged_chunks(db: Database) -> dict[int, int]:
@@ -176,14 +199,15 @@ def count_judgements(db: Database) -> dict[int, int]:
 
 
 def count_judged_queries(db: Database, beyond: Collection[int] = ()) -> int:
-    """How many queries have at least one approved passage of a shared paper, and so can be learnt from.
+    """How many queries have a passage of a shared paper that most of its judges approve, and so can be learnt from.
 
-    Judgements with an id in `beyond` do not count.
+    A passage with a judgement of an id in `beyond` does not count.
     """
     return db.conn.execute(
         f"""
-        SELECT count(DISTINCT query_id) FROM main.judgements j
-        WHERE relevance = 1 AND id NOT IN (SELECT value FROM json_each(?)) AND {_SHARED}
+        SELECT count(DISTINCT query_id) FROM (
+            SELECT query_id FROM main.judgements j WHERE {_SHARED} GROUP BY query_id, chunk_id
+            HAVING 2 * sum(relevance) > count(*) AND NOT sum(id IN (SELECT value FROM json_each(?))))
         """,
         [json.dumps(sorted(beyond))],
     ).fetchone()[0]
@@ -225,4 +249,6 @@ def _judgement(row: dict[str, Any]) -> Judgement:
         at=row["at"],
         narrowed=row["part"] is not None,
         judge=row["judge"],
+        giver=row["giver"],
+        private=row["owner_id"] is not None,
     )

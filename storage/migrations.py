@@ -532,6 +532,45 @@ def m022_users_and_owners(db: Database) -> None:
     db.conn.execute("ALTER TABLE judgements ADD COLUMN user_id INTEGER REFERENCES users(id) ON DELETE SET NULL")
 
 
+@migrations()
+def m023_a_verdict_a_person(db: Database) -> None:
+    # One for a question, a passage and whoever gave it: a user, or somebody who is `away`, known by their name alone,
+    # or whoever uses a library without users. What is there keeps who gave it; under a name where there are users, it
+    # is of somebody who is none of them.
+    _execute_all(
+        db,
+        """
+        CREATE TABLE new_judgements (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            query_id INTEGER NOT NULL REFERENCES queries(id) ON DELETE CASCADE,
+            chunk_id INTEGER NOT NULL REFERENCES chunks(id) ON DELETE CASCADE,
+            relevance INTEGER NOT NULL CHECK (relevance IN (0, 1)),
+            rank INTEGER,
+            model_id INTEGER REFERENCES models(id),
+            at TEXT NOT NULL,
+            part TEXT,
+            judge TEXT,
+            user_id INTEGER REFERENCES users(id),
+            away INTEGER NOT NULL DEFAULT 0
+        );
+        INSERT INTO new_judgements (id, query_id, chunk_id, relevance, rank, model_id, at, part, judge, user_id, away)
+        SELECT id, query_id, chunk_id, relevance, rank, model_id, at, part, judge, user_id,
+            user_id IS NULL AND judge IS NOT NULL AND EXISTS (SELECT 1 FROM users)
+        FROM judgements ORDER BY id;
+        -- Versions tell by ids what they have learnt from, so none is used again.
+        DELETE FROM sqlite_sequence WHERE name = 'new_judgements';
+        INSERT INTO sqlite_sequence (name, seq)
+        SELECT 'new_judgements', seq FROM sqlite_sequence WHERE name = 'judgements';
+        DROP TABLE judgements;
+        ALTER TABLE new_judgements RENAME TO judgements;
+        CREATE INDEX judgements_chunk ON judgements(chunk_id);
+        CREATE UNIQUE INDEX judgements_giver ON judgements(
+            query_id, chunk_id, ifnull(user_id, 0), CASE WHEN away THEN judge ELSE '' END);
+        CREATE INDEX judgements_user ON judgements(user_id) WHERE user_id IS NOT NULL;
+        """,
+    )
+
+
 def _require_no_foreign_keys(db: Database) -> None:
     on = db.conn.execute("PRAGMA foreign_keys").fetchone()[0]
     if on and db.conn.execute("SELECT 1 FROM documents LIMIT 1").fetchone():

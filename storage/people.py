@@ -9,6 +9,7 @@ from sqlite_utils import Database
 from core.errors import NotFoundError, PeopleError
 from core.people import Role, User
 from storage.database import now, open_database, transaction
+from storage.judges import leave_verdicts, take_over_verdicts
 
 LONGEST_NAME = 60
 
@@ -49,7 +50,7 @@ def fold_name(name: str) -> str:
 
 
 def add_user(db: Database, name: str, role: Role) -> User:
-    """A new user. The first is an admin, and what was asked and saved so far becomes theirs, and how they wanted it.
+    """A new user. The first is an admin; what was asked, saved and judged becomes theirs, and how they wanted it.
 
     Raises PeopleError where the name can't be used, or is taken.
     """
@@ -64,6 +65,7 @@ def add_user(db: Database, name: str, role: Role) -> User:
         assert added is not None
         if first:
             db.conn.execute("UPDATE main.kept_searches SET user_id = ?", [added])
+            take_over_verdicts(db, get_user(db, added), lambda name: fold_name(name) == fold_name(cleaned))
             # They stay those of commands too: a history that was turned off must not begin anew there.
             db.conn.execute(
                 "INSERT INTO main.preferences SELECT name || ':' || ?, value FROM main.preferences "
@@ -97,6 +99,7 @@ def remove_user(db: Database, user_id: int) -> None:
                 f"{papers} private to '{user.name}'. Say what becomes of them: --delete-papers, --share-papers, or "
                 "--pass-papers-to NAME."
             )
+        leave_verdicts(db, user, last=len(list_users(db)) == 1)
         db.conn.execute("DELETE FROM main.collections WHERE owner_id = ?", [user_id])
         db.conn.execute("DELETE FROM main.preferences WHERE name LIKE ?", [f"%:{user_id}"])
         db.conn.execute("DELETE FROM users WHERE id = ?", [user_id])
@@ -142,4 +145,4 @@ def _clean(name: str) -> str:
 
 
 def _user(row: tuple[int, str, str, str]) -> User:
-    return User(row[0], row[1], Role(row[2]), row[3])
+    return User(row[0], row[1], Role.of(row[2]), row[3])

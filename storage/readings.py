@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from core.errors import ReadError
 from core.types import Chunk, DocumentState, Metadata, Page, content_hash
 from storage.database import transaction
+from storage.judges import GIVER
 from storage.library import spans_to_json
 from storage.pages import store_pages
 from storage.vectors import drop_unused_vectors
@@ -85,12 +86,13 @@ def _move_judgements(db: Database, judged: dict[int, str], chunks: dict[int, str
         if best is None or shared[best] < _LEAST_SHARED * max(wanted.total(), 1):
             lost += 1
             continue
-        # Two earlier passages may become one, judged for one question twice: the later verdict counts.
+        # Two earlier passages may become one, judged for one question twice by one: the later verdict counts.
         db.conn.execute(
-            """
-            DELETE FROM judgements WHERE chunk_id IN (:best, :old) AND EXISTS (
-                SELECT 1 FROM judgements j WHERE j.query_id = judgements.query_id AND j.chunk_id IN (:best, :old)
-                    AND (j.at, j.id) > (judgements.at, judgements.id))
+            f"""
+            WITH both AS (SELECT id, query_id, at, {GIVER} AS giver FROM judgements WHERE chunk_id IN (:best, :old))
+            DELETE FROM judgements WHERE id IN (
+                SELECT one.id FROM both one JOIN both other USING (query_id, giver)
+                WHERE (other.at, other.id) > (one.at, one.id))
             """,
             {"best": best, "old": old},
         )

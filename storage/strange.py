@@ -8,6 +8,7 @@ from sqlite_utils import Database
 
 from core.errors import ImportFormatError
 from core.formats import DocumentFormat
+from core.people import Role
 from core.settings import MODELS_FOLDER
 from storage import models
 from storage.database import add_functions, transaction
@@ -26,6 +27,18 @@ def tame(db: Database, name: str) -> int:
     with transaction(db):
         _require_own_files(db, name)
         return db.conn.execute("DELETE FROM watched_folders").rowcount
+
+
+def lower_unknown_roles(db: Database) -> list[str]:
+    """Give users whose role does not exist here the least one; a sentence for each."""
+    with transaction(db):
+        unknown = [row for row in db.conn.execute("SELECT id, name, role FROM users") if row[2] not in set(Role)]
+        db.conn.executemany("UPDATE users SET role = ? WHERE id = ?", [(Role.READ, row[0]) for row in unknown])
+    return [
+        f"The role '{role}' of '{name}' does not exist, so it is '{Role.READ}' now: give another with "
+        "'python -m api users role'."
+        for _, name, role in unknown
+    ]
 
 
 def is_own_folder(source: str) -> bool:

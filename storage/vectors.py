@@ -17,6 +17,7 @@ _MISSING = """
     FROM main.chunks c WHERE NOT EXISTS (
         SELECT 1 FROM embeddings e WHERE e.model_id = :model AND e.content_hash = c.content_hash)
 """
+_PRIVATE = "SELECT id FROM main.documents WHERE owner_id IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,12 @@ def lacks_vectors(db: Database, model_id: int) -> bool:
 def count_missing(db: Database, model_id: int) -> int:
     """How many different texts of live chunks lack a vector for the model."""
     return db.conn.execute(f"SELECT count(DISTINCT c.content_hash) {_MISSING}", {"model": model_id}).fetchone()[0]
+
+
+def count_missing_shared(db: Database, model_id: int) -> int:
+    """The same of papers that all may see, as a job tells it."""
+    sql = f"SELECT count(DISTINCT c.content_hash) {_MISSING} AND c.document_id NOT IN ({_PRIVATE})"
+    return db.conn.execute(sql, {"model": model_id}).fetchone()[0]
 
 
 def store_vectors(db: Database, model_id: int, hashes: Sequence[str], vectors: EmbeddingMatrix) -> None:

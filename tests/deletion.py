@@ -27,6 +27,7 @@ from api.documents import original, original_pdf, page_picture
 from api.served import Pictures
 from api.services import Services
 from core.errors import NotFoundError
+from core.people import Role, User, viewing
 from core.settings import Settings
 from core.types import JobKind, JobState, ModelState, PaperFile, content_hash
 from indexer.encoder import load_encoder
@@ -40,6 +41,7 @@ from search.searcher import Searcher, SearchRequest
 from storage import jobs, judgements, library, maps, models, proposals
 from storage.database import open_database, prepare_database
 from storage.half_done import HALF_DONE
+from storage.people import add_user, remove_user
 from tests.coroutines import run_to_its_end
 from tests.libraries import TOPICS, Silent, make_library
 from tests.papers import make_paper
@@ -57,12 +59,12 @@ _ANYBODY = Request({"type": "http", "headers": []})
 
 @dataclass
 class _Paper:
-    """A paper that must be in the library: `verdicts` by question and passage, each with a number of its own."""
+    """A paper that must be in the library: `verdicts` by question, passage and judge, each with its own number."""
 
     id: int
     names: list[str]
     ingested: bool = False
-    verdicts: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+    verdicts: dict[tuple[str, int, str], tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass
@@ -91,6 +93,11 @@ class Walk:
         self._versions: dict[int, _Version] = {}
         self._active: list[int] = [1]
         self._verdicts = 0
+        # Two users, and a command that judges for nobody.
+        with open_database(self.settings.database) as db:
+            self._people: list[User | None] = [None, add_user(db, "judge 1", Role.ADMIN)]
+            self._people.append(add_user(db, "judge 2", Role.JUDGE))
+        self._people_ever = 2
         self._gone: set[int] = set()
         self.taken: Counter[str] = Counter()
         # As the app does: a query on several threads waits for the slowest of them.
@@ -123,6 +130,7 @@ class Walk:
             self._remove_and_die: 3,
             self._judge: 22,
             self._take_back: 4,
+            self._leave: 2,
             self._train: 3,
             self._switch: 3,
             self._undo: 3,
@@ -195,21 +203,36 @@ class Walk:
         paper = self._chance.choice(judged)
         chunk = self._chance.choice(library.chunks_of_document(db, paper.id))
         question, relevance = f"What about {self._chance.choice(TOPICS)}?", self._chance.choice((0, 1, 1))
-        known = paper.verdicts.get((question, chunk.id))
-        assert judgements.store_judgement(db, question, chunk.id, relevance) == (known is None or known[1] != relevance)
+        user = self._chance.choice(self._people)
+        key = (question, chunk.id, _name_of(user))
+        known = paper.verdicts.get(key)
+        with viewing(user):
+            new = judgements.store_judgement(db, question, chunk.id, relevance)
+        assert new == (known is None or known[1] != relevance)
         if known is None:
             self._verdicts += 1
-        paper.verdicts[question, chunk.id] = (self._verdicts if known is None else known[0], relevance)
+        paper.verdicts[key] = (self._verdicts if known is None else known[0], relevance)
         return None
 
     def _take_back(self, db: Database) -> object:
+        """By one who has judged it, and by one who has not: what others say stays."""
         given = [(paper, key) for paper in self._papers.values() for key in paper.verdicts]
         if not given:
             return False
-        paper, key = self._chance.choice(given)
-        assert judgements.take_back_judgement(db, *key)
-        del paper.verdicts[key]
+        paper, (question, chunk, _) = self._chance.choice(given)
+        user = self._chance.choice(self._people)
+        with viewing(user):
+            taken = judgements.take_back_judgement(db, question, chunk)
+        assert taken == (paper.verdicts.pop((question, chunk, _name_of(user)), None) is not None)
         return None
+
+    def _leave(self, db: Database) -> None:
+        """One of the users goes, whose verdicts stay under the name, and another comes."""
+        user = self._people.pop()
+        assert user is not None
+        remove_user(db, user.id)
+        self._people_ever += 1
+        self._people.append(add_user(db, f"judge {self._people_ever}", Role.JUDGE))
 
     def _train(self, db: Database) -> object:
         """A version as a retrain leaves it, active at once; its weights are the parent's with some noise."""
@@ -311,12 +334,14 @@ class Walk:
         assert {path.name for path in self.settings.originals.iterdir()} == originals
 
         given = Counter(
-            (question, documents[paper.id].sha256, relevance)
+            (question, documents[paper.id].sha256, relevance, judge)
             for paper in self._papers.values()
-            for (question, _), (_, relevance) in paper.verdicts.items()
+            for (question, _, judge), (_, relevance) in paper.verdicts.items()
         )
         exported = map(json.loads, export_judgements(db))
-        assert Counter((one["query"], one["sha256"], one["relevance"]) for one in exported) == given
+        assert (
+            Counter((one["query"], one["sha256"], one["relevance"], one.get("judge", "")) for one in exported) == given
+        )
 
         active = models.active_model(db)
         assert active is not None
@@ -392,6 +417,10 @@ class Walk:
         path = self._folder / name
         path.write_bytes(make_paper(f"On {topic}", [" ".join(text)]))
         return path
+
+
+def _name_of(user: User | None) -> str:
+    return "" if user is None else user.name
 
 
 def _mark(number: int) -> str:

@@ -16,4 +16,6 @@ def test_after_every_step_the_library_holds_what_it_must_and_nothing_else(
     walk = Walk(tmp_path, seed=1)
     for _ in range(300):
         walk.step()
-    assert set(walk.taken) >= {"add", "remove", "remove_and_die", "judge", "train", "undo", "restart"}, walk.taken
+    assert set(walk.taken) >= {"add", "remove", "remove_and_die", "judge", "leave", "train", "undo", "restart"}, (
+        walk.taken
+    )

@@ -1,10 +1,13 @@
 """What is one user's alone no other is ever told of, whatever they ask for: two users of one library, at random."""
 
+import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 from zipfile import ZipFile
 
 import pytest
@@ -240,6 +243,35 @@ def test_a_paper_moves_between_private_and_shared_with_its_verdicts(both: Both) 
     assert anna.client.put(f"/api/v1/documents/{paper}/privacy", json={"private": True}).status_code == 200
     assert leaks(both, anna, bert) == []
     assert bert.client.get("/api/v1/collections").json()["collections"][0]["papers"] == 0
+
+
+def test_each_has_a_verdict_of_their_own_on_what_is_shared(both: Both) -> None:
+    anna, bert = both.people
+    Steps(both, 1).do_upload_for_all(anna)
+    chunk = anna.post("/search", {"query": SUBJECT}).json()["hits"][0]["chunk_id"]
+    for person, relevance in ((anna, 1), (bert, 0)):
+        verdict = {"query": SUBJECT, "chunk_id": chunk, "relevance": relevance}
+        assert person.post("/judgements", verdict).json() == {"stored": True}
+
+    def hit(person: Person) -> tuple[Any, Any]:
+        found = person.post("/search", {"query": SUBJECT}).json()["hits"]
+        (one,) = [one for one in found if one["chunk_id"] == chunk]
+        return one["relevance"], one["others"]
+
+    assert hit(anna) == (1, [{"judge": "bert", "relevance": 0}])
+    assert hit(bert) == (0, [{"judge": "anna", "relevance": 1}])
+    # Who judges blind is not told what others say.
+    shown = bert.call(both.page, "open_page", [SUBJECT, chunk, None, [], False]).text
+    blind = bert.call(both.page, "open_page", [SUBJECT, chunk, None, [], True]).text
+    assert ("anna approved" in shown, "anna approved" in blind) == (True, False)
+    # Taking back is of one's own, twice too.
+    path = f"/api/v1/judgements?query={quote(SUBJECT)}&chunk_id={chunk}"
+    assert [anna.client.delete(path).json()["withdrawn"] for _ in range(2)] == [1, 0]
+    assert hit(anna) == (None, [{"judge": "bert", "relevance": 0}])
+    exported = bert.client.get("/api/v1/judgements/export").text
+    assert json.loads(exported)["judge"] == "bert"
+    back = anna.client.post("/api/v1/judgements/import", content=exported.replace('"bert"', '"anna"')).json()
+    assert (back["stored"], hit(anna)[0]) == (1, 0)
 
 
 def test_only_pairs_of_shared_papers_are_learnt_from(both: Both) -> None:

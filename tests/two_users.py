@@ -442,7 +442,7 @@ def calls_on(foreign: Foreign) -> dict[str, list[list[Any]]]:
     collections = foreign.of("collection_id")
     address = f"q={quote(SUBJECT)}&k=50"
     return {
-        "open_page": [["why?", chunk, *how] for chunk in chunks for how in ([None, []], [1, chunks])],
+        "open_page": [["why?", chunk, *how] for chunk in chunks for how in ([None, [], False], [1, chunks, False])],
         "remember": [[f"{address}&paper={paper}"] for paper in papers],
         "save": [["mine", f"{address}&paper={paper}"] for paper in papers],
         "export": [[address, form] for form in ("csv", "bibtex", "json")],

@@ -147,9 +147,12 @@ def list_judged(settings: Settings, args: argparse.Namespace) -> int:
     if args.json:
         print_json({"judgements": [asdict(one) for one in given]})
         return DONE
+    several = len({one.giver for one in given}) > 1
     for one in given:
         verdict = "approved" if one.relevance else "rejected"
-        print(f"{one.id:>5}  {verdict}  {one.query}\n{'':>7}{one.document}, page {one.page}: {one.text[:_SHOWN]}")
+        # Where one person judges, it is theirs without saying.
+        by = f" by {one.judge or 'somebody'}" if several else ""
+        print(f"{one.id:>5}  {verdict}{by}  {one.query}\n{'':>7}{one.document}, page {one.page}: {one.text[:_SHOWN]}")
     if not given:
         print("Nothing is judged. Judge passages on the page, or with 'python -m training judge'.")
     return DONE

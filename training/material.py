@@ -23,6 +23,7 @@ class Material:
     base: ModelVersion
     split: Split
     contradictions: int
+    disagreements: int
     judged_queries: int
     judgement_ids: tuple[int, ...]
     papers: frozenset[int]
@@ -38,6 +39,7 @@ class Material:
             "chosen_on_held_out": self.split.chosen_on_held_out,
             "folds": len(self.split.folds),
             "contradictions": self.contradictions,
+            "disagreements": self.disagreements,
             "first_ranked_share": self.first_ranked_share,
         }
 
@@ -68,6 +70,7 @@ def gather_material(settings: Settings, recipe: TrainingSettings) -> Material:
         base,
         split,
         len(collected.contradictions),
+        len(collected.disagreements),
         len(collected.queries),
         used,
         frozenset(document_of[judgement_id] for judgement_id in used),

@@ -63,7 +63,7 @@ Fine-tuned by Whetstone from {_plain(base.name)}, on passages that readers appro
 | Dimensions | {version.dimension}; may be cut to {", ".join(map(str, report["dimensions"][1:])) or "nothing smaller"} |
 | Window | {version.window} tokens |
 | Prompts | {_describe_prompts(prompts)} |
-| Training | {split["train_pairs"]} pairs of {split["train_queries"]} questions |
+| Training | {split["train_pairs"]} pairs of {split["train_queries"]} questions{_describe_disagreements(split)} |
 | Held out | {_describe_held_out(report)} |
 | Recipe | preset {recipe["preset"]}: {recipe["epochs"]} epochs, batch size {recipe["batch_size"]}, \
 learning rate {recipe["learning_rate"]:g}, {recipe["warmup_share"]:.0%} warm-up, \
@@ -114,6 +114,11 @@ def _describe_held_out(report: Mapping[str, Any]) -> str:
             "all are trained on"
         )
     return f"{split['held_out_queries']} questions, none of which occurs in training"
+
+
+def _describe_disagreements(split: Mapping[str, Any]) -> str:
+    left_out = split.get("disagreements")
+    return f"; {count(left_out, 'pair')} left out because people disagree" if left_out else ""
 
 
 def _describe_since(since: Mapping[str, Any] | None) -> str:

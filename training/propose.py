@@ -22,6 +22,7 @@ from storage.maps import library_mark
 from storage.progress import Progress
 from storage.proposals import ProposalRow
 from storage.vectors import ChangeMark, count_missing
+from training.data.agreement import agree
 from training.data.pairs import collect_queries
 from training.data.suggestions import suggest_questions
 from training.data.worth_judging import (
@@ -121,8 +122,10 @@ def _without(hits: ScoredChunks, left_out: Set[int]) -> Ranking:
 def _gather(
     asked: Sequence[str], first: Sequence[Ranking], second: Sequence[Ranking] | None, judged: Sequence[Judgement]
 ) -> list[Found]:
-    verdicts: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    verdicts: defaultdict[str, dict[int, int | None]] = defaultdict(dict)
     for one in judged:
+        verdicts[one.query][one.chunk_id] = None
+    for one in agree(judged).judgements:
         verdicts[one.query][one.chunk_id] = one.relevance
     return [
         Found(query, first[place], second[place] if second else (), verdicts[query])

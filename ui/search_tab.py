@@ -9,7 +9,7 @@ import gradio as gr
 
 from api.services import Services
 from core.errors import NotFoundError, QuestionError
-from core.types import ChunkKind, Collection, Document, DocumentState, SearchMode, SearchResult
+from core.types import ChunkKind, Collection, Document, DocumentState, OthersVerdict, SearchMode, SearchResult
 from search.grouping import group_adjoining
 from search.page_view import view_page
 from search.searcher import NO_WORD, lacks_words
@@ -191,11 +191,13 @@ def _search(services: Services, asked: Asked) -> str:
         if not result.hits:
             return _desk_without_hits(services, asked, no_word=not blind and lacks_words(db, request))
         verdicts, parts = judgements.relevance_by_chunk(db, request.query), judgements.parts_by_chunk(db, request.query)
+        # Blind, nobody is told what others say.
+        others = {} if blind else judgements.others_by_chunk(db, request.query)
         like = None if asked.like is None else library.get_chunk(db, asked.like)
         states = library.count_by_state(db)
     unread = states.total() - states[DocumentState.READY] - states[DocumentState.FAILED]
     like_text = "" if like is None else f"{like.document}: {like.text}"
-    return render_hits(result, verdicts, asked, parts=parts, like_text=like_text, unread=unread)
+    return render_hits(result, verdicts, asked, parts=parts, others=others, like_text=like_text, unread=unread)
 
 
 def render_hits(
@@ -204,12 +206,13 @@ def render_hits(
     asked: Asked | None = None,
     *,
     parts: Mapping[int, str] = MappingProxyType({}),
+    others: Mapping[int, Sequence[OthersVerdict]] = MappingProxyType({}),
     like_text: str = "",
     unread: int = 0,
 ) -> str:
     """The passages, best first, those that adjoin on one card; and how many papers could not answer yet.
 
-    `parts` are what of a passage a verdict is about, by its id, where that is not all of it.
+    `parts` are what of a passage a verdict is about, by its id, where that is not all of it; `others` what others say.
 
     Blind, each is alone, without rank, score and model, so that none is stored with a verdict.
     """
@@ -221,6 +224,7 @@ def render_hits(
         hits=result.hits,
         verdicts=verdicts,
         parts=parts,
+        others=others,
         query=result.query,
         model_id="" if blind else result.model.id,
         papers=len({hit.chunk.document_id for hit in result.hits}),
@@ -288,13 +292,14 @@ def _hint_before_search(services: Services) -> tuple[str, str] | None:
 def _make_open_page(services: Services) -> Any:
     @answer_script
     def open_page(arguments: list) -> dict:
-        """[query, chunk id, page or None for the passage's first, chunk ids beside]: the page's HTML."""
-        query, chunk_id, page, beside = arguments
+        """[query, chunk id, page or None for the passage's first, chunk ids beside, whether blind]: the page's HTML."""
+        query, chunk_id, page, beside, blind = arguments
         with open_database(services.settings.database) as db:
             chunks = [int(chunk) for chunk in beside]
             view = view_page(services.settings, services.drawer, db, int(chunk_id), _whole(page), chunks)
             verdicts, parts = judgements.relevance_by_chunk(db, str(query)), judgements.parts_by_chunk(db, str(query))
-        shown = {"query": str(query), "verdicts": verdicts, "parts": parts}
+            others = {} if blind else judgements.others_by_chunk(db, str(query))
+        shown = {"query": str(query), "verdicts": verdicts, "parts": parts, "others": others}
         return {"html": render("page_view.html", view=view, **shown)}
 
     return open_page

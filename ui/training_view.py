@@ -14,6 +14,7 @@ from core.settings import MODELS_FOLDER
 from core.types import Job, JobKind, JobState, Judgement, ModelState, ModelVersion, StoredChunk
 from storage import jobs, judgements, library, models
 from storage.database import open_database
+from training.data.agreement import agree
 from training.data.coverage import measure_coverage
 from training.data.lineage import count_unseen_queries, learnt_from_removed
 from training.data.pairs import find_contradictions, queries_needed
@@ -113,9 +114,11 @@ def render_pairs(services: Services, words: str | None, order: str) -> str:
     """The judgements that have all these words, in this order; Gradio sends None for a field not yet shown."""
     with open_database(services.settings.database) as db:
         judged = judgements.list_judgements(db)
-    contradicting = {number for found in find_contradictions(judged) for number in found.judgement_ids}
+    agreed = agree(judged)
+    contradicting = {number for found in find_contradictions(agreed.judgements) for number in found.judgement_ids}
+    disputed = {number for ids in agreed.disagreements for number in ids}
     if order == _CONTRADICTIONS:
-        judged = [one for one in judged if one.id in contradicting]
+        judged = [one for one in judged if one.id in contradicting | disputed]
     wanted = (words or "").casefold().split()
     matching = [
         j for j in judged if all(w in f"{j.query} {j.text} {j.document} {j.judge or ''}".casefold() for w in wanted)
@@ -123,7 +126,14 @@ def render_pairs(services: Services, words: str | None, order: str) -> str:
     found = _in_order(matching, order)[:_MOST_PAIRS_SHOWN]
     named = any(judgement.judge for judgement in judged)
     return render(
-        "pairs.html", pairs=found, shown=len(found), total=len(judged), contradicting=contradicting, named=named
+        "pairs.html",
+        pairs=found,
+        shown=len(found),
+        total=len(judged),
+        contradicting=contradicting,
+        disputed=disputed,
+        disagreements=len(agreed.disagreements),
+        named=named,
     )
 
 

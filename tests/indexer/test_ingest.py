@@ -17,7 +17,7 @@ from sqlite_utils import Database
 import indexer.ingest
 from core.errors import ReadError
 from core.formats import DocumentFormat
-from core.people import Role, viewing
+from core.people import Role, User, viewing
 from core.settings import Settings
 from core.stored_settings import store_setting
 from core.types import Chunk, DocumentState, JobKind, JobState, Page, PaperFile, PaperText
@@ -27,6 +27,7 @@ from indexer.encoder import load_version
 from indexer.ingest import add_file, clean_name, paper_file, remove_documents, run_ingest
 from indexer.pdf import render_page
 from indexer.start import ensure_active_model
+from jobs.terminal import describe_job
 from jobs.worker import Worker
 from search.searcher import Searcher, SearchRequest
 from storage import jobs, library, models, vectors
@@ -35,6 +36,7 @@ from storage.database import open_database
 from storage.judgements import relevance_by_chunk, store_judgement
 from storage.people import add_user
 from storage.privacy import make_private
+from storage.progress import JobProgress
 from tests.papers import encrypt, make_paper, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -393,24 +395,63 @@ def test_one_s_copy_goes_whole_where_another_has_the_bytes_as_another_format(
 def test_a_job_names_no_paper_any_more_that_was_made_private_while_it_was_read(
     ready: Settings, db: Database, tmp_path: Path
 ) -> None:
-    anna = add_user(db, "anna", Role.ADMIN)
+    anna, bert = (add_user(db, name, Role.ADMIN) for name in ("anna", "bert"))
     with viewing(anna):
         document, _ = add_file(ready, write(tmp_path, "plans.pdf", paper(0)))
     version = models.active_model(db)
     assert version is not None
-    embedding: list[str] = []
+    job = jobs.add_job(db, JobKind.INGEST)
+    jobs.start_job(db, job.id)
+    told: dict[str, list[str]] = {"anna": [], "bert": [], "before": []}
 
-    class MadePrivate:
-        """Progress during which the paper is made private, as soon as it is being read."""
+    def ask(user: User) -> str:
+        with viewing(user), open_database(ready.database) as seen:
+            return describe_job(jobs.get_job(seen, job.id))
 
-        def report(self, step: str, *, item: str = "", **_: object) -> None:
+    class MadePrivate(JobProgress):
+        """Progress during which the paper is made private, once it has been told that it is read."""
+
+        def report(self, step: str, **more: Any) -> None:
             # Called by whichever thread has something to tell.
+            super().report(step, **more)
             with open_database(ready.database) as db:
                 if not library.get_document(db, document.id).private:
+                    told["before"].append(ask(bert))
                     make_private(db, [document.id], anna)
-            if step == "embedding":
-                embedding.append(item)
+            # Nothing was told anew by then.
+            told["anna"].append(ask(anna))
+            told["bert"].append(ask(bert))
 
-    run_ingest(ready, load_version(version, ready.home), version, MadePrivate())
+    run_ingest(ready, load_version(version, ready.home), version, MadePrivate(ready.database, job.id))
     assert library.get_document(db, document.id).state is DocumentState.READY
-    assert set(embedding) == {"a private paper"}
+    assert told["before"] == ["reading 0 of 1 papers: plans.pdf"]
+    # What was counted before it was private stays counted; nothing more is.
+    assert {"plans.pdf" in line or "loading" in line for line in told["anna"]} == {True}
+    assert [line for line in told["bert"] if "plans" in line or "passages" in line] == []
+
+
+def test_nobody_else_is_told_a_name_or_a_number_of_private_papers(
+    ready: Settings, db: Database, tmp_path: Path
+) -> None:
+    anna, bert = (add_user(db, name, Role.ADMIN) for name in ("anna", "bert"))
+    with viewing(anna), open_database(ready.database) as own:
+        into = create_collection(own, "Mine", private=True).id
+        for number in range(2):
+            add_file(ready, write(tmp_path, f"plan{number}.pdf", paper(number)), into=into)
+    version = models.active_model(db)
+    assert version is not None
+    job = jobs.add_job(db, JobKind.INGEST)
+    jobs.start_job(db, job.id)
+    told: dict[str, set[str]] = {"anna": set(), "bert": set()}
+
+    class Listened(JobProgress):
+        def report(self, step: str, **more: Any) -> None:
+            super().report(step, **more)
+            for user in (anna, bert):
+                with viewing(user), open_database(ready.database) as seen:
+                    told[user.name].add(describe_job(jobs.get_job(seen, job.id)))
+
+    run_ingest(ready, load_version(version, ready.home), version, Listened(ready.database, job.id))
+    assert told["bert"] <= {"reading", "embedding"}
+    assert any("plan0.pdf" in line or "plan1.pdf" in line for line in told["anna"])
+    assert not any("of" in line.split(":")[0] for line in told["anna"])

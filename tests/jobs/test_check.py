@@ -130,6 +130,10 @@ REPAIRABLE: dict[str, tuple[Damage, str]] = {
         sql("INSERT INTO watched_files VALUES ('/x', 'y', '1 1')"),
         "1 row of 'watched_files' without what they refer to",
     ),
+    "a role that is none": (
+        sql("INSERT INTO users (name, role, created_at) VALUES ('x', 'owner', '2026')"),
+        "'users' holds the role 'owner'",
+    ),
     "a search of no mode": (
         sql("INSERT INTO kept_searches (question, filter, mode, at) VALUES ('x', '{}', 'dance', '2026')"),
         "the mode 'dance', which does not exist.",

@@ -11,6 +11,7 @@ from indexer.start import ensure_active_model
 from jobs.terminal import describe_job
 from jobs.worker import Worker, run_or_wait, settle_interrupted
 from storage import jobs, library
+from storage.at_work import AtWork
 from storage.database import open_database
 from storage.people import add_user
 from storage.words import removed_words_stand
@@ -73,7 +74,8 @@ def test_only_the_holder_of_the_lock_works(settings: Settings, db: Database) -> 
 
 def test_a_job_is_described_with_amount_and_time_left(db: Database) -> None:
     job = jobs.add_job(db, JobKind.INGEST)
-    jobs.update_job(db, job.id, step="embedding", item="a.pdf", done=3, total=9, seconds_left=200.0)
+    item = AtWork(embedding=store_paper(db, "a", ["one"]).id).to_item()
+    jobs.update_job(db, job.id, step="embedding", item=item, done=3, total=9, seconds_left=200.0)
     assert describe_job(jobs.get_job(db, job.id)) == "embedding 3 of 9 passages, about 3 min left: a.pdf"
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from api.accounts import Accounts, set_password
 from core.errors import ImportFormatError, LibraryError, WhetstoneError
+from core.people import Role
 from core.settings import Settings, load_settings
 from core.types import Collection, Filter, JobKind, KeptSearch, ModelState
 from indexer.ingest import add_file, remove_documents
@@ -28,6 +30,7 @@ from storage.database import add_functions, open_database, transaction
 from storage.half_done import remove_half_done
 from storage.judgements import list_judgements, store_judgement
 from storage.kept_searches import find_saved, save_search
+from storage.people import find_user, list_users
 from storage.words import words_are_sound
 from tests.killed import leave_half_done
 from tests.libraries import add_paper, add_version, make_library, top_ten, topic_paper, work
@@ -359,3 +362,26 @@ def test_a_backup_made_right_after_a_removal_holds_no_word_of_the_paper(filled: 
     assert b"zyxomark" in settings.database.read_bytes()
     back_up(settings, tmp_path / "backup.zip")
     assert b"zyxo" not in (tmp_path / "backup.zip").read_bytes().lower()
+
+
+def test_a_role_that_does_not_exist_is_the_least_one_after_a_restore_and_says_so(
+    archive: dict[str, bytes], tmp_path: Path
+) -> None:
+    def change(db: sqlite3.Connection) -> None:
+        db.executemany(
+            "INSERT INTO users (name, role, created_at) VALUES (?, ?, '2026')", [("anna", "owner"), ("bert", "train")]
+        )
+
+    contents = restore(forge(archive, tmp_path / "roles.zip", change), tmp_path / "home")
+    (sentence,) = contents.lacking
+    assert sentence.startswith("The role 'owner' of 'anna' does not exist, so it is 'read' now")
+    settings = load_settings(home=tmp_path / "home")
+    with open_database(settings.database) as db:
+        assert {user.name: user.role for user in list_users(db)} == {"anna": Role.READ, "bert": Role.TRAIN}
+        # In a library that was not restored, too, it opens nothing and keeps nobody out.
+        db.conn.execute("UPDATE users SET role = 'owner'")
+        db.conn.commit()
+        assert {user.role for user in list_users(db)} == {Role.READ}
+        anna = find_user(db, "anna")
+    set_password(settings, anna, "long enough")
+    assert Accounts(settings).sign_in("Anna", "long enough") is not None

@@ -4,9 +4,11 @@ import pytest
 from sqlite_utils import Database
 
 from core.errors import ReadError
+from core.people import Role, viewing
 from core.types import Chunk, Metadata, Page, Span
 from storage import library
 from storage.judgements import list_judgements, store_judgement
+from storage.people import add_user
 from storage.readings import store_reading
 from tests.makers import register_model, store_paper, store_unit_vector
 
@@ -37,6 +39,17 @@ def test_of_two_verdicts_that_fall_on_one_passage_the_later_stays(db: Database) 
     db.conn.commit()
     read_anew(db, paper.id, [" ".join(OLD)])
     assert [one.relevance for one in list_judgements(db)] == [1]
+
+
+def test_verdicts_of_several_people_that_fall_on_one_passage_all_stay(db: Database) -> None:
+    anna, bert = add_user(db, "anna", Role.ADMIN), add_user(db, "bert", Role.TRAIN)
+    paper = store_paper(db, "aa", OLD)
+    first, second = library.chunks_of_document(db, paper.id)
+    for user, chunk, relevance in ((anna, first, 1), (bert, second, 0), (bert, first, 1)):
+        with viewing(user):
+            store_judgement(db, "why?", chunk.id, relevance)
+    read_anew(db, paper.id, [" ".join(OLD)])
+    assert [(one.judge, one.relevance) for one in list_judgements(db)] == [("anna", 1), ("bert", 1)]
 
 
 def test_a_reading_without_a_judged_passage_is_refused_and_the_earlier_stays_whole(db: Database) -> None:

@@ -6,6 +6,7 @@ import pytest
 from sqlite_utils import Database
 
 from core.cli import run_command
+from core.people import viewing
 from core.settings import Settings
 from core.types import JobKind, JobState
 from jobs.worker import run_or_wait
@@ -113,7 +114,9 @@ def test_a_question_that_goes_during_the_look_is_not_brought_back(settings: Sett
 
         def report(self, step: str, **_: object) -> None:
             if step == "choosing":
-                judgements.take_back_judgement(db, first, approved)
+                # By who gave it: the look is everybody's, and nobody's verdict is its own.
+                with viewing(None):
+                    assert judgements.take_back_judgement(db, first, approved)
 
     job = queue_propose(db, anew=True)
     assert job is not None

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from api.accounts import add_user
 from core.people import Role
@@ -164,3 +164,39 @@ def test_two_people_sign_in_and_one_has_a_paper_that_the_other_does_not(browser:
         expect(bert.locator("#settings form")).to_have_count(0)
         bert.get_by_role("button", name="Sign out").click()
         expect(bert.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_each_judges_for_themselves_and_sees_what_the_other_says(browser: Browser, tmp_path: Path) -> None:
+    with run_app(tmp_path / "library") as app:
+        add_papers(app, write_topics(tmp_path)[:1])
+        for name, role in (("anna", Role.ADMIN), ("bert", Role.JUDGE)):
+            add_user(app.settings, name, role, PASSWORD)
+
+        def ask(page: Page) -> Locator:
+            page.get_by_role("textbox", name="Question").fill(TOPICS[0].question)
+            page.keyboard.press("Enter")
+            first = page.locator("#desk .hit").first
+            expect(first).to_be_visible()
+            return first
+
+        anna, bert = (sign_in(browser, app.url, name) for name in ("anna", "bert"))
+        hers = ask(anna)
+        hers.locator(".yes").click()
+        expect(hers.locator(".yes")).to_have_attribute("aria-pressed", "true")
+        expect(anna.locator("#header")).to_contain_text("1 approved")
+        his = ask(bert)
+        expect(his.locator(".others-say")).to_have_text("anna approved")
+        expect(his.locator(".yes")).to_have_attribute("aria-pressed", "false")
+        his.locator(".no").click()
+        expect(bert.locator("#header")).to_contain_text("1 rejected")
+        # Taken back, hers stays.
+        his.locator(".no").click()
+        expect(bert.locator("#header")).not_to_contain_text("1 rejected")
+        expect(bert.locator("#header")).to_contain_text("1 approved")
+        his.locator(".no").click()
+        expect(bert.locator("#header")).to_contain_text("1 rejected")
+        hers = ask(anna)
+        expect(hers.locator(".others-say")).to_have_text("bert rejected")
+        expect(hers.locator(".yes")).to_have_attribute("aria-pressed", "true")
+        open_tab(anna, "Training")
+        expect(anna.locator(".pairs")).to_contain_text("People disagree about 1 passage")

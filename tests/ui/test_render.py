@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.types import Hit, ModelState, ModelVersion, SearchResult, Span, StoredChunk
+from core.types import Hit, ModelState, ModelVersion, OthersVerdict, SearchResult, Span, StoredChunk
 from ui.asking import SPREAD, Asked
 from ui.charts import draw_curve
 from ui.render import mark_words, read_asset
@@ -34,6 +34,14 @@ def test_a_papers_text_is_shown_and_never_becomes_markup(text: str) -> None:
     assert "<img" not in html
     assert 'onmouseover="alert' not in html
     assert mark_words(text, "").unescape() == text
+
+
+def test_what_others_say_stands_beside_a_hit_as_text() -> None:
+    others = {7: [OthersVerdict("<b>anna", 1), OthersVerdict(None, 0)]}
+    html = render_hits(result_of("Deep nets"), {}, others=others)
+    assert '<p class="others-say">&lt;b&gt;anna approved, somebody rejected</p>' in html
+    assert 'aria-pressed="true"' not in html
+    assert "others-say" not in render_hits(result_of("Deep nets"), {7: 1})
 
 
 def test_a_hit_tells_rank_paper_page_section_and_the_verdict_given() -> None:

@@ -2,6 +2,7 @@ import pytest
 from sqlite_utils import Database
 
 from api.services import Services
+from core.people import Role, viewing
 from core.settings import Settings
 from core.types import JobKind
 from indexer.start import ensure_active_model
@@ -9,6 +10,7 @@ from search.gpu import Device
 from search.searcher import Searcher
 from storage import jobs, library, models
 from storage.judgements import store_judgement
+from storage.people import add_user
 from tests.makers import store_paper
 from ui.library_tab import render_job, render_library
 from ui.training_view import render_models, render_pairs, render_training
@@ -95,4 +97,18 @@ def test_judgements_that_contradict_each_other_can_be_listed_alone(services: Ser
     assert everything.count(">contradiction<") == alone.count(">contradiction<") == 2
     assert "2 judgements contradict each other" in everything
     assert "second passage" in everything
+    assert "second passage" not in alone
+
+
+def test_what_people_disagree_about_is_told_and_listed(services: Services, db: Database) -> None:
+    store_paper(db, "aa", ["first passage", "second passage"])
+    first, second = library.chunks_of_document(db, 1)
+    anna, bert = add_user(db, "anna", Role.ADMIN), add_user(db, "bert", Role.TRAIN)
+    for user, relevance in ((anna, 1), (bert, 0)):
+        with viewing(user):
+            store_judgement(db, "why?", first.id, relevance)
+            store_judgement(db, "why?", second.id, 1)
+    everything, alone = (render_pairs(services, "", order) for order in ("newest first", "contradictions only"))
+    assert everything.count(">people disagree<") == alone.count(">people disagree<") == 2
+    assert "People disagree about 1 passage" in everything
     assert "second passage" not in alone

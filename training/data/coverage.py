@@ -43,13 +43,14 @@ def measure_coverage(
     start, end = min(by_day), max(today or date.today(), max(by_day))
     days = next(days for days in (1, 7, 28, 10**6) if (end - start).days // days < _MOST_BARS)
     found = {(query, chunk) for query, top in tops.items() for chunk in top}
-    periods, questions, seen = [], set(), 0
+    periods, questions, seen = [], set(), set()
     while start <= end:
         inside = [one for day in range(days) for one in by_day.get(start + timedelta(day), ())]
         questions |= {one.query for one in inside}
-        seen += sum((one.query, one.chunk_id) in found for one in inside)
+        # A pair once, however many people judged it.
+        seen |= {(one.query, one.chunk_id) for one in inside} & found
         approved = sum(one.relevance for one in inside)
-        share = seen / len(found) if found else None
+        share = len(seen) / len(found) if found else None
         periods.append(Period(start, days, approved, len(inside) - approved, len(questions), share))
         if (end - start).days < days:
             break

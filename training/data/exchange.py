@@ -9,10 +9,13 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.errors import ImportFormatError
+from core.people import Role, viewer, viewing
 from core.types import Document, StoredChunk
 from storage import library
 from storage.database import transaction
-from storage.judgements import SHORTEST_PART, list_judgements, store_judgement
+from storage.judgements import SHORTEST_PART, judge_called, list_judgements, relevance_by, store_judgement
+from storage.judges import Judge, present_judge
+from storage.people import list_users
 
 # Fewer characters than these may stand anywhere.
 _SHORTEST_QUOTE = 8
@@ -49,6 +52,8 @@ def export_judgements(db: Database, only: Collection[int] | None = None) -> Iter
             record["part"] = judgement.text
         if judgement.judge:
             record["judge"] = judgement.judge
+        if judgement.private:
+            record["private"] = True
         yield json.dumps(record, ensure_ascii=False)
 
 
@@ -66,16 +71,22 @@ def read_lines(path: Path) -> list[str]:
 
 
 def import_judgements(db: Database, lines: Iterable[str]) -> Imported:
-    """Take in every line that names a passage of this library; one transaction, bad lines refused by number."""
+    """Take in every line that names a passage of this library; one transaction, bad lines refused by number.
+
+    Where there are users, a line is the verdict of who it names, and without a name of who takes it in. What others say
+    here already is not changed, and only an admin, or a command, takes in a new verdict of another user.
+    """
     stored, known, refused = 0, 0, []
     with transaction(db):
-        finder = _PassageFinder(db)
+        judges, finder = _Judges(db), _PassageFinder(db)
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
                 record = _parse(line)
-                chunk = finder.find(record)
+                giver = judges.find(record.get("judge"))
+                chunk = finder.find(record, giver)
+                judges.require_right(giver, record, chunk)
             except ImportFormatError as error:
                 refused.append(f"Line {number}: {error}")
                 if len(refused) > _MOST_REFUSED:
@@ -83,9 +94,8 @@ def import_judgements(db: Database, lines: Iterable[str]) -> Imported:
                         f"More than {_MOST_REFUSED:,} lines can't be taken, so none was. The first is: {refused[0]}"
                     ) from error
                 continue
-            part, judge = _part_in(record, chunk), record.get("judge")
-            judge = judge if isinstance(judge, str) and is_unicode(judge) else None
-            if store_judgement(db, record["query"], chunk.id, record["relevance"], part=part, judge=judge):
+            part = _part_in(record, chunk)
+            if store_judgement(db, record["query"], chunk.id, record["relevance"], part=part, giver=giver):
                 stored += 1
             else:
                 known += 1
@@ -119,16 +129,45 @@ def is_unicode(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
+class _Judges:
+    """Finds whose verdict a record is, and whether it may be taken in here."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._present = present_judge()
+        self._known: dict[str, Judge] = {}
+
+    def find(self, name: object) -> Judge:
+        if not isinstance(name, str) or not is_unicode(name) or not name.strip():
+            return self._present
+        if name not in self._known:
+            # Whoever takes it in: it is who is named that judged.
+            with viewing(None):
+                self._known[name] = judge_called(self._db, name)
+        return self._known[name]
+
+    def require_right(self, giver: Judge, record: dict[str, Any], chunk: StoredChunk) -> None:
+        """Raise ImportFormatError where it is another's verdict, and not the asker's to change or to give."""
+        if (giver.user_id, giver.away) == (self._present.user_id, self._present.away):
+            return
+        there, user = relevance_by(self._db, giver, record["query"], chunk.id), viewer()
+        if there is not None and there != record["relevance"]:
+            raise ImportFormatError(f"'{giver.name}' judges this otherwise here, which stays.")
+        if there is None and giver.user_id is not None and user is not None and not user.role.may(Role.ADMIN):
+            raise ImportFormatError(f"it is the verdict of '{giver.name}', who can take it in, as an admin can.")
+
+
 class _PassageFinder:
     """Finds the chunk a record means: its paper by hash, id, title or file name, then by place, then by text."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._documents = library.list_documents(db)
+        self._has_users = bool(list_users(db))
         self._chunks: dict[int, list[StoredChunk]] = {}
 
-    def find(self, record: dict[str, Any]) -> StoredChunk:
-        document = self._find_document(record)
+    def find(self, record: dict[str, Any], giver: Judge) -> StoredChunk:
+        document = self._find_document(record, giver)
         if document.id not in self._chunks:
             self._chunks[document.id] = library.chunks_of_document(self._db, document.id)
         chunks = self._chunks[document.id]
@@ -137,20 +176,27 @@ class _PassageFinder:
             raise ImportFormatError(f"no passage of '{document.title}' stands at this place or has this text.")
         return found
 
-    def _find_document(self, record: dict[str, Any]) -> Document:
+    def _find_document(self, record: dict[str, Any], giver: Judge) -> Document:
         sha256, name = record.get("sha256"), record.get("document")
-        for document in self._documents:
+        # What was said of a private paper is not to be told of a shared one; of two the shared one is meant else.
+        documents = [one for one in self._documents if one.private and one.owner == giver.user_id]
+        private = record.get("private") is True and self._has_users
+        if not private:
+            documents = [*(one for one in self._documents if not one.private), *documents]
+        for document in documents:
             if sha256 and document.sha256 == sha256:
                 return document
         named = [
             document
-            for document in self._documents
+            for document in documents
             if name is not None and name in (document.id, document.title, document.sha256, *document.names)
         ]
         if len(named) == 1:
             return named[0]
         if named:
             raise ImportFormatError(f"{len(named)} papers are called {name!r}; give 'sha256' too.")
+        if private:
+            raise ImportFormatError(f"{name!r} is no private paper of who judged it; add it, or leave out 'private'.")
         raise ImportFormatError(f"the library has no paper {name!r}; add it first.")
 
 

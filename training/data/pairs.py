@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.types import Judgement
-from core.words import COMMON_WORDS
+from training.data.agreement import agree, gist
 
 MINIMUM_PAIRS = 2
 # Below this, chance decides more than the model does, and no recommendation is made.
@@ -48,10 +48,11 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The judged queries, and what was left out of them until its contradiction is resolved."""
+    """The judged queries, and what was left out of them: until its contradiction is resolved, or people agree on it."""
 
     queries: tuple[JudgedQuery, ...]
     contradictions: tuple[Contradiction, ...]
+    disagreements: tuple[tuple[int, ...], ...]
 
 
 def queries_needed(judged_queries: int) -> int:
@@ -63,9 +64,10 @@ def collect_queries(judgements: Iterable[Judgement]) -> Collected:
     """Judged queries with an approved passage, in the order of their first judgement.
 
     Queries that differ in case, spaces and the mark at the end only are one; "C" and "C++" are two. What contradicts
-    itself tells nothing and is left out.
+    itself tells nothing and is left out. Of a passage that several people have judged counts what most of them say.
     """
-    judgements = tuple(judgements)
+    agreed = agree(judgements)
+    judgements = agreed.judgements
     contradictions = find_contradictions(judgements)
     left_out = {judgement_id for found in contradictions for judgement_id in found.judgement_ids}
     by_query: defaultdict[str, list[Judgement]] = defaultdict(list)
@@ -79,25 +81,22 @@ def collect_queries(judgements: Iterable[Judgement]) -> Collected:
         if approved:
             ids = tuple(j.id for j in judged)
             queries.append(JudgedQuery(judged[0].query, tuple(approved.values()), tuple(rejected.values()), ids))
-    return Collected(tuple(queries), contradictions)
+    return Collected(tuple(queries), contradictions, agreed.disagreements)
 
 
 def find_contradictions(judgements: Iterable[Judgement]) -> tuple[Contradiction, ...]:
-    """Texts approved and rejected for questions of the same gist, in the order of their first judgement."""
+    """Texts approved and rejected for questions of the same gist, in the order of their first judgement.
+
+    To be asked of what people agree on, see `agree`.
+    """
     by_passage: defaultdict[tuple[frozenset[str], str], list[Judgement]] = defaultdict(list)
     for judgement in judgements:
-        by_passage[(_gist(judgement.query), judgement.text)].append(judgement)
+        by_passage[(gist(judgement.query), judgement.text)].append(judgement)
     return tuple(
         Contradiction(tuple(dict.fromkeys(j.query for j in judged)), text, tuple(j.id for j in judged))
         for (_, text), judged in by_passage.items()
         if len({j.relevance for j in judged}) > 1
     )
-
-
-def _gist(query: str) -> frozenset[str]:
-    """The words that matter, in any order: "how is attention computed?" and "how attention is computed" have one."""
-    words = {word.strip("?!.,;:\"'()") for word in query.casefold().split()} - {""}
-    return frozenset(words - COMMON_WORDS or words)
 
 
 def _same_question(text: str) -> str:

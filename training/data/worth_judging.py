@@ -23,13 +23,13 @@ class ProposalKind(StrEnum):
 class Found:
     """What two models find for a question, best first, as passages with their scores; the rival's may be missing.
 
-    `judged` are the verdicts given for the question already.
+    `judged` are the verdicts given for the question already, None where people disagree.
     """
 
     query: str
     active: tuple[tuple[int, float], ...]
     rival: tuple[tuple[int, float], ...] = ()
-    judged: Mapping[int, int] = field(default_factory=dict)
+    judged: Mapping[int, int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,8 @@ def find_border(found: Iterable[Found], floor: float | None) -> float | None:
     scores: dict[int, list[float]] = {0: [], 1: []}
     for one in found:
         for chunk, score in one.active:
-            if chunk in one.judged:
-                scores[one.judged[chunk]].append(score)
+            if (verdict := one.judged.get(chunk)) is not None:
+                scores[verdict].append(score)
     approved, rejected = sorted(scores[1]), sorted(scores[0])
     if len(approved) < _FEWEST_TO_PART or len(rejected) < _FEWEST_TO_PART:
         return floor

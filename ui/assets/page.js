@@ -26,7 +26,7 @@ async function openPage(chunk, page) {   // false where there is no such passage
   if (restoring === null) keepPassage(chunk);
   // Until the answer is there the pane shows another passage, which must not be judged in place of this one.
   if (pane().dataset.chunk !== String(chunk)) pane().setAttribute('aria-busy', 'true');
-  const answer = await ask(server.open_page([desk().dataset.query, chunk, page ?? null, besides(chunk)]));
+  const answer = await ask(server.open_page([desk().dataset.query, chunk, page ?? null, besides(chunk), desk().matches('[data-blind]')]));
   if (mine !== opening || !pane()) return true;
   pane().removeAttribute('aria-busy');
   if (answer === null) return false;

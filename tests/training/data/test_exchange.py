@@ -5,7 +5,10 @@ import pytest
 from sqlite_utils import Database
 
 from core.errors import ImportFormatError
+from core.people import Role, viewing
 from storage import judgements, library
+from storage.people import add_user
+from storage.privacy import make_private
 from tests.makers import store_paper
 from training.data.exchange import export_judgements, import_judgements, read_lines
 
@@ -133,3 +136,68 @@ def test_a_file_of_very_many_bad_lines_or_out_of_measure_is_refused_as_a_whole(
         file.truncate(300 << 20)
     with pytest.raises(ImportFormatError, match=r"'huge.jsonl' has more than 256 MB, so none of it was taken"):
         read_lines(tmp_path / "huge.jsonl")
+
+
+def test_what_several_people_judged_comes_back_as_theirs(db: Database, chunk_ids: list[int]) -> None:
+    anna, bert = add_user(db, "anna", Role.ADMIN), add_user(db, "bert", Role.TRAIN)
+    for user, relevance in ((anna, 1), (bert, 0)):
+        with viewing(user):
+            judgements.store_judgement(db, "q", chunk_ids[0], relevance)
+    judgements.store_judgement(db, "q", chunk_ids[0], 1, judge="Cleo")
+    lines, before = list(export_judgements(db)), pairs(db)
+    givers = {one.giver for one in judgements.list_judgements(db)}
+    for user in (anna, bert, None):
+        with viewing(user):
+            # What is there is there, whoever's it is.
+            assert import_judgements(db, lines).known == 3
+    judgements.delete_judgements(db, [one.id for one in judgements.list_judgements(db)])
+    with viewing(bert):
+        done = import_judgements(db, lines)
+    assert (done.stored, done.refused) == (
+        2,
+        ("Line 1: it is the verdict of 'anna', who can take it in, as an admin can.",),
+    )
+    with viewing(anna):
+        assert import_judgements(db, lines).stored == 1
+    assert sorted(pairs(db)) == sorted(before)
+    assert {one.giver for one in judgements.list_judgements(db)} == givers
+
+
+def test_an_import_changes_nothing_that_others_say(db: Database, chunk_ids: list[int]) -> None:
+    anna, bert = add_user(db, "anna", Role.ADMIN), add_user(db, "bert", Role.TRAIN)
+    with viewing(bert):
+        judgements.store_judgement(db, "q", chunk_ids[0], 1)
+    (line,) = export_judgements(db)
+    other = json.dumps(json.loads(line) | {"relevance": 0})
+    for user in (anna, None):
+        with viewing(user):
+            assert import_judgements(db, [other]).refused == (
+                "Line 1: 'bert' judges this otherwise here, which stays.",
+            )
+    with viewing(bert):
+        assert import_judgements(db, [other]).stored == 1
+    nameless = json.dumps({"query": "q", "sha256": "aa", "text": "alpha one", "relevance": 1})
+    with viewing(anna):
+        assert import_judgements(db, [nameless]).stored == 1
+    assert {(one.judge, one.relevance) for one in judgements.list_judgements(db)} == {("bert", 0), ("anna", 1)}
+
+
+def test_a_verdict_on_a_private_paper_comes_back_to_it_and_to_no_shared_one(db: Database) -> None:
+    anna, bert = add_user(db, "anna", Role.ADMIN), add_user(db, "bert", Role.TRAIN)
+    own = store_paper(db, "dd", ["delta one"])
+    make_private(db, [own.id], anna)
+    shared = store_paper(db, "dd", ["delta one"])
+    (mine,), (ours,) = (library.chunks_of_document(db, one.id) for one in (own, shared))
+    with viewing(anna):
+        judgements.store_judgement(db, "my secret?", mine.id, 1)
+    (line,) = export_judgements(db)
+    judgements.delete_judgements(db, [one.id for one in judgements.list_judgements(db)])
+    with viewing(bert):
+        refused = import_judgements(db, [json.dumps(json.loads(line) | {"judge": "bert"})]).refused
+    assert "'dd' is no private paper of who judged it" in refused[0]
+    assert import_judgements(db, [line]).stored == 1
+    assert pairs(db) == [("my secret?", mine.id, 1)]
+    # What is not said to be private is of the shared one.
+    plain = json.dumps({"query": "ours?", "sha256": "dd", "text": "delta one", "relevance": 1, "judge": "anna"})
+    assert import_judgements(db, [plain]).stored == 1
+    assert pairs(db)[-1] == ("ours?", ours.id, 1)
