@@ -1,5 +1,6 @@
 """The API as one application: its routes under /api/v1, and what tells of them."""
 
+import threading
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
@@ -30,6 +31,21 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _router = APIRouter()
 
 
+class _Api(FastAPI):
+    """Described when it is asked for the first time: that takes longer than all else of a start."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._describing = threading.Lock()
+        self._description: dict[str, Any] | None = None
+
+    def openapi(self) -> dict[str, Any]:
+        with self._describing:
+            if self._description is None:
+                self._description = _describe_errors(super().openapi())
+            return self._description
+
+
 def create_api(services: Services, accounts: Accounts) -> FastAPI:
     app = _make_app()
     app.state.shared = make_state(services, accounts)
@@ -42,7 +58,7 @@ def describe_api() -> dict[str, Any]:
 
 
 def _make_app() -> FastAPI:
-    app = FastAPI(
+    app = _Api(
         title="Whetstone",
         version=_VERSION,
         description=_DESCRIPTION,
@@ -59,17 +75,17 @@ def _make_app() -> FastAPI:
         app.include_router(module.router, prefix="/api/v1")
     # Else the page, which lies at "/", would answer in its own way.
     app.add_api_route("/api/{path:path}", _nothing, methods=list(_METHODS), include_in_schema=False)
-    _describe_errors(app)
     return app
 
 
-def _describe_errors(app: FastAPI) -> None:
+def _describe_errors(description: dict[str, Any]) -> dict[str, Any]:
     """Errors are JSON also where the answer is another kind of file, which FastAPI takes for theirs too."""
-    for methods in app.openapi()["paths"].values():
+    for methods in description["paths"].values():
         for operation in methods.values():
             for status in _REFUSED:
                 refused = operation["responses"][status]
                 refused["content"] = {"application/json": next(iter(refused["content"].values()))}
+    return description
 
 
 @_router.get("/api/health", tags=["library"])
