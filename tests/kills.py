@@ -4,7 +4,6 @@ Worker and server are processes of their own, forked from one in which everythin
 takes a second or two. The server answers searches as the app's does; when it dies, its worker ends itself.
 """
 
-import multiprocessing
 import os
 import random
 import shutil
@@ -41,6 +40,7 @@ from storage.half_done import sweep_library
 from tests.libraries import TOPICS, make_library, work
 from tests.models import make_seed_like_model
 from tests.papers import make_paper, write
+from tests.warm import CONTEXT
 from training.propose import queue_propose
 from training.recipe.settings import PRESETS
 
@@ -48,13 +48,10 @@ KINDS = (JobKind.INGEST, JobKind.SWITCH, JobKind.RETRAIN, JobKind.COMPARE, JobKi
 PAPERS, PAPERS_TO_COME = 4, 3
 QUESTIONS = tuple(f"why does one tell of {topic}?" for topic in TOPICS[:PAPERS])
 RECIPE = replace(PRESETS["default"], epochs=1, batch_size=4, matryoshka_dims=(16,))
-_SECONDS_TO_END = 120
-_SECONDS_TO_FOLLOW_THE_SERVER = 10
+_SECONDS_TO_END = 600
+_SECONDS_TO_FOLLOW_THE_SERVER = 60
 # Vectors are embedded in other batches after a restart, which changes their last digits.
 _TOLERANCE = 1e-4
-
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.kills"])
 
 
 class Victim(StrEnum):
@@ -81,7 +78,7 @@ class Undisturbed:
 
 def in_a_process(work: Callable[..., None], *arguments: Any) -> None:
     """Done in a process of its own. Raises AssertionError where it fails there."""
-    process = _processes.Process(target=work, args=arguments)
+    process = CONTEXT.Process(target=work, args=arguments)
     process.start()
     process.join()
     assert process.exitcode == 0, f"{work.__name__} ended with code {process.exitcode}"
@@ -182,7 +179,7 @@ def kill_once(undisturbed: Undisturbed, home: Path, victim: Victim, chance: rand
         server.worker.kill()
         server.worker.join()
         # As the app's supervisor does.
-        with FileLock(settings.work_lock).acquire(timeout=5), open_database(settings.database) as db:
+        with FileLock(settings.work_lock).acquire(timeout=60), open_database(settings.database) as db:
             count_death(db)
         server.start_worker()
     else:
@@ -240,9 +237,9 @@ class Server:
     def __init__(self, settings: Settings, answered: set[tuple[int, Answer]] | None = None) -> None:
         self._settings = settings
         self._answers = set(answered or ())
-        self._told, telling = _processes.Pipe(duplex=False)
-        self._lifeline, holding = _processes.Pipe(duplex=False)
-        self.process = _processes.Process(target=_serve, args=(settings.home, telling, holding))
+        self._told, telling = CONTEXT.Pipe(duplex=False)
+        self._lifeline, holding = CONTEXT.Pipe(duplex=False)
+        self.process = CONTEXT.Process(target=_serve, args=(settings.home, telling, holding))
         self.process.start()
         # Only the server may hold the other ends, so that they close with it.
         telling.close()
@@ -250,7 +247,7 @@ class Server:
         self.worker = self.start_worker()
 
     def start_worker(self) -> ForkServerProcess:
-        self.worker = _processes.Process(target=_work, args=(self._settings.home, self._lifeline))
+        self.worker = CONTEXT.Process(target=_work, args=(self._settings.home, self._lifeline))
         self.worker.start()
         return self.worker
 
@@ -308,7 +305,7 @@ def _work(home: Path, lifeline: Connection | None = None) -> None:
 @contextmanager
 def running_worker(settings: Settings) -> Iterator[ForkServerProcess]:
     """A worker without a server, killed at the end."""
-    process = _processes.Process(target=_work, args=(settings.home,))
+    process = CONTEXT.Process(target=_work, args=(settings.home,))
     process.start()
     try:
         yield process
@@ -331,7 +328,7 @@ def wait_for_end(settings: Settings) -> None:
 
 def ask_all(settings: Settings) -> tuple[Answer, ...]:
     """Every question asked, in a process of its own."""
-    told, telling = _processes.Pipe(duplex=False)
+    told, telling = CONTEXT.Pipe(duplex=False)
     in_a_process(_ask_all, settings.home, telling)
     return told.recv()
 

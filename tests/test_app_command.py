@@ -2,27 +2,17 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.warm import ROOT, plain_environment
+from tests.warm import plain_environment, run_warm
 
 pytestmark = pytest.mark.slow
 
 
 def app(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "app.py", "--home", str(home), *arguments]
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        env=plain_environment() | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run_warm(["app.py", "--home", str(home), *arguments], plain_environment() | environment)
 
 
 def test_settings_are_listed_set_and_forgotten(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.models import make_seed_like_model
 from tests.papers import make_paper, write
 from tests.warm import ROOT, plain_environment, run_warm
 
@@ -27,9 +28,17 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("commands") / "model"
+    make_seed_like_model(folder, dimension=32)
+    return folder
+
+
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    return plain_environment() | {"WHETSTONE_HOME": str(tmp_path / "library")}
+def environment(tmp_path: Path, small_model: Path) -> dict[str, str]:
+    """With a small model; a test whose answers are a matter of meaning takes that out, and has the packaged one."""
+    return plain_environment() | {"WHETSTONE_HOME": str(tmp_path / "library"), "WHETSTONE_MODEL": str(small_model)}
 
 
 @pytest.fixture
@@ -51,7 +60,8 @@ def papers(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_whole_job_on_the_command_line(run: Run, papers: Path, tmp_path: Path) -> None:
+def test_the_whole_job_on_the_command_line(run: Run, environment: dict[str, str], papers: Path, tmp_path: Path) -> None:
+    del environment["WHETSTONE_MODEL"]
     added = run("-m", "indexer", "add", papers, "--json")
     assert (added.returncode, len(json.loads(added.stdout)["documents"])) == (0, 2)
 
@@ -235,7 +245,10 @@ def test_the_library_can_be_named_before_and_after_the_subcommand(run: Run, tmp_
     assert not (tmp_path / "library").exists()
 
 
-def test_a_labelled_folder_is_scored_with_the_documented_fields(run: Run, tmp_path: Path) -> None:
+def test_a_labelled_folder_is_scored_with_the_documented_fields(
+    run: Run, environment: dict[str, str], tmp_path: Path
+) -> None:
+    del environment["WHETSTONE_MODEL"]
     folder = tmp_path / "set"
     folder.mkdir()
     write(folder, "corpus.jsonl", b'{"_id": "a", "text": "yeast makes bread rise"}\n{"_id": "b", "text": "light"}\n')
