@@ -1,4 +1,4 @@
-"""A served library with a worker beside it and a small model, in this process."""
+"""A served library with a worker beside it, in this process."""
 
 import threading
 from collections.abc import Iterator
@@ -15,10 +15,16 @@ from tests.ui.site import Site, serve
 
 @contextmanager
 def serve_library(folder: Path, password: str = "") -> Iterator[Site]:
+    """An empty one, with a small model."""
     settings = make_library(folder / "library", folder / "model")
-    services = Services(settings, Searcher(settings), find_device(), "a test")
+    with serve_with_worker(Services(settings, Searcher(settings), find_device(), "a test"), password) as site:
+        yield site
+
+
+@contextmanager
+def serve_with_worker(services: Services, password: str = "") -> Iterator[Site]:
     stopped = threading.Event()
-    worker = threading.Thread(target=lambda: Worker(settings).work_until(stopped.is_set), daemon=True)
+    worker = threading.Thread(target=lambda: Worker(services.settings).work_until(stopped.is_set), daemon=True)
     with serve(services, password) as site:
         worker.start()
         try:

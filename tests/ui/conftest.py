@@ -20,6 +20,8 @@ from core.types import DocumentState
 from indexer.ingest import add_file
 from storage.database import open_database
 from storage.library import list_documents
+from tests.served import serve_library
+from tests.ui.site import Site
 from tests.ui.topics import write_hostile_paper, write_topics
 from tests.warm import plain_environment, start_warm
 
@@ -32,10 +34,17 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-_SECONDS_TO_START = 120
-_SECONDS_TO_READ = 180
+# Patience only: what comes, comes at once where the machine has nothing else to do.
+_SECONDS_TO_START = 240
+_SECONDS_TO_READ = 300
+_PATIENCE_MS = 60_000
+# What is said to the user goes after some seconds; here it is remembered.
+_REMEMBER_WHAT_IS_SAID = """window.told = [];
+new MutationObserver(changes => changes.forEach(({ addedNodes }) => addedNodes.forEach(node => {
+  if (node.parentElement?.closest('#said') || node.id === 'said') window.told.push(node.textContent);
+}))).observe(document, { childList: true, subtree: true });"""
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=_PATIENCE_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,17 @@ class App:
 
     url: str
     settings: Settings
+
+
+def as_app(site: Site) -> App:
+    return App(f"http://127.0.0.1:{site.port}", site.settings)
+
+
+@contextmanager
+def serve_app(folder: Path) -> Iterator[App]:
+    """One with a small model and a library of its own in this process, which is there in a second."""
+    with serve_library(folder) as site:
+        yield as_app(site)
 
 
 @contextmanager
@@ -60,8 +80,8 @@ def run_app(home: Path, chunk_tokens: int = 64) -> Iterator[App]:
         yield App(_wait_for_page(process, log), load_settings(home=home))
     finally:
         process.terminate()
-        process.join(timeout=30)
-        assert process.exitcode is not None, "the app did not end within 30 s"
+        process.join(timeout=120)
+        assert process.exitcode is not None, "the app did not end within 120 s"
 
 
 def _wait_for_page(process: ForkServerProcess, log: Path) -> str:
@@ -139,6 +159,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 def page(browser: Browser) -> Iterator[Page]:
     """A fresh window. At the end: no error in its scripts, and no request to anyone but the app."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(_PATIENCE_MS)
+    context.add_init_script(_REMEMBER_WHAT_IS_SAID)
     page = context.new_page()
     errors: list[str] = []
     foreign: list[str] = []

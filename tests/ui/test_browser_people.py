@@ -1,6 +1,7 @@
 """Two people at one library in a real browser: they sign in by name, and what is private stays with one of them."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,17 @@ from storage.judgements import store_judgement
 from storage.library import chunks_of_document, list_documents
 from tests.papers import make_paper, write
 from tests.two_users import PASSWORD
-from tests.ui.conftest import App, add_papers, run_app
+from tests.ui.conftest import App, add_papers, serve_app
 from tests.ui.topics import TOPICS, write_topics
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def windows_end_with_their_test(browser: Browser) -> Iterator[None]:
+    yield
+    for context in browser.contexts:
+        context.close()
 
 
 def sign_in(browser: Browser, url: str, name: str) -> Page:
@@ -33,22 +41,31 @@ def open_tab(page: Page, name: str) -> None:
     page.get_by_role("tab", name=name, exact=True).click()
 
 
+# Rows are made anew beneath a press, so a button is known by its words, and no pointer is aimed at it.
+_PRESS_ALL = """async () => {
+  const known = one => JSON.stringify([one.innerText, one.ariaLabel]);
+  const pressed = new Map();
+  const next = () => [...document.querySelectorAll('#tabs [role=tabpanel] button:enabled')]
+    .find(one => one.checkVisibility({ visibilityProperty: true }) && !pressed.has(known(one)));
+  for (let button; (button = next());) {
+    pressed.set(known(button), button.innerText);
+    button.click();
+    await new Promise(requestAnimationFrame);
+    document.querySelectorAll('dialog[open]').forEach(one => one.close());
+  }
+  return [...pressed.values()];
+}"""
+
+
 def press_all(page: Page) -> list[str]:
-    """Press every button that the open tab shows; the words on them."""
-    names = []
-    buttons = page.locator("#tabs [role=tabpanel] button:visible:enabled")
-    for number in range(buttons.count()):
-        if number < buttons.count():
-            names.append(buttons.nth(number).inner_text())
-            buttons.nth(number).click()
-            page.keyboard.press("Escape")
-    return names
+    """Press a button of each kind that the open tab shows, also of those that come by it; the words on them."""
+    return page.evaluate(_PRESS_ALL)
 
 
 def test_the_first_user_is_asked_to_sign_in_and_can_add_a_private_paper_as_the_first(
     browser: Browser, tmp_path: Path
 ) -> None:
-    with run_app(tmp_path / "library") as app:
+    with serve_app(tmp_path) as app:
         page = browser.new_context().new_page()
         page.goto(f"{app.url}/?tab=settings")
         other = page.context.new_page()
@@ -88,7 +105,7 @@ def judge_first_passages(app: App) -> None:
 
 
 def test_no_button_is_shown_that_the_role_refuses(browser: Browser, tmp_path: Path) -> None:
-    with run_app(tmp_path / "library") as app:
+    with serve_app(tmp_path) as app:
         add_papers(app, write_topics(tmp_path))
         judge_first_passages(app)
         for role in reversed(Role):
@@ -125,7 +142,7 @@ def test_no_button_is_shown_that_the_role_refuses(browser: Browser, tmp_path: Pa
 
 
 def test_two_people_sign_in_and_one_has_a_paper_that_the_other_does_not(browser: Browser, tmp_path: Path) -> None:
-    with run_app(tmp_path / "library") as app:
+    with serve_app(tmp_path) as app:
         for name, role in (("anna", Role.ADMIN), ("bert", Role.READ)):
             add_user(app.settings, name, role, PASSWORD)
         anna = sign_in(browser, app.url, "anna")
@@ -167,7 +184,7 @@ def test_two_people_sign_in_and_one_has_a_paper_that_the_other_does_not(browser:
 
 
 def test_each_judges_for_themselves_and_sees_what_the_other_says(browser: Browser, tmp_path: Path) -> None:
-    with run_app(tmp_path / "library") as app:
+    with serve_app(tmp_path) as app:
         add_papers(app, write_topics(tmp_path)[:1])
         for name, role in (("anna", Role.ADMIN), ("bert", Role.JUDGE)):
             add_user(app.settings, name, role, PASSWORD)
