@@ -2,8 +2,6 @@
 
 import json
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +11,7 @@ import pytest
 from api.tokens import TokenFile, list_tokens, make_token, withdraw_token
 from core.errors import LibraryError, NotFoundError, SettingsError
 from tests.ui.site import PASSWORD, Site, make_services, serve
-from tests.warm import ROOT
+from tests.warm import plain_environment, run_warm
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +126,9 @@ def test_names_are_plain_and_stand_once_and_none_is_lost_when_two_are_made_at_a_
 
 def test_tokens_are_made_and_withdrawn_on_the_command_line_and_stay_out_of_backups(tmp_path: Path) -> None:
     def run(*arguments: str) -> str:
-        command = [sys.executable, "-m", *arguments, "--home", str(tmp_path / "library")]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        done = run_warm(["-m", *arguments, "--home", str(tmp_path / "library")], plain_environment())
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     token = run("api", "make-token", "notebook").strip()
     assert TokenFile(tmp_path / "library" / "tokens.json").knows(token)

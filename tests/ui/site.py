@@ -54,7 +54,7 @@ class Site:
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | str | None = None
     ) -> Answer:
         """The path goes out as it is written."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=180)
         sent = ({"Cookie": self.cookie} if self.cookie else {}) | dict(headers or {})
         try:
             connection.putrequest(method, path, skip_host="Host" in sent, skip_accept_encoding=True)
@@ -94,7 +94,7 @@ class Site:
 
     def send_raw(self, request: bytes) -> bytes:
         """The first bytes of the answer to these bytes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=120) as connection:
             connection.sendall(request)
             return connection.recv(4096)
 

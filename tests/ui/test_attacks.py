@@ -22,6 +22,7 @@ from indexer.pdf import read_paper
 from storage import library
 from storage.database import open_database
 from storage.readings import store_reading
+from tests.children import end_until_done, noted_children
 from tests.papers import make_paper, make_slow_pdf, write, zipped
 from tests.ui.site import Site, make_services, serve
 from ui.guard import is_open
@@ -268,7 +269,7 @@ def test_an_upload_that_falls_silent_is_given_up_and_leaves_nothing(
         "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
         '--b\r\nContent-Disposition: form-data; name="files"; filename="a.pdf"\r\n\r\n%PDF-'
     ).encode()
-    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=120) as connection:
         connection.sendall(request + b"x" * 500_000)
         _wait_until(lambda: leftovers(site.settings) != [])
         assert connection.recv(10_000).split(b" ")[1] == b"400"
@@ -325,29 +326,28 @@ def test_a_slow_page_fails_alone_while_other_pages_and_searches_are_answered(
     tmp_path: Path,
 ) -> None:
     services = make_services(tmp_path / "library")
-    services = replace(services, drawer=Drawer(DrawLimits(seconds=3)))
+    services = replace(services, drawer=Drawer(DrawLimits(seconds=120)))
     paper = write(tmp_path, "light.pdf", make_paper("On Light", ["Gravity bends the path of light."]))
     good, _ = add_file(services.settings, paper)
-    slow, _ = add_file(services.settings, write(tmp_path, "slow.pdf", make_slow_pdf()))
-    with serve(services) as site, ThreadPoolExecutor() as executor:
+    slow, _ = add_file(services.settings, write(tmp_path, "slow.pdf", make_slow_pdf(levels=6)))
+    with noted_children() as started, serve(services) as site, ThreadPoolExecutor() as executor:
         failures = [
             executor.submit(site.get, f"/api/v1/documents/{slow.id}/pages/1.jpg?width={w}") for w in (500, 600, 700)
         ]
-        time.sleep(0.5)
+        _wait_until(lambda: started)
         for path in (f"/api/v1/documents/{good.id}/pages/1.jpg", "/api/health"):
-            began = time.monotonic()
             assert site.get(path).status == 200
-            assert time.monotonic() - began < 2
         assert not any(failure.done() for failure in failures)
+        end_until_done(started, failures)
         for failure in failures:
-            answer = failure.result(timeout=20)
+            answer = failure.result()
             assert answer.status == 400
-            assert answer.json()["error"]["message"].startswith("Page 1 of 'slow.pdf' was not drawn within 3 seconds.")
+            assert answer.json()["error"]["message"].startswith("Page 1 of 'slow.pdf' made the program that draws it")
     services.drawer.close()
 
 
 def _wait_until(holds: Any) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end, "it did not come about in time"
         time.sleep(0.02)
