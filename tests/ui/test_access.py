@@ -3,7 +3,6 @@
 import os
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from app import open_listener, require_loopback
 from core.errors import LibraryError, SettingsError
 from core.settings import load_settings
 from tests.ui.site import PASSWORD, Site, make_services, serve
-from tests.warm import ROOT
+from tests.warm import plain_environment, run_warm
 from ui.guard import HostNames
 from ui.login import _group_of
 
@@ -231,10 +230,7 @@ def test_where_others_reach_it_a_password_that_is_gone_lets_nobody_in(tmp_path: 
 
 
 def run_app(home: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "app.py", "--home", str(home), *arguments],
-        cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    return run_warm(["app.py", "--home", str(home), *arguments], plain_environment(), stdin)
 
 
 def test_the_command_sets_a_password_and_without_one_other_machines_are_not_served(tmp_path: Path) -> None:

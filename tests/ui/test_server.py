@@ -14,36 +14,41 @@ from core.settings import Settings
 from core.types import DocumentState, Metadata
 from indexer.ingest import add_file, remove_documents
 from indexer.pdf import read_paper
-from indexer.start import ensure_active_model
-from search.gpu import find_device
-from search.searcher import Searcher
 from storage import library
 from storage.database import open_database
 from storage.readings import store_reading
 from tests.papers import make_paper, write
+from tests.ui.site import make_services
 from ui.server import create_app
 from ui.uploads import discard_upload, require_upload
 
 
-@pytest.fixture
-def services(settings: Settings) -> Services:
-    ensure_active_model(settings)
-    return Services(settings, Searcher(settings), find_device(), "a test")
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
+    return make_services(tmp_path_factory.mktemp("served") / "library")
 
 
 @pytest.fixture
+def settings(services: Services) -> Settings:
+    return services.settings
+
+
+@pytest.fixture(scope="module")
 def client(services: Services) -> Iterator[TestClient]:
     with TestClient(create_app(services), base_url="http://127.0.0.1") as client:
         yield client
 
 
 @pytest.fixture
-def document_id(settings: Settings, db: Database, tmp_path: Path) -> int:
+def document_id(settings: Settings, db: Database, tmp_path: Path) -> Iterator[int]:
     path = write(tmp_path, "light.pdf", make_paper("On Light", ["Gravity bends the path of light."]))
     document, _ = add_file(settings, path)
     store_reading(db, document.id, Metadata(), read_paper(path).pages, [])
     library.set_document_state(db, document.id, DocumentState.READY)
-    return document.id
+    yield document.id
+    # The next test begins without papers, also where this one took it out itself.
+    for left in library.list_documents(db):
+        remove_documents(settings, [left.id])
 
 
 def test_the_page_is_served_with_a_policy_that_lets_nothing_out(client: TestClient) -> None:

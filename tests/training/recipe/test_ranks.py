@@ -1,7 +1,9 @@
 """Several processes that train together give what one alone gives; on the CPU here, as no test may need GPUs."""
 
+import os
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ import torch
 from core.errors import TrainingError
 from indexer.encoder import Encoder
 from tests.models import make_word_model
+from tests.warm import start_warm
 from training.data.pairs import JudgedQuery, make_pairs
 from training.recipe import ranks
 from training.recipe.settings import PRESETS, TrainingSettings
@@ -29,10 +32,32 @@ def trained(recipe: TrainingSettings, count: int) -> tuple[Weights, list[float |
     return copy_weights(encoder.model), [point.loss for point in run.curve]
 
 
+class WarmRank:
+    """Another rank as the product starts it, forked from a process that has imported PyTorch already."""
+
+    def __init__(self, folder: Path, *numbers: int) -> None:
+        command = ["-m", "training.recipe.rank", str(folder), *map(str, numbers)]
+        self._process = start_warm(command, os.environ, Path(os.devnull), Path(os.devnull))
+        self.kill, self.wait = self._process.kill, self._process.join
+
+
+@pytest.fixture
+def warm_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranks, "_start_rank", WarmRank)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("cached", [False, True])
-def test_two_ranks_take_the_steps_of_one(cached: bool) -> None:
-    recipe = replace(RECIPE, gradient_cache=cached)
+def test_two_ranks_take_the_steps_of_one() -> None:
+    require_the_same_steps(RECIPE)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("warm_ranks")
+def test_two_ranks_that_cache_gradients_take_the_steps_of_one() -> None:
+    require_the_same_steps(replace(RECIPE, gradient_cache=True))
+
+
+def require_the_same_steps(recipe: TrainingSettings) -> None:
     alone, losses = trained(recipe, 1)
     together, their_losses = trained(recipe, 2)
     assert their_losses[1:] == pytest.approx(losses[1:], abs=1e-4)
@@ -41,6 +66,7 @@ def test_two_ranks_take_the_steps_of_one(cached: bool) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("warm_ranks")
 def test_a_training_that_is_stopped_ends_its_other_ranks() -> None:
     class Stopped(Exception):
         pass
