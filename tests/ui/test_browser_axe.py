@@ -62,9 +62,13 @@ def test_axe_finds_nothing_serious_on_any_tab(page: Page, app: App, axe: str, th
         page.set_viewport_size({"width": 1280, "height": 900})
     open_tab(page, "Library")
     page.get_by_role("button", name="Edit").first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
     found["a form"] = violations(page)
     page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
     page.keyboard.press("?")
+    expect(dialog).to_be_visible()
     found["the keys"] = violations(page)
     with open_database(app.settings.database) as db:
         dismiss_left_out(db)

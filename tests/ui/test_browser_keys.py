@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from storage import judgements
 from storage.database import open_database
 from tests.ui.conftest import App
-from tests.ui.steps import chunk_ids, hit, open_page, open_tab, search, verdicts, wait_for
+from tests.ui.steps import chunk_ids, expect_said, hit, open_page, open_tab, search, verdicts, wait_for
 from tests.ui.topics import TOPICS
 
 pytestmark = pytest.mark.slow
@@ -177,7 +177,7 @@ def expect_chosen(page: Page, question: str, chunk: int) -> None:
 
 def test_a_passage_of_an_address_that_is_gone_makes_way_for_the_first(page: Page, app: App) -> None:
     open_page(page, app, "?q=what+is+gone%3F&passage=987654")
-    expect(page.locator("#said")).to_contain_text("987654")
+    expect_said(page, "987654")
     expect(hit(page, 1)).to_have_attribute("aria-current", "true")
     expect(page.locator(".pageview")).to_have_attribute("data-chunk", str(chunk_ids(page, 1)[0]))
 

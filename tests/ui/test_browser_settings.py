@@ -11,9 +11,9 @@ from core.stored_settings import current
 from core.types import DocumentState
 from storage.database import open_database
 from storage.library import count_by_state
-from tests.ui.conftest import App
+from tests.ui.conftest import App, as_app
 from tests.ui.site import make_services, serve
-from tests.ui.steps import open_page, open_tab, search
+from tests.ui.steps import expect_said, open_page, open_tab, search
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 def other(tmp_path: Path) -> Iterator[App]:
     """An app of its own, whose settings may be changed."""
     with serve(make_services(tmp_path / "library", port=7001)) as site:
-        yield App(f"http://127.0.0.1:{site.port}", site.settings)
+        yield as_app(site)
 
 
 def test_a_setting_is_changed_refused_and_forgotten(page: Page, other: App) -> None:
@@ -32,11 +32,11 @@ def test_a_setting_is_changed_refused_and_forgotten(page: Page, other: App) -> N
     expect(files.get_by_role("button", name="Save Files at once")).to_be_disabled()
     files.get_by_label("Files at once", exact=True).fill("none")
     files.get_by_label("Files at once", exact=True).press("Enter")
-    expect(page.locator("#said")).to_contain_text("WHETSTONE_UPLOAD_FILES is 'none'; it must be a whole number from 1")
+    expect_said(page, "WHETSTONE_UPLOAD_FILES is 'none'; it must be a whole number from 1")
     expect(files.get_by_label("Files at once", exact=True)).to_have_value("none")
     files.get_by_label("Files at once", exact=True).fill("5")
     files.get_by_role("button", name="Save Files at once").click()
-    expect(page.locator("#said")).to_contain_text("Stored. It takes effect at once.")
+    expect_said(page, "Stored. It takes effect at once.")
     expect(files.locator(".pill")).to_have_text("stored")
     assert current(other.settings).upload_files == load_settings(home=other.settings.home).upload_files == 5
 
@@ -74,7 +74,7 @@ def test_diagnostics_are_copied_and_hold_no_question(page: Page, app: App) -> No
     shown = page.get_by_label("Diagnostics", exact=True)
     expect(shown).to_contain_text("search p95 ms")
     page.get_by_role("button", name="Copy", exact=True).click()
-    expect(page.locator("#said")).to_contain_text("Copied.")
+    expect_said(page, "Copied.")
     copied = page.evaluate("navigator.clipboard.readText()")
     with open_database(app.settings.database) as db:
         ready = count_by_state(db)[DocumentState.READY]

@@ -22,6 +22,7 @@ from tests.libraries import Silent
 from tests.makers import embed_all
 from tests.papers import make_paper
 from tests.ui.site import Site, make_services, serve
+from tests.ui.steps import open_list
 from training.model_card import make_model_card
 
 OVERRIDES = "\u202e\u202d\u202a\u2066\u2067\u2068"
@@ -138,7 +139,7 @@ def test_the_search_page_shows_it_and_runs_none_of_it(browser: Browser, site: Si
         for name in ("Judge", "Map", "Library", "Training"):
             page.get_by_role("tab", name=name).click()
             if name == "Map":
-                page.get_by_text("The same as a list").click()
+                open_list(page.get_by_text("The same as a list"))
                 page.locator(".maplist [data-paper]", has_text="onerror=").first.click()
             expect(page.locator(f"#{name.lower()}")).to_contain_text("onerror=")
         assert page.locator("#library tr[data-document]").count() == len(ATTACKS) + 1
