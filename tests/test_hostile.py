@@ -23,7 +23,7 @@ FILES = {
     "page tree that boasts": hostile.page_tree_that_boasts(),
     "outline in itself": hostile.outline_in_itself(),
     "form in itself": hostile.form_in_itself(),
-    "1,000 pages": hostile.many_pages(1_000),
+    "10,000 pages": hostile.many_pages(10_000),
     "flate bomb": hostile.flate_bomb(1_000),
     "100 MB of text": hostile.much_text(100),
     "..": topic_paper(1),
