@@ -96,7 +96,7 @@ def test_what_the_server_makes_of_it_is_text(site: Site) -> None:
         if part["type"] == "html":
             require_harmless(str(part["props"].get("value")))
     for number in range(1, len(ATTACKS) + 1):
-        page = ask_script(site, "desk", "open_page", [ALL, number, None, [1]])
+        page = ask_script(site, "desk", "open_page", [ALL, number, None, [1], False])
         require_harmless(page["html"])
         report = ask_script(site, "library", "report_reading", [number])
         require_harmless(report["html"])
