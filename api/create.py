@@ -37,13 +37,12 @@ class _Api(FastAPI):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._describing = threading.Lock()
-        self._description: dict[str, Any] | None = None
 
     def openapi(self) -> dict[str, Any]:
         with self._describing:
-            if self._description is None:
-                self._description = _describe_errors(super().openapi())
-            return self._description
+            if self.openapi_schema is None:
+                _describe_errors(super().openapi())
+            return super().openapi()
 
 
 def create_api(services: Services, accounts: Accounts) -> FastAPI:
@@ -78,14 +77,13 @@ def _make_app() -> FastAPI:
     return app
 
 
-def _describe_errors(description: dict[str, Any]) -> dict[str, Any]:
+def _describe_errors(description: dict[str, Any]) -> None:
     """Errors are JSON also where the answer is another kind of file, which FastAPI takes for theirs too."""
     for methods in description["paths"].values():
         for operation in methods.values():
             for status in _REFUSED:
                 refused = operation["responses"][status]
                 refused["content"] = {"application/json": next(iter(refused["content"].values()))}
-    return description
 
 
 @_router.get("/api/health", tags=["library"])

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.errors import Cancelled, PasswordError, ReadError
 
-_ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 # How a child ends that has a sentence to tell, that ran out of memory, and that lacks a password.
 REFUSED, OUT_OF_MEMORY, LOCKED = 3, 4, 5
 
@@ -42,7 +42,7 @@ def run_child(
     command = [sys.executable, "-m", module, str(limits.megabytes), str(limits.seconds)]
     pipe = subprocess.PIPE
     try:
-        with subprocess.Popen(command, cwd=_ROOT, stdin=pipe, stdout=pipe, stderr=pipe) as child:
+        with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe) as child:
             output = _talk_to(child, json.dumps(request).encode(), limits.seconds, stopped)
     except subprocess.TimeoutExpired:
         raise too_slow(name, limits) from None

@@ -19,10 +19,9 @@ from core.cli import count
 from core.errors import ReadError
 from core.types import Box, PaperFile
 from core.wire import file_from_json, file_to_json
-from indexer.child import limit_memory, limit_time, unlimit_time
+from indexer.child import ROOT, limit_memory, limit_time, unlimit_time
 from indexer.pdf import passage_boxes, render_page
 
-_ROOT = Path(__file__).resolve().parent.parent
 _DONE, _REFUSED, _OUT_OF_MEMORY = b"d", b"r", b"m"
 _LENGTH = struct.Struct(">cI")
 # A page that was too slow is not tried again so soon, so that it can't keep the children from the others.
@@ -150,7 +149,7 @@ class _Child:
     def __init__(self, limits: DrawLimits) -> None:
         command = [sys.executable, "-m", "indexer.drawing", str(limits.megabytes), str(limits.seconds)]
         self._process = subprocess.Popen(
-            command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         self.end = weakref.finalize(self, _end, self._process)
 

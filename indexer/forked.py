@@ -16,14 +16,11 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, NoReturn
 
 from core.errors import Cancelled
-from indexer.child import SECONDS_BETWEEN_LOOKS, Ended, ReadLimits, answer_of, run_child, too_slow
+from indexer.child import ROOT, SECONDS_BETWEEN_LOOKS, Ended, ReadLimits, answer_of, run_child, too_slow
 
-_ROOT = Path(__file__).resolve().parent.parent
 # How a child ended, and the bytes of what it said and of what it complained of.
 _HEAD = struct.Struct(">iQQ")
 _BLOCK_BYTES = 1 << 16
@@ -39,9 +36,7 @@ class ForkedChildren:
     def __enter__(self) -> "ForkedChildren":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._end()
 
     def run(self, request: Any, name: str, limits: ReadLimits, stopped: Callable[[], bool] | None = None) -> bytes:
@@ -73,7 +68,7 @@ class ForkedChildren:
 def _start(module: str) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
     # A group of its own, so that it can be ended together with its child.
-    return subprocess.Popen([sys.executable, "-m", module], cwd=_ROOT, stdin=pipe, stdout=pipe, start_new_session=True)
+    return subprocess.Popen([sys.executable, "-m", module], cwd=ROOT, stdin=pipe, stdout=pipe, start_new_session=True)
 
 
 def _talk_to(

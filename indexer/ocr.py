@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,12 +21,11 @@ from core.errors import Cancelled
 from core.types import Box, Line, Metadata, Page, PageSource, PaperFile, PaperText, Word
 from core.wire import file_from_json, file_to_json, lines_from_json, words_from_json
 from indexer.boxes import join_on_lines
-from indexer.child import limit_memory, limit_time
+from indexer.child import ROOT, SECONDS_BETWEEN_LOOKS, limit_memory, limit_time
 from indexer.metadata import Front
 from indexer.pdf import find_metadata, render_picture
 from indexer.reader import ReadLimits
 
-_ROOT = Path(__file__).resolve().parent.parent
 # The engine and its models, beside what reading takes.
 _ENGINE_MEGABYTES = 1500
 # 144 dots an inch: larger pictures were no better on typewritten and printed scans, and slower by their area.
@@ -35,7 +33,6 @@ _SCALE = 2.0
 _MOST_PIXELS = 12_000_000
 # To load the engine and its models.
 _SECONDS_TO_START = 90
-_SECONDS_BETWEEN_LOOKS = 0.25
 # The engine is sure of what it can read by 0.9 and more; of writing it does not know, or that lies on its side, less.
 _LEAST_SURE = 0.75
 # Lines that stand upright: each so much higher than wide, and so many of a page.
@@ -104,7 +101,7 @@ class _Child:
     ) -> None:
         command = [sys.executable, "-m", "indexer.ocr", str(limits.megabytes), str(limits.seconds)]
         self._process = subprocess.Popen(
-            command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         self._stopped = stopped
         self._wanted = json.dumps([file_to_json(file), numbers]).encode()
@@ -126,7 +123,7 @@ class _Child:
         line: bytes | None = None
         while line is None:
             try:
-                line = self._lines.get(timeout=min(max(last - time.monotonic(), 0), _SECONDS_BETWEEN_LOOKS))
+                line = self._lines.get(timeout=min(max(last - time.monotonic(), 0), SECONDS_BETWEEN_LOOKS))
             except queue.Empty:
                 if self._stopped():
                     raise Cancelled("The recognition was stopped.") from None

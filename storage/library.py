@@ -142,8 +142,13 @@ def unfinished_documents(db: Database) -> list[Document]:
 
 
 def has_unfinished_documents(db: Database) -> bool:
+    return count_unfinished(db) > 0
+
+
+def count_unfinished(db: Database) -> int:
+    """How many documents still have to be read or embedded."""
     marks = ", ".join("?" * len(UNFINISHED))
-    return bool(db["documents"].count_where(f"state IN ({marks})", UNFINISHED))
+    return db["documents"].count_where(f"state IN ({marks})", UNFINISHED)
 
 
 def set_document_state(db: Database, document_id: int, state: DocumentState, reason: str | None = None) -> None:

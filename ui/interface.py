@@ -8,7 +8,6 @@ import gradio as gr
 
 from api.services import Services
 from core.people import viewer
-from core.types import UNFINISHED
 from storage import library
 from storage.changes import ChangeWatch
 from storage.collections import list_collections
@@ -145,12 +144,12 @@ def build_parts(services: Services) -> BuiltPage:
 
 def render_header(services: Services) -> str:
     with open_database(services.settings.database) as db:
-        facts, states = library_facts(db), library.count_by_state(db)
+        facts, unread = library_facts(db), library.count_unfinished(db)
     user = viewer()
     return render(
         "header.html",
         **facts,
-        unread=sum(states[state] for state in UNFINISHED),
+        unread=unread,
         user=user,
         locked=user is not None or services.settings.password.is_file(),
         device=f"Index on {services.device.name}: {services.device.why}",

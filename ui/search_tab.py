@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
+from sqlite_utils import Database
 
 from api.services import Services
 from core.errors import NotFoundError, QuestionError
@@ -190,14 +191,20 @@ def _search(services: Services, asked: Asked) -> str:
     with open_database(services.settings.database) as db:
         if not result.hits:
             return _desk_without_hits(services, asked, no_word=not blind and lacks_words(db, request))
-        verdicts, parts = judgements.relevance_by_chunk(db, request.query), judgements.parts_by_chunk(db, request.query)
-        # Blind, nobody is told what others say.
-        others = {} if blind else judgements.others_by_chunk(db, request.query)
+        said = _what_is_said(db, request.query, blind=blind)
         like = None if asked.like is None else library.get_chunk(db, asked.like)
-        states = library.count_by_state(db)
-    unread = states.total() - states[DocumentState.READY] - states[DocumentState.FAILED]
+        unread = library.count_unfinished(db)
     like_text = "" if like is None else f"{like.document}: {like.text}"
-    return render_hits(result, verdicts, asked, parts=parts, others=others, like_text=like_text, unread=unread)
+    return render_hits(result, asked=asked, like_text=like_text, unread=unread, **said)
+
+
+def _what_is_said(db: Database, query: str, *, blind: bool) -> dict[str, Any]:
+    """One's own verdicts for the question and their parts, and what others say, of which nothing is told blind."""
+    return {
+        "verdicts": judgements.relevance_by_chunk(db, query),
+        "parts": judgements.parts_by_chunk(db, query),
+        "others": {} if blind else judgements.others_by_chunk(db, query),
+    }
 
 
 def render_hits(
@@ -297,10 +304,8 @@ def _make_open_page(services: Services) -> Any:
         with open_database(services.settings.database) as db:
             chunks = [int(chunk) for chunk in beside]
             view = view_page(services.settings, services.drawer, db, int(chunk_id), _whole(page), chunks)
-            verdicts, parts = judgements.relevance_by_chunk(db, str(query)), judgements.parts_by_chunk(db, str(query))
-            others = {} if blind else judgements.others_by_chunk(db, str(query))
-        shown = {"query": str(query), "verdicts": verdicts, "parts": parts, "others": others}
-        return {"html": render("page_view.html", view=view, **shown)}
+            said = _what_is_said(db, str(query), blind=bool(blind))
+        return {"html": render("page_view.html", view=view, query=str(query), **said)}
 
     return open_page
 

@@ -7,7 +7,7 @@ from core.errors import RoleError
 from core.people import Role, User, viewing
 from core.types import OthersVerdict
 from storage import judgements, library
-from storage.database import prepare_database
+from storage.database import open_database, prepare_database
 from storage.judgements import store_judgement
 from storage.migrations import migrations
 from storage.people import add_user, remove_user
@@ -19,11 +19,6 @@ QUESTION = "what is beta?"
 @pytest.fixture
 def chunk(db: Database) -> int:
     return library.chunks_of_document(db, store_paper(db, "aa", ["alpha", "beta"]).id)[1].id
-
-
-@pytest.fixture
-def anna(db: Database) -> User:
-    return add_user(db, "anna", Role.ADMIN)
 
 
 @pytest.fixture
@@ -135,8 +130,6 @@ def test_a_command_judges_as_who_it_names(db: Database, chunk: int, anna: User) 
 
 def test_what_was_judged_before_keeps_its_user_and_its_number(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("old") / "library.db"
-    from storage.database import open_database
-
     with open_database(path) as db:
         migrations.apply(db, stop_before="m023_a_verdict_a_person")
         db["users"].insert({"name": "anna", "role": "admin", "created_at": "then"})

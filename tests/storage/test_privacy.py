@@ -24,11 +24,6 @@ _TELLING = {"document_id", "chunk_id", "query_id", "collection_id", "owner_id", 
 
 
 @pytest.fixture
-def anna(db: Database) -> User:
-    return add_user(db, "anna", Role.ADMIN)
-
-
-@pytest.fixture
 def bert(db: Database, anna: User) -> User:
     return add_user(db, "bert", Role.TRAIN)
 
