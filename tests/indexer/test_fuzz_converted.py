@@ -28,7 +28,7 @@ from tests.papers import zipped
 # A share of the suite, the same each time; more, by hand, are others each time.
 _EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 _LIMITS = ReadLimits(seconds=15)
-_SECONDS_BESIDE = 60
+_SECONDS_BESIDE = 10
 _FORMATS = (
     DocumentFormat.DOCX, DocumentFormat.ODT, DocumentFormat.EPUB, DocumentFormat.HTML, DocumentFormat.MARKDOWN,
     DocumentFormat.LATEX, DocumentFormat.TEXT,

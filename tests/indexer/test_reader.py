@@ -26,9 +26,11 @@ def test_a_refusal_names_the_file_as_the_user_knows_it(tmp_path: Path) -> None:
 def test_a_file_that_takes_too_long_is_given_up_in_time(tmp_path: Path) -> None:
     path = tmp_path / "long.pdf"
     os.mkfifo(path)
-    # Its end never comes, so that it is read no longer shows that it was given up.
+    # Its end never comes.
+    began = time.monotonic()
     with pytest.raises(ReadError, match="not read within 1 seconds"):
         read_paper_isolated(PaperFile(path, path.name), ReadLimits(seconds=1))
+    assert time.monotonic() - began < 5
 
 
 def test_hostile_files_each_end_as_a_paper_or_as_a_sentence_in_time(shared_data: Path) -> None:
@@ -40,6 +42,6 @@ def test_hostile_files_each_end_as_a_paper_or_as_a_sentence_in_time(shared_data:
             outcomes.append(len(read_paper_isolated(PaperFile(path, path.name), ReadLimits(seconds=10)).pages) > 0)
         except ReadError as error:
             outcomes.append("\n" not in str(error) and path.name in str(error))
-        assert time.monotonic() - began < 60, path.name
+        assert time.monotonic() - began < 15, path.name
     assert outcomes == [True] * len(files)
     assert outcomes

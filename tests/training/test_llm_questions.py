@@ -173,6 +173,6 @@ def test_a_server_that_drips_is_given_up_in_time(settings: Settings, db: Databas
         began = time.monotonic()
         with pytest.raises(SettingsError, match=r"did not answer \(no whole answer within 1 seconds\)"):
             questions(replace(settings, llm_url=url), db, seconds=1)
-        assert time.monotonic() - began < 120
+        assert time.monotonic() - began < 20
         over.set()
         dripping.join()
