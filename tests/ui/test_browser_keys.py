@@ -151,6 +151,8 @@ def test_an_address_restores_the_question_and_the_chosen_passage(page: Page, app
     search(page, other)
     expect(page).not_to_have_url(re.compile(f"passage={chosen}$"))
     open_tab(page, "Library")
+    # Only then is there a step to go back.
+    expect(page).to_have_url(re.compile("tab=library"))
     page.go_back()
     expect(page.get_by_role("tab", name="Search")).to_have_attribute("aria-selected", "true")
     page.go_back()

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from storage.database import open_database
+from storage.kept_searches import delete_saved, find_saved
 from tests.papers import Text, encrypt, lines_down, make_paper, make_pdf, scan, write, zipped
 from tests.ui.conftest import App, add_papers, serve_app
 from tests.ui.steps import expect_said, hit, open_page, open_tab, search, verdicts, wait_for
@@ -312,6 +314,9 @@ def test_at_400_pixels_a_passage_at_the_foot_of_a_page_is_in_view_and_a_notice_g
     # With the tap itself, not after the seconds that words stay.
     assert said.count() == 0
     expect(hit(page, 1).get_by_role("button", name="Approve")).to_have_attribute("aria-pressed", "true")
+    # The app is that of other tests too.
+    with open_database(app.settings.database) as db:
+        delete_saved(db, find_saved(db, "limpets").id)
 
 
 # How light the page is, and texts whose contrast with what is behind them is below WCAG AA; disabled controls excepted.
