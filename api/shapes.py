@@ -9,7 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.formats import DocumentFormat
 from core.people import Role
 from core.settings import Source as SettingSource
-from core.types import BlockKind, ChunkKind, DocumentState, JobKind, JobState, ModelState, PageSource, SearchMode
+from core.types import (
+    BlockKind,
+    ChunkKind,
+    DocumentState,
+    JobKind,
+    JobState,
+    ModelState,
+    PageSource,
+    ProposalKind,
+    SearchMode,
+)
 from search.years import YEARS
 
 LONGEST_QUESTION = 2000
@@ -567,7 +577,7 @@ class Proposal(_Answer):
     """A passage to judge for a question, and why; `rank` is null where the model was not asked."""
 
     id: int
-    kind: str
+    kind: ProposalKind
     query: str
     chunk: Passage
     reason: str

@@ -404,6 +404,17 @@ class KeptSearch:
 # --- judgements --------------------------------------------------------------------------------
 
 
+class ProposalKind(StrEnum):
+    """Why a verdict is asked for: as many people approve as reject, models disagree, a score is near the border, a part
+    of the map has no judgement.
+    """
+
+    DISPUTED = "disputed"
+    DISAGREEMENT = "disagreement"
+    BORDER = "border"
+    UNCOVERED = "uncovered"
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """A verdict on a passage for a query. `relevance` is 1 or 0; `rank` is None for a passage that was not shown.

@@ -150,15 +150,24 @@ def delete_judgements(db: Database, judgement_ids: Sequence[int]) -> int:
         found = db.conn.execute(
             "SELECT id, user_id, judge FROM judgements WHERE id IN (SELECT value FROM json_each(?))", [ids]
         ).fetchall()
-        user = viewer()
         for _, user_id, judge in found:
-            if user is not None and user_id != user.id and not user.role.may(Role.TRAIN):
+            if not _may_withdraw(user_id):
                 raise RoleError(
                     f"This verdict was given by {judge or 'somebody else'}. To withdraw it you need the role train."
                 )
         db.conn.executemany("DELETE FROM main.judgements WHERE id = ?", [(row[0],) for row in found])
         _drop_unjudged_queries(db)
         return len(found)
+
+
+def list_withdrawable(db: Database) -> set[int]:
+    """The ids of the verdicts that the viewer may forget."""
+    return {row[0] for row in db.conn.execute("SELECT id, user_id FROM judgements") if _may_withdraw(row[1])}
+
+
+def _may_withdraw(user_id: int | None) -> bool:
+    user = viewer()
+    return user is None or user_id == user.id or user.role.may(Role.TRAIN)
 
 
 def list_judgements(db: Database) -> list[Judgement]:
@@ -216,6 +225,16 @@ def count_judged_queries(db: Database, beyond: Collection[int] = ()) -> int:
 def count_shared(db: Database) -> int:
     """How many judgements there are on shared papers; the same for everybody."""
     return db.conn.execute(f"SELECT count(*) FROM main.judgements j WHERE {_SHARED}").fetchone()[0]
+
+
+def count_shared_ties(db: Database) -> int:
+    """On how many passages of shared papers as many people approve as reject, for one question; the same for all."""
+    sql = f"""
+        SELECT count(*) FROM (
+            SELECT 1 FROM main.judgements j WHERE {_SHARED}
+            GROUP BY query_id, chunk_id HAVING count(*) > 1 AND sum(relevance) * 2 = count(*))
+        """
+    return db.conn.execute(sql).fetchone()[0]
 
 
 def count_by_document(db: Database) -> dict[int, int]:

@@ -1,13 +1,17 @@
-"""Passages that are worth a verdict, as the worker found them; what is judged since is no longer among them."""
+"""Passages that are worth a verdict, as the worker found them; what is judged since is no longer among them.
+
+One that people disagree about waits for those who have not judged it, until there are more on one side.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from core.types import StoredChunk
+from core.types import ProposalKind, StoredChunk
 from storage.database import transaction
 from storage.judgements import normalise_query
+from storage.judges import present_judge
 from storage.library import chunks_by_id
 
 
@@ -67,11 +71,17 @@ def list_proposals(db: Database) -> list[StoredProposal]:
         SELECT p.id, p.kind, coalesce(q.text, p.query), p.chunk_id, p.reason, p.rank, p.model_id
         FROM proposals p LEFT JOIN queries q ON q.id = p.query_id
         -- One may see no verdict on the question any more, where another judged it for a paper of theirs.
-        WHERE coalesce(q.text, p.query) IS NOT NULL AND NOT EXISTS (
-            SELECT 1 FROM judgements j JOIN queries k ON k.id = j.query_id
+        WHERE coalesce(q.text, p.query) IS NOT NULL AND NOT (
+            SELECT CASE WHEN p.kind = :disputed
+                -- A single one is of a tie with the same question in other words.
+                THEN count(*) FILTER (WHERE j.user_id IS :user AND NOT j.away)
+                    OR (count(*) > 1 AND sum(j.relevance) * 2 != count(*))
+                ELSE count(*) END
+            FROM judgements j JOIN queries k ON k.id = j.query_id
             WHERE j.chunk_id = p.chunk_id AND k.text = coalesce(q.text, p.query))
         ORDER BY p.id
-        """
+        """,
+        {"disputed": ProposalKind.DISPUTED, "user": present_judge().user_id},
     ).fetchall()
     chunks = chunks_by_id(db, [row[3] for row in rows])
     return [

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from core.errors import LibraryError
 from core.people import for_everybody
 from core.settings import Settings
-from core.types import ChunkKind, Job, JobKind, Judgement, ModelVersion, ScoredChunks
+from core.types import ChunkKind, Job, JobKind, Judgement, ModelVersion, ProposalKind, ScoredChunks
 from indexer.encoder import load_version
 from search.floor import FEWEST_PASSAGES, embed_general_questions, find_floor
 from search.gpu import Device
@@ -22,17 +22,17 @@ from storage.maps import library_mark
 from storage.progress import Progress
 from storage.proposals import ProposalRow
 from storage.vectors import ChangeMark, count_missing
-from training.data.agreement import agree
+from training.data.agreement import Agreed, agree
 from training.data.pairs import collect_queries
 from training.data.suggestions import suggest_questions
 from training.data.worth_judging import (
     Found,
     Proposal,
-    ProposalKind,
     choose_uncovered,
     find_border,
     propose_at_border,
     propose_disagreements,
+    propose_disputed,
     take_turns,
 )
 
@@ -48,7 +48,8 @@ _JUDGEMENTS_A_LOOK = 10
 def propose_mark(db: Database) -> str:
     """Another text when there is reason to look again."""
     active, judged = models.active_model(db), judgements.count_shared(db)
-    return f"{active.id if active else ''}/{library_mark(db)}/{judged // _JUDGEMENTS_A_LOOK}"
+    looks, ties = judged // _JUDGEMENTS_A_LOOK, judgements.count_shared_ties(db)
+    return f"{active.id if active else ''}/{library_mark(db)}/{looks}/{ties}"
 
 
 def queue_propose(db: Database, *, anew: bool = False) -> Job | None:
@@ -77,10 +78,13 @@ def run_propose(settings: Settings, job: Job, progress: Progress) -> dict[str, A
     if rival is not None:
         progress.report("asking", item=rival.name)
         second, _ = _ask(settings, rival, asked)
-    found = _gather(asked, first, second, judged)
+    agreed = agree(judged)
+    found = _gather(asked, first, second, judged, agreed)
     kinds = [propose_at_border(found, find_border(found, floor))]
     if rival is not None:
         kinds.insert(0, propose_disagreements(found, active.name, rival.name))
+    by_id = {one.id: one for one in judged}
+    kinds.insert(0, propose_disputed([by_id[one] for one in tie] for tie in agreed.disagreements))
     progress.report("choosing")
     with open_database(settings.database) as db:
         chosen, uncovered = take_turns(kinds, _MOST_PROPOSALS), _propose_uncovered(db, active)
@@ -120,12 +124,16 @@ def _without(hits: ScoredChunks, left_out: Set[int]) -> Ranking:
 
 
 def _gather(
-    asked: Sequence[str], first: Sequence[Ranking], second: Sequence[Ranking] | None, judged: Sequence[Judgement]
+    asked: Sequence[str],
+    first: Sequence[Ranking],
+    second: Sequence[Ranking] | None,
+    judged: Sequence[Judgement],
+    agreed: Agreed,
 ) -> list[Found]:
     verdicts: defaultdict[str, dict[int, int | None]] = defaultdict(dict)
     for one in judged:
         verdicts[one.query][one.chunk_id] = None
-    for one in agree(judged).judgements:
+    for one in agreed.judgements:
         verdicts[one.query][one.chunk_id] = one.relevance
     return [
         Found(query, first[place], second[place] if second else (), verdicts[query])

@@ -15,27 +15,35 @@ _GAP = 0.25
 
 
 def draw_coverage(periods: Sequence[Period]) -> Markup:
-    """The charts and the same as a table; nothing where nothing was judged."""
+    """The charts; of a single period a sentence, as it has no course yet, and nothing where nothing was judged."""
     if not periods:
         return Markup("")
-    lines = Markup("")
-    if len(periods) > 1:
-        first, last = (f"{one.first.day} {one.first:%b %Y}" for one in (periods[0], periods[-1]))
-        lines = draw_curve(
-            "Questions judged",
-            [(number, one.questions) for number, one in enumerate(periods)],
-            len(periods) - 1,
-            ends=(first, last),
-            digits=0,
-        )
-        shares = [(number, one.top_judged) for number, one in enumerate(periods) if one.top_judged is not None]
-        lines += draw_curve(
-            "Share of the ten best passages judged", shares, len(periods) - 1, most=1.0, ends=(first, last), digits=2
-        )
-    return _draw_bars(periods) + lines
+    first, last = (f"{one.first.day} {one.first:%b %Y}" for one in (periods[0], periods[-1]))
+    if len(periods) == 1:
+        return Markup('<p class="caption">{}</p>').format(_in_words(periods[0], first))
+    lines = draw_curve(
+        "Questions judged",
+        [(number, one.questions) for number, one in enumerate(periods)],
+        len(periods) - 1,
+        ends=(first, last),
+        digits=0,
+    )
+    shares = [(number, one.top_judged) for number, one in enumerate(periods) if one.top_judged is not None]
+    lines += draw_curve(
+        "Share of the ten best passages judged", shares, len(periods) - 1, most=1.0, ends=(first, last), digits=2
+    )
+    return _draw_bars(periods, first, last) + lines
 
 
-def _draw_bars(periods: Sequence[Period]) -> Markup:
+def _in_words(day: Period, date: str) -> str:
+    share = "" if day.top_judged is None else f" {day.top_judged:.0%} of the ten best passages of each are judged."
+    return (
+        f"All on {date}: {day.approved} approved and {day.rejected} rejected, for {count(day.questions, 'question')}."
+        f"{share} From another day on, charts show here how it grows."
+    )
+
+
+def _draw_bars(periods: Sequence[Period], first: str, last: str) -> Markup:
     span = _SPANS.get(periods[0].days, "time")
     most = max(one.approved + one.rejected for one in periods)
     step = (_WIDTH - _LEFT - _RIGHT) / len(periods)
@@ -56,7 +64,6 @@ def _draw_bars(periods: Sequence[Period]) -> Markup:
             h2=unit * one.rejected,
         )
     approved, rejected = sum(one.approved for one in periods), sum(one.rejected for one in periods)
-    first, last = (f"{one.first.day} {one.first:%b %Y}" for one in (periods[0], periods[-1]))
     return Markup(
         '<figure class="chart"><figcaption>Judged a {span} <b>{total}</b> <span class="key approved">approved</span> '
         '<span class="key rejected">rejected</span></figcaption>'
@@ -65,7 +72,8 @@ def _draw_bars(periods: Sequence[Period]) -> Markup:
         '<line class="grid" x1="{left}" y1="{top}" x2="{right}" y2="{top}"/>'
         '<text x="{label}" y="{floor}" text-anchor="end">0</text>'
         '<text x="{label}" y="{beside_top}" text-anchor="end">{most}</text>{bars}'
-        '<text x="{left}" y="{foot}">{first}</text>{end}</svg></figure>'
+        '<text x="{left}" y="{foot}">{first}</text>'
+        '<text x="{right}" y="{foot}" text-anchor="end">{last}</text></svg></figure>'
     ).format(
         span=span,
         total=count(approved + rejected, "judgement"),
@@ -83,7 +91,5 @@ def _draw_bars(periods: Sequence[Period]) -> Markup:
         bars=bars,
         foot=_HEIGHT - 6,
         first=first,
-        end=Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(_WIDTH - _RIGHT, _HEIGHT - 6, last)
-        if len(periods) > 1
-        else "",
+        last=last,
     )

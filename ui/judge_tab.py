@@ -7,10 +7,9 @@ import gradio as gr
 from sqlite_utils import Database
 
 from api.services import Services
-from core.types import Job, JobKind, JobState
+from core.types import Job, JobKind, JobState, ProposalKind
 from storage import jobs, judgements, library, proposals
 from storage.database import open_database
-from training.data.worth_judging import ProposalKind
 from training.propose import propose_mark, queue_propose
 from training.questions import questions_of
 from ui.judging import make_judge_many
@@ -20,6 +19,7 @@ from ui.parts import SILENT, PlainHTML
 from ui.render import read_asset, render
 
 _KINDS = {
+    ProposalKind.DISPUTED: "people disagree",
     ProposalKind.DISAGREEMENT: "models disagree",
     ProposalKind.BORDER: "near the border",
     ProposalKind.UNCOVERED: "not covered yet",
@@ -93,7 +93,7 @@ def _hint(db: Database, job: Job | None) -> tuple[str, str, str]:
         return (
             "Nothing is proposed yet",
             "Once you have approved passages for a few questions, those on which a verdict tells most come here: where "
-            "two models disagree, where a score is near the border, and papers of which nothing is judged.",
+            "people or models disagree, where a score is near the border, and papers of which nothing is judged.",
             "search",
         )
     if job is not None and job.open:

@@ -1,20 +1,22 @@
 """What is worth a verdict, found by the real job on a library with two models."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
 
 from core.cli import run_command
-from core.people import viewing
+from core.people import Role, User, viewing
 from core.settings import Settings
-from core.types import JobKind, JobState
+from core.types import JobKind, JobState, ProposalKind
 from jobs.worker import run_or_wait
 from storage import jobs, judgements, library, models, proposals
 from storage.database import open_database
+from storage.people import add_user
 from tests.libraries import TOPICS, add_rows, add_version, make_library
 from training.__main__ import build_parser, main
-from training.data.worth_judging import ProposalKind
 from training.propose import propose_mark, queue_propose, run_propose
 
 QUESTIONS = ("what is told about bread of kind 1?", "what is told about maps of kind 6?")
@@ -58,7 +60,7 @@ def test_proposals_are_of_judged_questions_and_of_papers_without_a_judgement(set
     judged = {(one.query, one.chunk_id) for one in judgements.list_judgements(db)}
     assert not judged & {(one.query, one.chunk.id) for one in waiting}
     # Two models with other weights by chance agree on little, and the floor of 64 passages is known.
-    assert {one.kind for one in waiting} == set(ProposalKind)
+    assert {one.kind for one in waiting} == set(ProposalKind) - {ProposalKind.DISPUTED}
     assert {one.query for one in waiting if one.kind != ProposalKind.UNCOVERED} == set(QUESTIONS)
     assert not [one for one in waiting if one.kind == ProposalKind.UNCOVERED and one.chunk.document_id == 1]
     assert {one.model_id for one in waiting} == {models.active_model(db).id}
@@ -90,6 +92,60 @@ def test_what_is_judged_or_skipped_waits_no_more(db: Database) -> None:
     proposals.skip_proposals(db, [left.id])
     judgements.take_back_judgement(db, "what of it?", first.id)
     assert [one.chunk.id for one in proposals.list_proposals(db)] == [first.id]
+
+
+def test_a_passage_people_disagree_about_waits_for_one_who_has_not_judged_it(tmp_path: Path) -> None:
+    settings = make_library(tmp_path / "library", tmp_path / "model")
+    with open_database(settings.database) as db:
+        anna, bert, cara, dora = (add_user(db, name, Role.ADMIN) for name in ("Anna", "Bert", "Cara", "Dora"))
+        paper = add_rows(settings, db, "a" * 64, [f"bread of kind {number}" for number in range(3)])
+        tied, decided, *_ = library.chunks_of_document(db, paper)
+
+    def judge(user: User, chunk: int, relevance: int, question: str = "what of bread?") -> None:
+        with viewing(user), open_database(settings.database) as db:
+            judgements.store_judgement(db, question, chunk, relevance)
+
+    def disputed(user: User) -> list[tuple[str, int, str]]:
+        with viewing(user), open_database(settings.database) as db:
+            waiting = proposals.list_proposals(db)
+        return [(one.query, one.chunk.id, one.reason) for one in waiting if one.kind == ProposalKind.DISPUTED]
+
+    judge(anna, tied.id, 1)
+    with open_database(settings.database) as db:
+        agreed = propose_mark(db)
+    judge(bert, tied.id, 0)
+    judge(anna, decided.id, 1, "what is bread of?")
+    judge(bert, decided.id, 1, "what is bread of?")
+    with open_database(settings.database) as db:
+        # A tie is reason to look, however few verdicts are new.
+        assert propose_mark(db) != agreed
+        look(settings, db)
+        assert proposals.list_proposals(db)[0].kind == ProposalKind.DISPUTED
+    assert disputed(anna) == disputed(bert) == []
+    asked = [("what of bread?", tied.id, "1 approves, 1 rejects: one more verdict decides")]
+    assert disputed(cara) == disputed(dora) == asked
+    judge(cara, tied.id, 1)
+    assert disputed(cara) == disputed(dora) == []
+    judge(dora, tied.id, 0)
+    with open_database(settings.database) as db:
+        look(settings, db)
+    eve = replace(dora, id=99, name="Eve")
+    assert disputed(eve) == [("what of bread?", tied.id, "2 approve, 2 reject: one more verdict decides")]
+
+
+def test_a_tie_over_one_question_in_other_words_waits_too(tmp_path: Path) -> None:
+    settings = make_library(tmp_path / "library", tmp_path / "model")
+    with open_database(settings.database) as db:
+        anna, bert, cara = (add_user(db, name, Role.ADMIN) for name in ("Anna", "Bert", "Cara"))
+        chunk, *_ = library.chunks_of_document(db, add_rows(settings, db, "a" * 64, ["bread of kind 1"]))
+    for user, question, relevance in ((anna, "how is bread made?", 1), (bert, "how bread is made", 0)):
+        with viewing(user), open_database(settings.database) as db:
+            judgements.store_judgement(db, question, chunk.id, relevance)
+    with open_database(settings.database) as db:
+        look(settings, db)
+    with viewing(cara), open_database(settings.database) as db:
+        (waiting,) = proposals.list_proposals(db)
+    assert (waiting.kind, waiting.query, waiting.chunk.id) == (ProposalKind.DISPUTED, "how bread is made", chunk.id)
 
 
 def test_a_question_or_passage_that_goes_takes_its_proposals_along(settings: Settings, db: Database) -> None:

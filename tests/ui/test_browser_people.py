@@ -217,3 +217,9 @@ def test_each_judges_for_themselves_and_sees_what_the_other_says(browser: Browse
         expect(hers.locator(".yes")).to_have_attribute("aria-pressed", "true")
         open_tab(anna, "Training")
         expect(anna.locator(".pairs")).to_contain_text("People disagree about 1 passage")
+        # Who may judge, and not train, can choose their own to be withdrawn, and no other's.
+        open_tab(bert, "Training")
+        expect(bert.locator(".pairs tbody tr")).to_have_count(2)
+        his = bert.locator(".pairs tbody tr").filter(has=bert.locator("input[type=checkbox]"))
+        expect(his).to_have_count(1)
+        expect(his).to_contain_text("rejected")

@@ -13,6 +13,8 @@ def test_the_bars_tell_themselves_in_words() -> None:
     assert "judged, now 0.35" in shown
 
 
-def test_one_day_has_bars_and_no_line_and_nothing_has_nothing() -> None:
-    assert draw_coverage([Period(date(2026, 3, 1), 1, 1, 0, 1, None)]).count("<figure") == 1
+def test_one_day_is_told_in_words_and_nothing_has_nothing() -> None:
+    shown = draw_coverage([Period(date(2026, 3, 1), 1, 3, 1, 2, 0.15)])
+    assert "All on 1 Mar 2026: 3 approved and 1 rejected, for 2 questions. 15% of the ten best passages" in shown
+    assert "<figure" not in shown
     assert draw_coverage([]) == ""

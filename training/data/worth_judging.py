@@ -1,22 +1,15 @@
-"""Which passages are worth a verdict: those on which two models disagree, and those near the border. Pure functions."""
+"""Which passages are worth a verdict: people or models disagree on them, a score is near the border. Pure functions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import pairwise, zip_longest
+
+from core.types import Judgement, ProposalKind
 
 # A passage among the first so many of one model, and not among so many of the other.
 _FIRST, _FAR = 10, 20
 _MOST_A_QUESTION = 4
 _FEWEST_TO_PART = 3
-
-
-class ProposalKind(StrEnum):
-    """Why a verdict is asked for: models disagree, a score near the border, a part of the map without a judgement."""
-
-    DISAGREEMENT = "disagreement"
-    BORDER = "border"
-    UNCOVERED = "uncovered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +35,18 @@ class Proposal:
     weight: float
     reason: str
     rank: int | None = None
+
+
+def propose_disputed(ties: Iterable[Sequence[Judgement]]) -> list[Proposal]:
+    """The passages that as many people approve as reject, those of most verdicts first, by the question asked last."""
+    proposals = []
+    for tie in ties:
+        last = max(tie, key=lambda one: one.id)
+        half = len({one.giver for one in tie}) // 2
+        says = ("approves", "rejects") if half == 1 else ("approve", "reject")
+        reason = f"{half} {says[0]}, {half} {says[1]}: one more verdict decides"
+        proposals.append(Proposal(ProposalKind.DISPUTED, last.query, last.chunk_id, half, reason))
+    return sorted(proposals, key=lambda proposal: -proposal.weight)
 
 
 def propose_disagreements(found: Iterable[Found], active: str, rival: str) -> list[Proposal]:

@@ -1,7 +1,7 @@
+from core.types import ProposalKind
 from training.data.worth_judging import (
     Found,
     Proposal,
-    ProposalKind,
     choose_uncovered,
     find_border,
     propose_at_border,
