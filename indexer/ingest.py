@@ -26,6 +26,7 @@ from indexer.chunking import ChunkingSettings, chunk_pages
 from indexer.encoder import Encoder
 from indexer.forked import ForkedChildren
 from indexer.ocr import complete_paper, recognise_pages
+from indexer.pace import Pace
 from indexer.pdf import require_text
 from indexer.reader import ReadLimits, read_paper_isolated, reading_children
 from storage import library, models, pages, vectors
@@ -260,11 +261,9 @@ class _IngestRun:
         self._choosing = threading.Lock()
         # Recognition takes every core by itself, and much memory.
         self._recognising = threading.Lock()
-        self._papers_read = 0
-        self._papers_to_read = 0
         self._embedding: int | None = None
-        self._embedded = 0
-        self._to_embed = 0
+        # What all are told counts what all may see.
+        self._pace = Pace()
 
     def work(self) -> None:
         with open_database(self._settings.database) as db:
@@ -276,9 +275,8 @@ class _IngestRun:
                 if document.state is DocumentState.EMBEDDING:
                     self._read.put(document)
                 elif not document.private:
-                    self._papers_to_read += 1
-            # What all are told counts what all may see.
-            self._to_embed = vectors.count_missing_shared(db, self._version.id)
+                    self._pace.papers_to_read += 1
+            self._pace.waiting = vectors.count_missing_shared(db, self._version.id)
         with ThreadPoolExecutor(max_workers=_readers(), thread_name_prefix="read papers") as executor:
             reading = [executor.submit(self._read_queued) for _ in range(_readers())]
             try:
@@ -323,7 +321,7 @@ class _IngestRun:
             read = self._read_document(document, children)
             with self._choosing, open_database(self._settings.database) as db:
                 del self._reading[document.id]
-                self._papers_read += library.is_shared(db, document.id)
+                self._pace.papers_read += library.is_shared(db, document.id)
             if read:
                 self._read.put(document)
 
@@ -348,7 +346,7 @@ class _IngestRun:
                     paper.pages, paper.outline, self._encoder.count_tokens, ChunkingSettings(max_tokens=tokens)
                 )
                 if library.is_shared(db, document.id):
-                    self._to_embed += len(chunks)
+                    self._pace.to_embed += len(chunks)
                 return store_reading(db, document.id, paper.metadata, paper.pages, chunks)
             except ReadError as error:
                 library.fail_document(db, document.id, str(error), locked=isinstance(error, PasswordError))
@@ -426,9 +424,10 @@ class _IngestRun:
                 if active is None or active.id != self._version.id:
                     return False
                 self._embedding = document.id
+                self._pace.begin_embedding()
                 _embed_batch(db, self._encoder, self._version, texts, self._tell)
                 if library.is_shared(db, document.id):
-                    self._embedded += len(texts)
+                    self._pace.embedded += len(texts)
                 self._tell()
             library.mark_ready_when_embedded(db, [document.id])
         return True
@@ -438,15 +437,13 @@ class _IngestRun:
     def _tell(self) -> None:
         """Report what both threads are at. Raises Cancelled, in whichever hears of it first."""
         with self._telling:
-            # Papers and passages may have come in since the counts were taken.
-            papers, total = max(self._papers_to_read, self._papers_read), max(self._to_embed, self._embedded)
-            reading = tuple(self._reading.items())
-            item = AtWork(reading, self._embedding, self._papers_read, papers).to_item()
-            if reading and (not self._embedded or self._embedded == total):
-                more = max(papers, self._papers_read + 1)
-                self._progress.report("reading", item=item, done=self._papers_read, total=more)
+            pace, reading = self._pace, tuple(self._reading.items())
+            item = AtWork(reading, self._embedding, pace.papers_read, pace.papers).to_item()
+            if reading and pace.embedded in (0, pace.passages):
+                step, done, total = "reading", pace.papers_read, max(pace.papers, pace.papers_read + 1)
             else:
-                self._progress.report("embedding", item=item, done=self._embedded, total=total)
+                step, done, total = "embedding", pace.embedded, pace.passages
+            self._progress.report(step, item=item, done=done, total=total, seconds_left=pace.seconds_left())
 
     def _is_given_up(self) -> bool:
         """Whether the run has ended for good. Raises Cancelled where the user wants its end."""

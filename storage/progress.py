@@ -13,17 +13,29 @@ from storage.jobs import get_job, update_job
 # Often enough for a page that looks twice a second, seldom enough to cost nothing.
 _SECONDS_BETWEEN_WRITES = 0.25
 
+AT_THIS_RATE = -1.0
+
 
 class Progress(Protocol):
     def report(
-        self, step: str, *, item: str = "", done: int = 0, total: int = 0, result: Mapping[str, Any] | None = None
+        self,
+        step: str,
+        *,
+        item: str = "",
+        done: int = 0,
+        total: int = 0,
+        result: Mapping[str, Any] | None = None,
+        seconds_left: float | None = AT_THIS_RATE,
     ) -> None:
-        """Say what goes on: `done` of `total` of `step`, at `item`. Raises Cancelled where the user wants the end."""
+        """Say what goes on: `done` of `total` of `step`, at `item`. Raises Cancelled where the user wants the end.
+
+        `seconds_left` is that of the step at its present rate, unless the work knows better, or can't say (None).
+        """
         ...
 
 
 class JobProgress:
-    """Writes progress, with the time left of the step at its present rate, into a job's row.
+    """Writes progress, with the time left, into a job's row.
 
     `watch` is shown the job after each write.
     """
@@ -38,7 +50,14 @@ class JobProgress:
         self._written_at = 0.0
 
     def report(
-        self, step: str, *, item: str = "", done: int = 0, total: int = 0, result: Mapping[str, Any] | None = None
+        self,
+        step: str,
+        *,
+        item: str = "",
+        done: int = 0,
+        total: int = 0,
+        result: Mapping[str, Any] | None = None,
+        seconds_left: float | None = AT_THIS_RATE,
     ) -> None:
         now = time.monotonic()
         new_step = step != self._step or done < self._done_at_begin
@@ -56,7 +75,7 @@ class JobProgress:
                 item=item,
                 done=done,
                 total=total,
-                seconds_left=self._seconds_left(now, done, total),
+                seconds_left=self._at_this_rate(now, done, total) if seconds_left == AT_THIS_RATE else seconds_left,
                 result=result,
             )
             if self._watch is not None:
@@ -64,7 +83,7 @@ class JobProgress:
         if cancelled:
             raise Cancelled("Stopped.")
 
-    def _seconds_left(self, now: float, done: int, total: int) -> float | None:
+    def _at_this_rate(self, now: float, done: int, total: int) -> float | None:
         fresh = done - self._done_at_begin
         if fresh <= 0 or not total:
             return None
