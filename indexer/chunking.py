@@ -115,13 +115,12 @@ def _split_long(sentences: Sequence[_Piece], measure: Measure, max_tokens: int) 
     """The sentences, one over the limit as runs of words that keep it."""
     result: list[_Piece] = []
     for sentence in sentences:
-        words = [
-            replace(sentence, start=sentence.start + match.start(), end=sentence.start + match.end())
-            for match in _WORD.finditer(sentence.flow.raw[sentence.start : sentence.end])
-        ]
-        endless = any(word.end - word.start == _LONGEST_WORD for word in words)
+        words = [match.span() for match in _WORD.finditer(sentence.flow.raw[sentence.start : sentence.end])]
+        endless = any(end - start == _LONGEST_WORD for start, end in words)
         if sentence.tokens > max_tokens or endless:
-            result += _pack(measure(words), max_tokens)
+            first = sentence.start
+            pieces = [replace(sentence, start=first + start, end=first + end) for start, end in words]
+            result += _pack(measure(pieces), max_tokens)
         else:
             result.append(sentence)
     return result

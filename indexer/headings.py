@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 
 from core.types import Line, OutlineEntry
@@ -42,6 +42,7 @@ _NAMED = re.compile(
     r"\s*[.:]?$",
     re.IGNORECASE,
 )
+_ABSTRACT = re.compile(r"(?:abstract|summary)\s*[.:]?$", re.IGNORECASE)
 _SUBSECTION = re.compile(r"\d{1,2}\.\d")
 _FORMULA = re.compile(r"[=^{}$<>\\|\"]")
 _MEASURED = re.compile(r"\d[.,]\d|\d%")
@@ -89,7 +90,15 @@ def find_headings(lines: Sequence[PlacedLine], outline: Iterable[OutlineEntry]) 
         and not _is_in_paragraph(lines, index)
     }
     found = named | looks | _find_unnumbered(lines, usual)
+    found -= _above_abstract(lines, found)
     return found | _find_continuations(lines, found, usual)
+
+
+def _above_abstract(lines: Sequence[PlacedLine], found: set[int]) -> set[int]:
+    """Those of the first page that are title, authors and their institutes, whose numbers are no sections'."""
+    first = sorted(index for index in found if lines[index].page is lines[0].page)
+    abstract = next((index for index in first if _ABSTRACT.match(lines[index].text.strip())), 0)
+    return {index for index in first if index < abstract and not is_named_section(lines[index].text.strip())}
 
 
 def _find_unnumbered(lines: Sequence[PlacedLine], usual: _Usual) -> set[int]:
@@ -156,7 +165,7 @@ def _stands_over(placed: PlacedLine, below: PlacedLine, usual: _Usual) -> bool:
 
 
 def _stands_apart(line: Line, usual: _Usual) -> bool:
-    return stands_apart(replace(line, bold=False) if usual.bold else line, usual.size)
+    return stands_apart(line, usual.size, bold_tells=not usual.bold)
 
 
 def _measure(lines: Sequence[PlacedLine]) -> _Usual:

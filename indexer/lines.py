@@ -43,9 +43,9 @@ def count_sizes(lines: Iterable[PlacedLine]) -> Counter[float]:
     return sizes
 
 
-def stands_apart(line: Line, body: float) -> bool:
+def stands_apart(line: Line, body: float, *, bold_tells: bool = True) -> bool:
     """Whether the line is set bold, or larger than the body, as headings are."""
-    return line.bold or line.font_size > 1.05 * body
+    return (bold_tells and line.bold) or line.font_size > 1.05 * body
 
 
 def lines_of(page: Page) -> tuple[Line, ...]:

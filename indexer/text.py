@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 # PDFium puts U+0002 (or U+FFFE) where it took a hyphen and the line end behind it away; U+00AD is a soft hyphen.
 _LINE_END_HYPHEN = re.compile(r"(?<!\w)(\w{1,80})(?:[\x02\ufffe]\s*|\u00ad\s*|[-\u2010]\s*\n\s*(?=[a-z]))(\w+)")
+# What every such hyphen has; to look for that first is several times as fast.
+_MAY_BREAK = re.compile(r"[\x02\ufffe\u00ad]|[-\u2010]\s*\n")
 _LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
 _WORD = re.compile(r"\w+(?:-\w+)*")
 # TeX's old fonts have accents as signs of their own, before the letter. Before an "s" the acute one is an apostrophe.
@@ -67,15 +69,19 @@ def _accented(match: re.Match[str]) -> str:
 
 def normalise_text(raw: str, vocabulary: Vocabulary) -> str:
     """The text as one would type it, on one line."""
-    joined = _LINE_END_HYPHEN.sub(vocabulary.join, raw)
+    joined = raw
     # A second time for a word over three lines, whose middle part the first match has used up.
-    joined = _LINE_END_HYPHEN.sub(vocabulary.join, joined)
-    return plain_characters(join_accents(joined.translate(_LIGATURES)))
+    for _ in range(2):
+        if _MAY_BREAK.search(joined):
+            joined = _LINE_END_HYPHEN.sub(vocabulary.join, joined)
+    if not joined.isascii():
+        joined = join_accents(joined.translate(_LIGATURES))
+    return plain_characters(joined)
 
 
 def plain_characters(text: str) -> str:
     """The text on one line, its ligatures as letters, its accents on them, without what can't be seen."""
-    composed = unicodedata.normalize("NFC", text.translate(_LIGATURES))
+    composed = text if text.isascii() else unicodedata.normalize("NFC", text.translate(_LIGATURES))
     return " ".join(composed.translate(_VISIBLE).split())
 
 

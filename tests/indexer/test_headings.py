@@ -42,6 +42,14 @@ def test_bold_lines_above_the_text_are_headings_without_a_number(tmp_path: Path)
     assert headings_of(tmp_path, [[*title, *page]]) == ["The Problem", "The Proof"]
 
 
+def test_numbered_institutes_above_the_abstract_are_no_sections(tmp_path: Path) -> None:
+    front = [Text("1 Facebook Research, Paris", y=790, size=12), Text("2 PSL University, Paris", y=775, size=12)]
+    page = sections(Text("Abstract", bold=True), Text("1 The Problem", size=12, bold=True))
+    assert headings_of(tmp_path, [[*front, *page]]) == ["Abstract", "1 The Problem"]
+    introduced = [Text("1 Introduction", y=790, size=12, bold=True)]
+    assert headings_of(tmp_path, [[*introduced, *page]]) == ["1 Introduction", "Abstract", "1 The Problem"]
+
+
 def test_below_one_of_several_headings_may_stand_a_short_line(tmp_path: Path) -> None:
     page = sections(Text("The Problem", bold=True), Text("The Proof", bold=True))
     page += [Text("The Solution", y=500, bold=True), *lines_down(["The store holds:", "a, b, c, and"], y=480)]
