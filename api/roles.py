@@ -35,7 +35,7 @@ _ROUTES = {
 _PAGE = {
     Role.READ: """
         search ask_again export remember clear_past keep_past open_page report_reading show load_map place_hits
-        show_point show_pairs look look_at_once fill_in fill_in_dimensions
+        show_point show_papers show_pairs look look_at_once fill_in fill_in_dimensions
         show_account change_own_password make_own_token withdraw_own_token
     """,
     Role.JUDGE: """

@@ -73,6 +73,7 @@ ACTIONS = {
     "change_role": ("PATCH /api/v1/users/{user_id}", "api users"),
     "set_new_password": ("PUT /api/v1/users/{user_id}/password", "api users"),
     "remove_person": ("DELETE /api/v1/users/{user_id}", "api users"),
+    "show_papers": ("GET /api/v1/documents", "indexer list"),
     "show_pairs": ("GET /api/v1/judgements", "training judgements"),
 }
 # What the page does besides, such as what a button does that has no handler of its own.

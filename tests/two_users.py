@@ -506,6 +506,7 @@ def call_all(both: Both, reader: Person, foreign: Foreign) -> Iterator[tuple[str
         ("show_diagnostics", {}),
         ("show_account", {}),
         ("show_pairs", {}),
+        *(("show_papers", {"paper-words": words}) for words in ("", SUBJECT)),
         ("fill_in", {}),
         ("fill_in_dimensions", {}),
         *(("show", {"ask-of": paper}) for paper in papers),

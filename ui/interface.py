@@ -1,6 +1,6 @@
 """The page: a header and four tabs, brought up to date while heavy work goes on elsewhere."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ from storage.overview import library_facts
 from ui.changes import SharedView, View, digest
 from ui.judge_tab import build_judge_tab, render_queue
 from ui.keys import keys_script
-from ui.library_tab import build_library_tab, into_choices, render_library
+from ui.library_tab import build_library_tab, into_choices
+from ui.library_view import ORDERS, render_library
 from ui.map_tab import build_map_tab, render_map_state
 from ui.parts import SILENT, PlainHTML, build_news
 from ui.recall import build_recall, render_recall
@@ -29,6 +30,8 @@ from ui.training_view import render_models, render_pairs, render_training
 TABS = ("search", "judge", "map", "library", "training", "settings")
 _SECONDS_BETWEEN_LOOKS = 1.0
 _ONE_DAY = 86400
+# The fields of the list of papers before they are used: what they stand for is the same in every window.
+_AS_AT_FIRST = {(words, order) for words in ("", None) for order in (ORDERS[0], None)}
 
 _Part = tuple[gr.components.Component, Callable[[], Any]]
 
@@ -92,34 +95,44 @@ def build_parts(services: Services) -> BuiltPage:
         def bring_up_to_date(
             view: View,
             known: dict[str, Any],
-            words: str | None,
-            order: str,
+            listed: tuple[str | None, str | None],
+            judged: tuple[str | None, str],
             papers: list[Any] | None,
             collections: list[Any] | None,
         ) -> list[Any]:
-            """What changed since this window's last look; the rest of the page is left alone."""
+            """What changed since this window's last look; the rest of the page is left alone.
+
+            `listed` and `judged` are the words and the order of the lists of papers and of pairs.
+            """
             # Another may have signed in since, in the same browser.
             mark = (viewer(), view.mark)
             if known.get("mark") == mark:
                 return [gr.skip()] * (len(parts) + 4)
             before = known.get("digests", {})
-            pairs = render_pairs(services, words, order)
-            digests = {**view.digests, "pairs": digest(pairs)}
+            own = {"pairs": render_pairs(services, *judged)}
+            if listed not in _AS_AT_FIRST:
+                own["library"] = render_library(services, *listed)
+            values = {**view.values, **own}
+            digests = {**view.digests, **{name: digest(value) for name, value in own.items()}}
             changed = {name for name, now in digests.items() if before.get(name) != now}
-            updates = [view.values[name] if name in changed else gr.skip() for name in parts]
-            updates.append(pairs if "pairs" in changed else gr.skip())
+            updates = [values[name] if name in changed else gr.skip() for name in (*parts, "pairs")]
             for name, chosen in (("papers", papers), ("collections", collections)):
                 updates.append(_update_choices(view.values[name], chosen) if name in changed else gr.skip())
             return [*updates, {"mark": mark, "digests": digests}]
 
+        def in_window(view: View, window: Sequence[Any]) -> list[Any]:
+            known, paper_words, paper_order, pair_words, pair_order, *chosen = window
+            return bring_up_to_date(view, known, (paper_words, paper_order), (pair_words, pair_order), *chosen)
+
         def look(*window: Any) -> list[Any]:
-            return bring_up_to_date(shared.look(), *window)
+            return in_window(shared.look(), window)
 
         def look_at_once(*window: Any) -> list[Any]:
             """For whoever has just done something, to see what came of it."""
-            return bring_up_to_date(shared.look(at_once=True), *window)
+            return in_window(shared.look(at_once=True), window)
 
-        inputs = [seen, training.pair_words, training.pair_sort, search.papers, search.collections]
+        inputs = [seen, papers.words, papers.order, training.pair_words, training.pair_sort]
+        inputs += [search.papers, search.collections]
         outputs = [
             *(component for component, _ in parts.values()),
             training.pairs,

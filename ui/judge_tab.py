@@ -12,8 +12,8 @@ from storage import jobs, judgements, library, proposals
 from storage.database import open_database
 from training.propose import propose_mark, queue_propose
 from training.questions import questions_of
+from ui.job_line import current_job, make_cancel, make_dismiss, render_job
 from ui.judging import make_judge_many
-from ui.library_tab import current_job, make_cancel, make_dismiss, render_job
 from ui.messages import answer_script, warn_user
 from ui.parts import SILENT, PlainHTML
 from ui.render import read_asset, render

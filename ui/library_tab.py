@@ -5,39 +5,26 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from sqlite_utils import Database
 
 from api.services import Services
 from core.errors import NotFoundError
-from core.people import viewer
-from core.types import UNFINISHED, DocumentState, Job, JobKind, JobState, PageSource
+from core.types import PageSource
 from indexer.additions import UPLOAD_SUFFIXES
 from indexer.ingest import remove_documents
 from indexer.report import make_report
-from indexer.same_work import find_same_works
-from jobs.terminal import describe_job
-from storage import jobs, judgements, library
-from storage.collections import collections_by_document, list_collections
+from storage import library
+from storage.collections import list_collections
 from storage.database import open_database
-from storage.equal_passages import count_equal_passages
-from storage.left_out import keep_left_out, list_left_out
+from storage.left_out import keep_left_out
 from ui.collecting import make_collect, make_set_privacy
 from ui.fetching import build_fetch_field, make_dismiss_left_out
+from ui.job_line import make_cancel, make_dismiss
+from ui.library_view import ORDERS, render_library
 from ui.messages import answer_script, tell, warn_user
 from ui.paper_editor import make_forget_form, make_save_form, make_show_form
 from ui.parts import SILENT, PlainHTML
 from ui.render import plain_direction, read_asset, render
 from ui.uploads import add_uploads
-
-_TITLES = {
-    JobKind.INGEST: "Adding papers",
-    JobKind.RETRAIN: "Retraining",
-    JobKind.SWITCH: "Switching the model",
-    JobKind.COMPARE: "Comparing",
-    JobKind.MAP: "Drawing the map",
-    JobKind.PROPOSE: "Looking for what to judge",
-}
-
 
 _MOST_SENTENCES = 6
 _NO_COLLECTION = "no collection"
@@ -46,6 +33,8 @@ _NO_COLLECTION = "no collection"
 @dataclass(frozen=True, slots=True)
 class LibraryTab:
     table: gr.HTML
+    words: gr.Textbox
+    order: gr.Dropdown
     upload: gr.File
     into: gr.Dropdown
 
@@ -70,6 +59,11 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
         elem_classes="needs-train",
     )
     build_fetch_field(services)
+    with gr.Row(elem_classes="options", elem_id="paper-tools"):
+        words = gr.Textbox(
+            "", placeholder="Words of title, authors, file, year, collection", label="Find", elem_id="paper-words"
+        )
+        order = gr.Dropdown(list(ORDERS), value=ORDERS[0], label="Order", elem_id="paper-order")
     table = PlainHTML(
         render_library(services),
         elem_id="library",
@@ -91,12 +85,19 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
     )
 
     @warn_user(outputs=3)
-    def take_uploads(files: list[str] | None, collection: int | str | None) -> tuple[None, str, str]:
+    def take_uploads(
+        files: list[str] | None, collection: int | str | None, words: str | None, order: str | None
+    ) -> tuple[None, str, str]:
         news = _add_uploads(services, [Path(file) for file in files or ()], _collection_of(collection))
-        return None, render_library(services), news
+        return None, render_library(services, words, order), news
 
-    upload.upload(take_uploads, [upload, into], [upload, table, news], **SILENT)
-    return LibraryTab(table, upload, into)
+    def show_papers(words: str | None, order: str | None) -> str:
+        return render_library(services, words, order)
+
+    upload.upload(take_uploads, [upload, into, words, order], [upload, table, news], **SILENT)
+    for event in (words.change, order.change):
+        event(show_papers, [words, order], table, trigger_mode="always_last", **SILENT)
+    return LibraryTab(table, words, order, upload, into)
 
 
 def into_choices(services: Services) -> list[tuple[str, int]]:
@@ -105,79 +106,6 @@ def into_choices(services: Services) -> list[tuple[str, int]]:
         collections = list_collections(db)
     named = [(f"{one.name} (private)" if one.private else one.name, one.id) for one in collections]
     return [(_NO_COLLECTION, 0), *((plain_direction(name), number) for name, number in named)]
-
-
-def render_library(services: Services) -> str:
-    with open_database(services.settings.database) as db:
-        documents = library.list_documents(db)
-        same = find_same_works(documents, count_equal_passages(db))
-        judged = judgements.count_by_document(db)
-        job = render_job(db, current_job(db, JobKind.INGEST))
-        collections, collected = list_collections(db), collections_by_document(db)
-        left_out = list_left_out(db)
-        running = _running(db)
-    return render(
-        "library.html",
-        documents=documents,
-        judged=judged,
-        same=same,
-        collections=collections,
-        collected=collected,
-        by_id={document.id: document for document in documents},
-        searchable=sum(document.state is DocumentState.READY for document in documents),
-        waiting=sum(document.state in UNFINISHED for document in documents),
-        failed=sum(document.state is DocumentState.FAILED for document in documents),
-        chunks=sum(document.chunks for document in documents if document.state is DocumentState.READY),
-        home=services.settings.home,
-        user=viewer(),
-        job=job,
-        left_out=left_out,
-        # Papers are read by the worker, too, once it is through with what it does.
-        waits_for=_TITLES[running.kind] if running and running.kind is not JobKind.INGEST else "",
-    )
-
-
-def render_job(db: Database, job: Job | None) -> str:
-    """How far a job is, with a button to stop it; how it failed; nothing once it is done."""
-    if job is None or job.dismissed or not (job.open or job.reason):
-        return ""
-    line = _wait_of(db, job) if job.state is JobState.QUEUED else describe_job(job) if job.open else job.reason
-    return render("job.html", job=job, title=_TITLES[job.kind], line=line)
-
-
-def _wait_of(db: Database, job: Job) -> str:
-    """What a queued job waits for: the worker does one at a time."""
-    running = _running(db)
-    return f"waits until “{_TITLES[running.kind]}” is done" if running else describe_job(job)
-
-
-def _running(db: Database) -> Job | None:
-    return next((job for job in jobs.open_jobs(db) if job.state is JobState.RUNNING), None)
-
-
-def current_job(db: Database, kind: JobKind) -> Job | None:
-    """The open job of a kind, else the last one if it did not end well."""
-    return next((job for job in jobs.open_jobs(db) if job.kind is kind), None) or jobs.last_job(db, kind)
-
-
-def make_cancel(services: Services) -> Any:
-    @answer_script
-    def cancel_job(arguments: list) -> dict:
-        with open_database(services.settings.database) as db:
-            jobs.request_cancel(db, int(arguments[0]))
-        return {}
-
-    return cancel_job
-
-
-def make_dismiss(services: Services) -> Any:
-    @answer_script
-    def dismiss_job(arguments: list) -> dict:
-        with open_database(services.settings.database) as db:
-            jobs.dismiss_job(db, int(arguments[0]))
-        return {}
-
-    return dismiss_job
 
 
 def _add_uploads(services: Services, files: list[Path], into: int | None) -> str:

@@ -14,7 +14,7 @@ from search.map.queue import queue_map
 from search.map.view import compare_maps, describe_map, nearest_papers, place_passages, versions_to_compare
 from storage import jobs, judgements, library, maps, models
 from storage.database import open_database
-from ui.library_tab import current_job, make_cancel, make_dismiss, render_job
+from ui.job_line import current_job, make_cancel, make_dismiss, render_job
 from ui.messages import answer_script
 from ui.parts import PlainHTML
 from ui.render import plain_direction, read_asset, render

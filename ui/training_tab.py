@@ -17,7 +17,7 @@ from training.promotion import switch_now_or_later
 from training.proof.compare_again import queue_comparison
 from training.queueing import queue_retrain
 from training.recipe.settings import PRESETS, TrainingSettings
-from ui.library_tab import make_cancel, make_dismiss
+from ui.job_line import make_cancel, make_dismiss
 from ui.messages import answer_script, tell, warn_user
 from ui.parts import DIRECT, SILENT, PlainHTML
 from ui.render import read_asset

@@ -20,7 +20,7 @@ from training.data.lineage import count_unseen_queries, learnt_from_removed
 from training.data.pairs import find_contradictions, queries_needed
 from ui.charts import draw_curve
 from ui.coverage_chart import draw_coverage
-from ui.library_tab import current_job, render_job
+from ui.job_line import current_job, render_job
 from ui.paired_dots import draw_interval, draw_pair, draw_still
 from ui.render import render
 

@@ -221,8 +221,19 @@ def test_what_can_not_be_read_says_why_and_can_be_tried_again(page: Page, app: A
     row = page.locator("#library tbody tr", has_text="broken.pdf")
     expect(row.locator(".pill.failed")).to_be_visible(timeout=60_000)
     expect(row.locator(".reason")).to_contain_text("'broken.pdf'")
+    rows = page.locator("#library tbody tr")
+    everything = rows.count()
+    assert everything > 1
+    page.get_by_label("Find", exact=True).fill("broken failed")
+    expect(rows).to_have_count(1)
     row.get_by_role("button", name="Retry").click()
+    expect(row.locator(".pill.failed")).to_have_count(0)
     expect(row.locator(".pill.failed")).to_be_visible(timeout=60_000)
+    # What changes meanwhile leaves the list as it is asked for.
+    expect(page.locator("#library")).to_contain_text(f"1 of {everything} papers shown.")
+    expect(rows).to_have_count(1)
+    page.get_by_label("Find", exact=True).fill("")
+    expect(rows).to_have_count(everything)
 
 
 def test_a_retrain_without_enough_to_learn_from_is_one_clear_sentence(page: Page, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from storage import jobs, library, models
 from storage.judgements import store_judgement
 from storage.people import add_user
 from tests.makers import store_paper
-from ui.library_tab import render_job, render_library
+from ui.job_line import render_job
+from ui.library_view import render_library
 from ui.training_view import render_models, render_pairs, render_training
 
 SPLIT = {
