@@ -249,6 +249,11 @@ class Settings:
         """Where something is written: the library's own folder, and those in it for files."""
         return self.home, self.originals, self.models, self.uploads
 
+    def require_outside(self, target: Path) -> None:
+        """Raise LibraryError where a file that somebody wants written would take the place of one of the library's."""
+        if target.resolve().is_relative_to(self.home.resolve()):
+            raise LibraryError(f"'{target}' lies in the library itself. Give a file outside of it.")
+
     def prepare_home(self) -> None:
         """Make the library folder and what it holds. Raises LibraryError where that is not allowed."""
         try:

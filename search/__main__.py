@@ -114,6 +114,8 @@ def search(args: argparse.Namespace) -> int:
 
 def show_passage(args: argparse.Namespace) -> int:
     settings = settings_from(args)
+    if args.picture is not None:
+        settings.require_outside(args.picture)
     # Delayed: PDFium and its children are needed here only.
     from indexer.drawing import Drawer
     from indexer.ingest import paper_file

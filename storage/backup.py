@@ -60,8 +60,7 @@ def back_up(settings: Settings, target: Path) -> Contents:
 
     Raises SettingsError where the file can't be written, LibraryError where the library can't be read.
     """
-    if target.resolve().is_relative_to(settings.home.resolve()):
-        raise LibraryError(f"'{target}' lies in the library itself. Give a file outside of it.")
+    settings.require_outside(target)
     with (
         written_whole(target) as half_done,
         held_folder(target.parent) as beside,

@@ -60,6 +60,18 @@ def papers(tmp_path: Path) -> Path:
     return folder
 
 
+def test_no_command_writes_over_what_the_library_is_made_of(run: Run, environment: dict[str, str]) -> None:
+    assert run("-m", "training", "judgements").returncode == 0
+    library = Path(environment["WHETSTONE_HOME"], "library.db")
+    before = library.read_bytes()
+    for command in (("training", "export"), ("training", "export-model", 1), ("search", "passage", 1, "--picture")):
+        refused = run("-m", *command, library)
+        assert (refused.returncode, refused.stderr) == (
+            1, f"'{library}' lies in the library itself. Give a file outside of it.\n"
+        )  # fmt: skip
+    assert library.read_bytes() == before
+
+
 def test_the_whole_job_on_the_command_line(run: Run, environment: dict[str, str], papers: Path, tmp_path: Path) -> None:
     del environment["WHETSTONE_MODEL"]
     added = run("-m", "indexer", "add", papers, "--json")

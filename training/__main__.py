@@ -229,6 +229,7 @@ def export_file(settings: Settings, args: argparse.Namespace) -> int:
     if args.file is None:
         sys.stdout.write(lines)
         return DONE
+    settings.require_outside(args.file)
     with written_whole(args.file) as half_done:
         half_done.write_text(lines, encoding="utf-8")
     return DONE
@@ -277,6 +278,7 @@ def compare(settings: Settings, args: argparse.Namespace) -> int:
 def export_model(settings: Settings, args: argparse.Namespace) -> int:
     from training.archive import export_version
 
+    settings.require_outside(args.file)
     export_version(settings, args.id, args.file.absolute())
     _answer(args, {"file": str(args.file)}, f"Written to {args.file}.")
     return DONE
