@@ -11,7 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api import shapes
 from api.errors import Busy
-from api.served import Followed, Served
+from api.served import Followed, Served, StillLetIn
 from api.services import Services
 from api.shapes import RowId
 from core.cli import count
@@ -75,10 +75,13 @@ async def _take_place(services: Served, followed: Followed, job_id: RowId) -> As
 
 
 @router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, dependencies=[Depends(_take_place)])
-async def follow_job(services: Served, job_id: RowId) -> AsyncIterator[ServerSentEvent]:
-    """The job whenever it has moved, as `progress`; its last state as `end`, then the stream ends."""
+async def follow_job(services: Served, still_let_in: StillLetIn, job_id: RowId) -> AsyncIterator[ServerSentEvent]:
+    """The job whenever it has moved, as `progress`; its last state as `end`, then the stream ends.
+
+    It ends without one once who follows is no longer let in: removed, or with a token that was withdrawn.
+    """
     seen = None
-    while True:
+    while await to_thread.run_sync(still_let_in):
         job = await to_thread.run_sync(_job, services, job_id)
         if not job.open:
             yield ServerSentEvent(data=shapes.Job.model_validate(job), event="end")

@@ -1,6 +1,7 @@
 """What a handler asks FastAPI for: the app's services, the pictures of its pages, a place among who follows jobs."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,6 +17,8 @@ _PICTURES_KEPT = 256
 _PICTURES_AT_ONCE = 32
 # Each looks four times a second as long as it is open.
 _FOLLOWERS_AT_ONCE = 50
+# In a request's scope: whether who was let in with it would be now. Put there by the login.
+STILL_LET_IN = "still_let_in"
 
 
 class Pictures:
@@ -56,6 +59,11 @@ def _followed(request: Request) -> CapacityLimiter:
     return request.app.state.shared.followed
 
 
+def _still_let_in(request: Request) -> Callable[[], bool]:
+    return request.scope[STILL_LET_IN]
+
+
 Served = Annotated[Services, Depends(_services)]
 Drawn = Annotated[Pictures, Depends(_pictures)]
 Followed = Annotated[CapacityLimiter, Depends(_followed)]
+StillLetIn = Annotated[Callable[[], bool], Depends(_still_let_in)]

@@ -1,5 +1,6 @@
 """Nothing of the app without signing in: a page for it that needs no script, and the cookie it gives."""
 
+import functools
 import ipaddress
 import math
 import sqlite3
@@ -16,10 +17,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.accounts import Accounts
 from api.errors import Refusal, answer_error
 from api.password import SESSION_SECONDS, Password, PasswordFile
+from api.served import STILL_LET_IN
 from api.tokens import Token, TokenFile
 from api.tries import Tries
 from core.errors import LibraryError, explain_storage_error
-from core.people import User, viewing
+from core.people import User, viewer, viewing
 from storage.people import fold_name
 from ui.render import render
 
@@ -108,10 +110,9 @@ class Login:
         request = Request(scope, receive)
         try:
             users = self._accounts.users()
-            password = None if users else self._file.read()
             shown = _token_of(request)
             token = self._tokens.find(shown) if shown is not None else None
-            door = UsersDoor(self._accounts) if users else SharedDoor(password) if password else None
+            door = self._door(users)
         except LibraryError as error:
             await answer_error(503, error.code(), str(error))(scope, receive, send)
             return
@@ -126,6 +127,8 @@ class Login:
             # nothing so.
             await answer_error(404, Refusal.NO_ADDRESS, "There is nothing at this address.")(scope, receive, send)
             return
+        # An answer may go on long after the request was let in.
+        scope[STILL_LET_IN] = functools.partial(self._still_lets_in, request)
         if door is None and self._required:
             await answer_error(503, LibraryError.code(), _NO_PASSWORD)(scope, receive, send)
         elif shown is not None:
@@ -138,13 +141,33 @@ class Login:
     async def _let_program_in(
         self, token: Token | None, users: Mapping[int, User], request: Request, send: Send
     ) -> None:
-        """A token is its user's; those of before there were users open nothing any more, and theirs nothing after."""
-        user = users.get(token.user) if token is not None and token.user is not None else None
-        if token is None or (user is None) != (not users) or (token.user is None) != (not users):
+        who = _holder(token, users)
+        if not who:
             await _refuse_token()(request.scope, request.receive, send)
             return
-        with viewing(user):
+        with viewing(who if isinstance(who, User) else None):
             await self._app(request.scope, request.receive, send)
+
+    def _door(self, users: Mapping[int, User]) -> Door | None:
+        """What one goes through who shows no token; None where nobody signs in."""
+        password = None if users else self._file.read()
+        return UsersDoor(self._accounts) if users else SharedDoor(password) if password else None
+
+    def _still_lets_in(self, request: Request) -> bool:
+        """Whether who is viewing would be let in with this request now: neither removed, nor their token withdrawn,
+        nor their password another one.
+        """
+        try:
+            users, shown = self._accounts.users(), _token_of(request)
+            door = self._door(users)
+            if shown is not None:
+                now = _holder(self._tokens.find(shown), users)
+            else:
+                now = _who(request, door) if door else not self._required
+        except LibraryError:
+            return False
+        user = viewer()
+        return bool(now) and (now.id if isinstance(now, User) else None) == (user.id if user else None)
 
     async def _let_in(self, door: Door, request: Request, send: Send) -> None:
         path = request.scope["path"]
@@ -201,6 +224,15 @@ def _unkept(send: Send) -> Send:
         await send(message)
 
     return send_unkept
+
+
+def _holder(token: Token | None, users: Mapping[int, User]) -> User | bool:
+    """Whose token it is; in a library without users whether it is one. Those of before there were users open nothing
+    any more, and theirs nothing after.
+    """
+    if token is None or (token.user is None) != (not users):
+        return False
+    return token.user is None or users.get(token.user, False)
 
 
 def _token_of(request: Request) -> str | None:

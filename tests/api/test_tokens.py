@@ -1,6 +1,7 @@
 """Tokens over real HTTP: what opens the API where a password is set, and what opens nothing."""
 
 import json
+import socket
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from api.accounts import add_user, remove_user
+from api.password import store_password
 from api.tokens import TokenFile, list_tokens, make_token, withdraw_token
 from core.errors import LibraryError, NotFoundError, SettingsError
+from core.people import Role
+from core.types import JobKind
+from storage import jobs
+from storage.database import open_database
 from tests.ui.site import PASSWORD, Site, make_services, serve
 from tests.warm import plain_environment, run_warm
 
@@ -60,6 +67,58 @@ def test_a_withdrawn_token_opens_nothing_from_then_on(site: Site, token: str) ->
     assert (answer.status, answer.json()["error"]["code"]) == (401, "token_unknown")
     assert answer.headers["www-authenticate"] == "Bearer"
     assert answer.headers["cache-control"] == "no-store"
+
+
+def follow(site: Site, **headers: str) -> socket.socket:
+    """Who follows a job that does not end, once the stream has begun."""
+    with open_database(site.settings.database) as db:
+        job = jobs.add_job(db, JobKind.INGEST)
+    stream = socket.create_connection(("127.0.0.1", site.port), timeout=120)
+    lines = [f"GET /api/v1/jobs/{job.id}/events HTTP/1.1", f"Host: 127.0.0.1:{site.port}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    stream.sendall("\r\n".join([*lines, "", ""]).encode())
+    received = b""
+    while b"event: progress" not in received:
+        block = stream.recv(4096)
+        assert block, received
+        received += block
+    return stream
+
+
+def ends(stream: socket.socket) -> bool:
+    """Whether the stream ends; one that goes on sends a ping in a while."""
+    received = b""
+    with stream:
+        while block := stream.recv(4096):
+            received += block
+            if b": ping" in received:
+                return False
+    return b"event: end" not in received
+
+
+def test_who_follows_a_job_is_told_no_more_once_their_token_is_withdrawn(site: Site, token: str) -> None:
+    stream = follow(site, **bearer(token))
+    withdraw_token(site.settings.tokens, "notebook")
+    assert ends(stream)
+
+
+def test_who_follows_a_job_is_told_no_more_once_the_password_is_another_one(tmp_path: Path) -> None:
+    with serve(make_services(tmp_path / "library"), PASSWORD) as site:
+        site.log_in()
+        stream = follow(site, Cookie=site.cookie)
+        store_password(site.settings.password, f"{PASSWORD} too")
+        assert ends(stream)
+
+
+def test_who_follows_a_job_is_told_no_more_once_they_are_removed_or_there_are_users(tmp_path: Path) -> None:
+    with serve(make_services(tmp_path / "library")) as site:
+        nobody = follow(site)
+        add_user(site.settings, "root", Role.ADMIN, PASSWORD)
+        assert ends(nobody)
+        anna = add_user(site.settings, "anna", Role.READ, PASSWORD)
+        stream = follow(site, **bearer(make_token(site.settings.tokens, "a", anna.id)))
+        remove_user(site.settings, anna)
+        assert ends(stream)
 
 
 @pytest.mark.parametrize(
