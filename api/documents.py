@@ -8,6 +8,7 @@ from fastapi.responses import FileResponse
 
 from api import shapes
 from api.bodies import file_body, file_name, received
+from api.sent_files import SentFile
 from api.served import Drawn, Served
 from api.services import Services
 from api.shapes import Id, QueryId, RowId
@@ -206,7 +207,7 @@ def original_pdf(services: Served, document_id: RowId) -> FileResponse:
     file = _original_of(services, document_id)
     if not file.format.has_pages:
         raise NotFoundError(f"'{file.name}' is no PDF.")
-    return FileResponse(
+    return SentFile(
         file.path,
         headers=_NOT_KEPT,
         media_type="application/pdf",
@@ -219,7 +220,7 @@ def original_pdf(services: Served, document_id: RowId) -> FileResponse:
 def original(services: Served, document_id: RowId) -> FileResponse:
     # Never shown by the browser itself: a paper in HTML could hold a script.
     file = _original_of(services, document_id)
-    return FileResponse(file.path, headers=_NOT_KEPT, media_type="application/octet-stream", filename=file.name)
+    return SentFile(file.path, headers=_NOT_KEPT, media_type="application/octet-stream", filename=file.name)
 
 
 def _tell_added(added: Added) -> shapes.Added:

@@ -8,10 +8,10 @@ from typing import Any
 from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
-from starlette.background import BackgroundTask
 
 from api import shapes
 from api.bodies import file_body, received
+from api.sent_files import SentFile
 from api.served import Served
 from api.services import Services
 from api.shapes import RowId
@@ -105,9 +105,8 @@ def archive(services: Served, model_id: RowId) -> FileResponse:
     except BaseException:
         shutil.rmtree(folder)
         raise
-    done = BackgroundTask(shutil.rmtree, folder)
     called = f"whetstone-{_file_name(name)}.zip"
-    return FileResponse(folder / "version.zip", headers={"Cache-Control": "no-store"}, filename=called, background=done)
+    return SentFile(folder / "version.zip", removed=folder, headers={"Cache-Control": "no-store"}, filename=called)
 
 
 def _take_in(services: Services, path: Path) -> tuple[ModelVersion, Job]:

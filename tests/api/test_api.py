@@ -197,6 +197,19 @@ def test_a_version_goes_out_as_a_zip_and_one_that_is_known_is_not_taken_in_twice
     assert error(site.ask("POST", f"{API}/models", body=b"no zip")) == (400, "import_format")
 
 
+def test_a_range_that_cannot_be_had_is_told_as_any_error_and_leaves_no_archive(site: Site) -> None:
+    active = site.get(f"{API}/models").json()["active"]
+    before = sorted(site.settings.uploads.iterdir())
+    for path in (f"models/{active}/archive.zip", "documents/1/original", "documents/1/original.pdf"):
+        whole = site.get(f"{API}/{path}").body
+        assert site.get(f"{API}/{path}", Range="bytes=0-9").body == whole[:10]
+        assert error(site.get(f"{API}/{path}", Range="bytes=nine")) == (400, "invalid_request")
+        beyond = site.get(f"{API}/{path}", Range=f"bytes={2 * len(whole)}-")
+        assert error(beyond) == (416, "invalid_request")
+        assert re.fullmatch(r"bytes \*/\d+", beyond.headers["content-range"])
+    assert sorted(site.settings.uploads.iterdir()) == before
+
+
 def test_a_version_that_was_not_recommended_is_promoted_only_where_that_is_said(site: Site) -> None:
     with open_database(site.settings.database) as db:
         version = add_version(site.settings, db, 8, {"recommended": False})
