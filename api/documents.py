@@ -83,12 +83,12 @@ async def add_document(
 
 
 @router.post("/documents/fetch", status_code=201)
-def fetch_document(services: Served, wanted: shapes.Fetch) -> shapes.Added:
+def fetch_document(services: Served, wanted: shapes.Fetch, collection_id: QueryId = None) -> shapes.Added:
     """Fetch a paper from arXiv, or from where its DOI leads: the identifier is sent there, and nothing else.
 
-    It is queued to be read as one that was uploaded.
+    It is queued to be read as one that was uploaded, and comes into a collection as that does.
     """
-    return _tell_added(fetch_paper(services.settings, wanted.identifier))
+    return _tell_added(fetch_paper(services.settings, wanted.identifier, collection_id))
 
 
 @router.get("/documents/left-out")

@@ -9,7 +9,7 @@ from getpass import getpass
 from pathlib import Path
 
 from core.cli import DONE, REFUSED, add_home_argument, count, print_json, run_command, say, unicode_text, whole_id
-from core.errors import FetchError, MetadataError
+from core.errors import CollectionError, FetchError, MetadataError
 from core.people import require_user
 from core.settings import Settings
 from core.types import UNFINISHED, Document, DocumentState
@@ -46,12 +46,15 @@ def build_parser() -> argparse.ArgumentParser:
         "add", help="add papers, or those of folders and zips, and wait until they can be searched"
     )
     add.add_argument("paths", nargs="+", type=Path, metavar="FILE_OR_FOLDER")
-    add.add_argument("--into", type=unicode_text, metavar="COLLECTION", help="a collection, made where there is none")
-    add.add_argument("--private", action="store_true", help="one that is made is private to the user of --as")
     bib = commands.add_parser("import-bib", help="add the PDFs of an exported bibliography, with what it says of them")
     bib.add_argument("path", type=Path, metavar="FILE", help="BibTeX (.bib), RIS (.ris), CSL-JSON (.json), or a zip")
     fetch = commands.add_parser("fetch", help="fetch papers from arXiv, or from where their DOIs lead, and add them")
     fetch.add_argument("identifiers", nargs="+", type=unicode_text, metavar="ID_OR_LINK")
+    for adding in (add, fetch):
+        adding.add_argument(
+            "--into", type=unicode_text, metavar="COLLECTION", help="a collection, made where there is none"
+        )
+        adding.add_argument("--private", action="store_true", help="one that is private to the user of --as")
     left_out = commands.add_parser(
         "left-out", help="show what files dropped onto the page held, and could not be added"
     )
@@ -121,11 +124,17 @@ def add(settings: Settings, args: argparse.Namespace) -> int:
     # Delayed, here and below: ingest imports PyTorch, which takes seconds.
     from indexer.additions import add_paths
 
-    into = None
-    if args.into is not None:
-        with open_database(settings.database) as db:
-            into = found_or_made(db, args.into, private=args.private).id
-    return _finish_added(settings, args, add_paths(settings, args.paths, into))
+    return _finish_added(settings, args, add_paths(settings, args.paths, _collection_of(settings, args)))
+
+
+def _collection_of(settings: Settings, args: argparse.Namespace) -> int | None:
+    """The id of the collection that new papers come into, if any."""
+    if args.into is None:
+        if args.private:
+            raise CollectionError("A new paper is private by a collection that is. Name one: --private --into NAME")
+        return None
+    with open_database(settings.database) as db:
+        return found_or_made(db, args.into, private=args.private).id
 
 
 def privacy(settings: Settings, args: argparse.Namespace) -> int:
@@ -179,10 +188,10 @@ def import_bib(settings: Settings, args: argparse.Namespace) -> int:
 def fetch(settings: Settings, args: argparse.Namespace) -> int:
     from indexer.fetching import fetch_paper
 
-    added = Added()
+    added, into = Added(), _collection_of(settings, args)
     for identifier in args.identifiers:
         try:
-            added.merge(fetch_paper(settings, identifier))
+            added.merge(fetch_paper(settings, identifier, into))
         except FetchError as error:
             added.refused.append(str(error))
     return _finish_added(settings, args, added)

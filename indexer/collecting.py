@@ -6,6 +6,8 @@ from dataclasses import asdict
 from sqlite_utils import Database
 
 from core.cli import DONE, add_home_argument, count, print_json, unicode_text, whole_id
+from core.errors import CollectionError
+from core.people import viewer
 from core.settings import Settings
 from core.types import Collection
 from storage.collections import (
@@ -33,7 +35,7 @@ def add_collection_command(commands: "argparse._SubParsersAction[argparse.Argume
     for action in (create, rename, delete, put, take):
         action.add_argument("name", type=unicode_text, metavar="NAME")
     for action in (create, put):
-        action.add_argument("--private", action="store_true", help="one that is made is private to the user of --as")
+        action.add_argument("--private", action="store_true", help="one that is private to the user of --as")
     rename.add_argument("new_name", type=unicode_text, metavar="NEW_NAME")
     for action in (put, take):
         action.add_argument("ids", nargs="+", type=whole_id, metavar="ID")
@@ -76,6 +78,19 @@ def _change(db: Database, args: argparse.Namespace) -> None:
 
 
 def found_or_made(db: Database, name: str, *, private: bool = False) -> Collection:
-    """The collection of this name, made where there is none."""
+    """The collection of this name, made where there is none; of two the shared one, unless a `private` one is meant.
+
+    Raises CollectionError where only a shared one has the name of one that is to be private.
+    """
     named = collections_named(db, name)
-    return named[-1] if named else create_collection(db, name, private=private)
+    if not named or (private and viewer() is None):
+        return create_collection(db, name, private=private)
+    if not private:
+        return find_collection(db, name)
+    own = [collection for collection in named if collection.private]
+    if not own:
+        raise CollectionError(
+            f"'{named[0].name}' is a shared collection, so everybody would see what is put there. "
+            "Choose another name, or leave out --private."
+        )
+    return own[0]

@@ -14,8 +14,9 @@ from indexer.download import WebRules, address_of, download_pdf
 from indexer.editing import parse_metadata
 from indexer.ingest import add_file
 from storage import library
+from storage.collections import get_collection, put_into_collection
 from storage.corrections import correct_document
-from storage.database import open_database
+from storage.database import open_database, transaction
 
 _VERSION = re.compile(r"v\d{1,3}(?=(?:\.pdf)?$)")
 _ARXIV_DOI = re.compile(r"10\.48550/arxiv\.(?P<id>\S+)", re.IGNORECASE)
@@ -53,27 +54,38 @@ def parse_identifier(text: str) -> Wanted:
     raise FetchError(f"'{shown}' is no arXiv id and no DOI. Give one such as 1706.03762 or 10.1000/182, or its link.")
 
 
-def fetch_paper(settings: Settings, text: str) -> Added:
+def fetch_paper(settings: Settings, text: str, into: int | None = None) -> Added:
     """The paper of this identifier, queued to be read; one that is there already is not asked for.
 
+    It comes into the collection of the id `into`, into a private one privately; one that is there is put into it.
+
     Only the id leaves this machine, for the address of arXiv or of DOIs. Raises FetchError where that does not lead to
-    a PDF, and leaves nothing then.
+    a PDF, and leaves nothing then; NotFoundError without that collection.
     """
     settings = current(settings)
     wanted = parse_identifier(text)
     added = Added()
+    if into is not None:
+        with open_database(settings.database) as db:
+            get_collection(db, into)
     if known := _in_library(settings, wanted):
-        added.take(known, new=False)
+        added.take(known if into is None else _put(settings, known, into), new=False)
         return added
     with held_folder(settings.uploads) as folder:
         path = folder / wanted.file_name
         download_pdf(_address(settings, wanted), path, _rules(settings))
-        document, new = add_file(settings, path)
+        document, new = add_file(settings, path, into=into)
     with open_database(settings.database) as db:
         if getattr(document, wanted.field) is None:
             correct_document(db, document.id, {wanted.field: wanted.id})
         added.take(library.get_document(db, document.id), new)
     return added
+
+
+def _put(settings: Settings, document: Document, into: int) -> Document:
+    with open_database(settings.database) as db, transaction(db):
+        put_into_collection(db, into, [document.id])
+        return library.get_document(db, document.id)
 
 
 def _without_query(text: str) -> str:

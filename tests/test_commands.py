@@ -72,6 +72,15 @@ def test_no_command_writes_over_what_the_library_is_made_of(run: Run, environmen
     assert library.read_bytes() == before
 
 
+def test_a_paper_that_is_said_to_be_private_is_not_added_for_all(run: Run, papers: Path) -> None:
+    for command in (("add", papers), ("fetch", "1706.03762")):
+        refused = run("-m", "indexer", *command, "--private")
+        assert (refused.returncode, refused.stderr) == (
+            1, "A new paper is private by a collection that is. Name one: --private --into NAME\n"
+        )  # fmt: skip
+    assert json.loads(run("-m", "indexer", "list", "--json").stdout) == {"documents": []}
+
+
 def test_the_whole_job_on_the_command_line(run: Run, environment: dict[str, str], papers: Path, tmp_path: Path) -> None:
     del environment["WHETSTONE_MODEL"]
     added = run("-m", "indexer", "add", papers, "--json")

@@ -3,11 +3,19 @@
 from typing import Any
 
 from api.services import Services
+from core.errors import NotFoundError
 from core.people import require_user
 from storage import collections
 from storage.database import open_database
 from storage.privacy import make_private, share_papers
 from ui.messages import answer_script
+
+
+def chosen_collection(chosen: int | str | None) -> int | None:
+    """The id of what is chosen among `into_choices`, None for no collection. Raises NotFoundError for what is not."""
+    if isinstance(chosen, str) and not chosen.isdecimal():
+        raise NotFoundError(f"There is no collection '{chosen[:80]}'. Choose one of the list.")
+    return int(chosen or 0) or None
 
 
 def make_collect(services: Services) -> Any:

@@ -8,6 +8,7 @@ from api.services import Services
 from indexer.fetching import fetch_paper
 from storage.database import open_database
 from storage.left_out import dismiss_left_out
+from ui.collecting import chosen_collection
 from ui.messages import answer_script
 from ui.parts import PlainHTML
 from ui.render import read_asset, render
@@ -27,8 +28,9 @@ def build_fetch_field(services: Services) -> gr.HTML:
 def _make_fetch(services: Services) -> Any:
     @answer_script
     def fetch(arguments: list) -> dict:
-        """[an arXiv id or DOI, or a link]: the paper's title, and whether it was there already."""
-        added = fetch_paper(services.settings, str(arguments[0]))
+        """[an arXiv id or DOI, or a link; the collection's id]: the paper's title, and whether it was there already."""
+        identifier, collection = arguments
+        added = fetch_paper(services.settings, str(identifier), chosen_collection(collection))
         (document,) = added.documents.values()
         return {"title": document.title, "known": document.id in added.known}
 

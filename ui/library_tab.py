@@ -7,7 +7,6 @@ from typing import Any
 import gradio as gr
 
 from api.services import Services
-from core.errors import NotFoundError
 from core.types import PageSource
 from indexer.additions import UPLOAD_SUFFIXES
 from indexer.ingest import remove_documents
@@ -16,7 +15,7 @@ from storage import library
 from storage.collections import list_collections
 from storage.database import open_database
 from storage.left_out import keep_left_out
-from ui.collecting import make_collect, make_set_privacy
+from ui.collecting import chosen_collection, make_collect, make_set_privacy
 from ui.fetching import build_fetch_field, make_dismiss_left_out
 from ui.job_line import make_cancel, make_dismiss
 from ui.library_view import ORDERS, render_library
@@ -88,12 +87,14 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
     def take_uploads(
         files: list[str] | None, collection: int | str | None, words: str | None, order: str | None
     ) -> tuple[None, str, str]:
-        news = _add_uploads(services, [Path(file) for file in files or ()], _collection_of(collection))
+        news = _add_uploads(services, [Path(file) for file in files or ()], chosen_collection(collection))
         return None, render_library(services, words, order), news
 
     def show_papers(words: str | None, order: str | None) -> str:
         return render_library(services, words, order)
 
+    # The field below has it from here: its function is no event, and is given no other field.
+    into.change(None, [into], None, js="chosen => { window.papersInto = chosen; }")
     upload.upload(take_uploads, [upload, into, words, order], [upload, table, news], **SILENT)
     for event in (words.change, order.change):
         event(show_papers, [words, order], table, trigger_mode="always_last", **SILENT)
@@ -117,12 +118,6 @@ def _add_uploads(services: Services, files: list[Path], into: int | None) -> str
     if known := [document.title for document in added.documents.values() if document.id in added.known]:
         news.insert(0, f"Already in the library: {', '.join(known[:5])}{' and others' if len(known) > 5 else ''}.")
     return tell(*news, errors=tuple(_shortened(added.refused, "problems")))
-
-
-def _collection_of(chosen: int | str | None) -> int | None:
-    if isinstance(chosen, str) and not chosen.isdecimal():
-        raise NotFoundError(f"There is no collection '{chosen[:80]}'. Choose one of the list.")
-    return int(chosen or 0) or None
 
 
 def _shortened(sentences: list[str], what: str) -> list[str]:

@@ -12,13 +12,14 @@ from urllib.parse import quote
 import pytest
 from sqlite_utils import Database
 
-from core.errors import FetchError
+from core.errors import FetchError, NotFoundError
 from core.people import Role, require_user, viewing
 from core.settings import Settings, load_settings
 from indexer import download
 from indexer.download import WebRules, download_pdf
 from indexer.fetching import Wanted, fetch_paper, parse_identifier
 from storage import library
+from storage.collections import create_collection, get_collection
 from storage.database import open_database
 from storage.half_done import sweep_library
 from storage.people import add_user
@@ -382,6 +383,21 @@ def test_the_api_fetches_and_refuses_in_a_sentence(tmp_path: object, web: Web, s
         assert answer.json()["documents"][0]["arxiv_id"] == "1706.03762"
         refused = site.post("/api/v1/documents/fetch", {"identifier": "http://127.0.0.1/"})
         assert (refused.status, refused.json()["error"]["code"]) == (400, "fetch")
+
+
+def test_what_is_fetched_into_a_private_collection_is_ones_own(online: Settings, web: Web, db: Database) -> None:
+    web.has("/pdf/1706.03762")
+    with viewing(add_user(db, "anna", Role.ADMIN)), open_database(online.database) as hers:
+        plans = create_collection(hers, "Plans", private=True)
+        (document,) = fetch_paper(online, "1706.03762", plans.id).documents.values()
+        assert (document.private, document.arxiv_id) == (True, "1706.03762")
+        assert get_collection(hers, plans.id).papers == 1
+        more = create_collection(hers, "More", private=True)
+        assert fetch_paper(online, "1706.03762", more.id).known == {document.id}
+        assert get_collection(hers, more.id).papers == 1
+    with viewing(add_user(db, "bert", Role.TRAIN)), pytest.raises(NotFoundError, match="no collection with id"):
+        fetch_paper(online, "1706.03763", plans.id)
+    assert web.asked == ["/pdf/1706.03762"]
 
 
 def test_a_command_fetches_for_all_what_one_has_to_oneself(online: Settings, web: Web, db: Database) -> None:

@@ -2,6 +2,8 @@ import pytest
 from sqlite_utils import Database
 
 from core.errors import CollectionError, NotFoundError
+from core.people import Role, viewing
+from core.settings import Settings
 from core.types import Collection
 from indexer.collecting import found_or_made
 from storage import library
@@ -16,6 +18,8 @@ from storage.collections import (
     rename_collection,
     take_out_of_collection,
 )
+from storage.database import open_database
+from storage.people import add_user
 from tests.makers import store_paper
 
 
@@ -54,6 +58,21 @@ def test_a_collection_is_renamed_and_found_whatever_the_case(db: Database) -> No
     assert found_or_made(db, " a\u0308rzte UND \u0398\u0388\u039c\u0391") == other
     with pytest.raises(CollectionError, match="already"):
         create_collection(db, "\u00e4RZTE und \u03b8\u03ad\u03bc\u03b1")
+
+
+def test_what_is_to_be_private_never_comes_into_a_shared_collection_of_that_name(
+    settings: Settings, db: Database
+) -> None:
+    shared = create_collection(db, "Thesis")
+    with viewing(add_user(db, "anna", Role.ADMIN)), open_database(settings.database) as hers:
+        with pytest.raises(CollectionError, match="'Thesis' is a shared collection"):
+            found_or_made(hers, "thesis", private=True)
+        rename_collection(hers, shared.id, "Other")
+        own = found_or_made(hers, "Thesis", private=True)
+        assert own.private
+        assert found_or_made(hers, "thesis", private=True) == own
+    with pytest.raises(CollectionError, match="belongs to a user"):
+        found_or_made(db, "Thesis", private=True)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from api.accounts import add_user
 from core.people import Role
+from storage.collections import list_collections
 from storage.database import open_database
 from storage.judgements import store_judgement
 from storage.library import chunks_of_document, list_documents
@@ -92,6 +93,13 @@ def test_the_first_user_is_asked_to_sign_in_and_can_add_a_private_paper_as_the_f
         into = page.get_by_label("New papers go into")
         into.click()
         page.get_by_role("option", name="Plans (private)").click()
+        # It holds for what is fetched too; what is no id is asked of nobody.
+        with page.expect_request(lambda request: '"fn_name":"fetch"' in (request.post_data or "")) as fetching:
+            page.get_by_label("Fetch a paper").fill("no id")
+            page.get_by_label("Fetch a paper").press("Enter")
+        with open_database(app.settings.database) as db:
+            (plans,) = list_collections(db)
+        assert fetching.value.post_data_json["data"] == ["no id", plans.id]
         body = make_paper("Hidden quinces", ["About the harvest of quinces there is a thing that one person knows."])
         page.set_input_files("#upload input[type=file]", write(tmp_path, "mine.pdf", body))
         expect(page.locator("#library tbody tr", has_text="mine.pdf")).to_contain_text("private")

@@ -6,7 +6,7 @@ element.addEventListener('submit', async event => {
   said.className = '';
   said.textContent = 'Asking…';
   let answer = null;
-  try { answer = await server.fetch([field.value]); } catch (error) { answer = { error: 'The program does not answer. Is it still running?' }; }
+  try { answer = await server.fetch([field.value, window.papersInto ?? null]); } catch (error) { answer = { error: 'The program does not answer. Is it still running?' }; }
   button.disabled = false;
   said.classList.toggle('refused', !!answer.error);
   if (answer.error) { said.textContent = answer.error; return field.focus(); }
