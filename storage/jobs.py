@@ -16,11 +16,13 @@ _OPEN = (JobState.QUEUED, JobState.RUNNING)
 _TOLD = 10
 
 
-def add_job(db: Database, kind: JobKind, params: Mapping[str, Any] | None = None) -> Job:
-    """A new job, queued. Where one of this kind is open already, that one comes back instead."""
+def add_job(db: Database, kind: JobKind, params: Mapping[str, Any] | None = None, *, apart: bool = False) -> Job:
+    """A new job, queued. Where one of this kind is open already, that one comes back instead; of jobs that are kept
+    `apart` only one with these params.
+    """
     with transaction(db):
         for job in open_jobs(db):
-            if job.kind is kind:
+            if job.kind is kind and not (apart and job.params != (params or {})):
                 return job
         job_id = db.conn.execute(
             "INSERT INTO jobs (kind, params, state, created_at) VALUES (?, ?, ?, ?)",

@@ -9,6 +9,7 @@ from sqlite_utils import Database
 from core.errors import TrainingError
 from core.types import Job, JobKind
 from storage import judgements, models
+from storage.database import transaction
 from storage.jobs import add_job, open_jobs
 from training.recipe.settings import PRESETS, TrainingSettings, make_settings, require_fitting
 
@@ -31,16 +32,18 @@ def queue_retrain(db: Database, recipe: TrainingSettings, *, join: bool = False)
         base = models.version_or_active(db, recipe.base_model_id)
         if base is not None:
             require_fitting(recipe.matryoshka_dims, base)
-    for job in open_jobs(db):
-        if job.kind is JobKind.RETRAIN:
-            if join and make_settings(job.params) == recipe:
-                return job
-            raise TrainingError("Another retrain is under way. Stop it, or wait for its end, then try again.")
-    if judgements.count_judged_queries(db) < _FEWEST_QUESTIONS:
-        raise TrainingError(
-            f"Approve passages for at least {_FEWEST_QUESTIONS} different questions first: they are what is learnt."
-        )
-    return add_job(db, JobKind.RETRAIN, params)
+    # In one transaction with the look, or of two that are asked for at once the second would be taken for the first.
+    with transaction(db):
+        for job in open_jobs(db):
+            if job.kind is JobKind.RETRAIN:
+                if join and make_settings(job.params) == recipe:
+                    return job
+                raise TrainingError("Another retrain is under way. Stop it, or wait for its end, then try again.")
+        if judgements.count_judged_queries(db) < _FEWEST_QUESTIONS:
+            raise TrainingError(
+                f"Approve passages for at least {_FEWEST_QUESTIONS} different questions first: they are what is learnt."
+            )
+        return add_job(db, JobKind.RETRAIN, params)
 
 
 def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:

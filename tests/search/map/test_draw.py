@@ -163,6 +163,24 @@ def test_the_map_waits_until_papers_are_in(settings: Settings, db: Database) -> 
     assert run_or_wait(settings, job).state is JobState.DONE
 
 
+def test_each_version_has_its_map_drawn_and_what_is_to_be_anew_is(settings: Settings, db: Database) -> None:
+    one, other = (add_version(settings, db, seed).id for seed in (11, 12))
+    asked = [queue_map(db, one), queue_map(db, one), queue_map(db, other), queue_map(db, one, anew=True)]
+    queued = [job for job in asked if job is not None]
+    assert [job.params for job in queued] == [
+        {"model_id": one, "anew": False},
+        {"model_id": one, "anew": False},
+        {"model_id": other, "anew": False},
+        {"model_id": one, "anew": True},
+    ]
+    assert queued[0] == queued[1]
+    jobs.request_cancel(db, queued[0].id)
+    # What is drawn anew is up to date besides.
+    assert queue_map(db, one) == queued[3]
+    for job in queued:
+        jobs.request_cancel(db, job.id)
+
+
 def test_the_command_prints_one_document(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(show_map, build_map_parser(), ["--home", str(settings.home), "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
