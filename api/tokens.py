@@ -13,6 +13,8 @@ from core.files import FreshFile, write_private
 from storage.database import now
 
 _LONGEST_NAME = 60
+# The name stands in the address by which a program withdraws it.
+_NOT_IN_A_NAME = frozenset("/\\%")
 # Told apart from other secrets, where one is found in a place it should not be.
 _PREFIX = "whetstone_"
 
@@ -69,8 +71,10 @@ def make_token(path: Path, name: str, user: int | None = None) -> str:
 
     Raises SettingsError where the name can't be used, or the user has one of it.
     """
-    if not (name.strip() and name.isprintable() and len(name) <= _LONGEST_NAME):
-        raise SettingsError(f"'{name[:_LONGEST_NAME]}' is not a name of a token. Give 1 to {_LONGEST_NAME} letters.")
+    if not (name.strip(". ") and name.isprintable() and len(name) <= _LONGEST_NAME and not _NOT_IN_A_NAME & set(name)):
+        raise SettingsError(
+            f"'{name[:_LONGEST_NAME]}' is not a name of a token. Give 1 to {_LONGEST_NAME} letters, and none of / \\ %."
+        )
     with FileLock(f"{path}.lock"):
         tokens = list_tokens(path)
         if any((token.name, token.user) == (name, user) for token in tokens):

@@ -174,7 +174,8 @@ def test_names_are_plain_and_stand_once_and_none_is_lost_when_two_are_made_at_a_
     with ThreadPoolExecutor() as executor:
         made = list(executor.map(lambda number: make_token(path, f"t{number}"), range(8)))
     assert len(set(made)) == len(list_tokens(path)) == 8
-    for name in ("", " ", "x" * 61, "a\nb", "a\x1b[2J"):
+    # What can stand in no address could not be withdrawn by one.
+    for name in ("", " ", "x" * 61, "a\nb", "a\x1b[2J", "a/b", "a\\b", "a%b", ".", ".."):
         with pytest.raises(SettingsError, match="is not a name of a token"):
             make_token(path, name)
     with pytest.raises(SettingsError, match="There is a token 't1' already"):
