@@ -15,6 +15,8 @@ from storage.corrections import FIELDS, MetadataValue
 _FIRST_YEAR = 1400
 _LONGEST_TITLE = 500
 _LONGEST_NAME = 200
+# Twice as many as any paper has had so far.
+_MOST_AUTHORS = 10_000
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)?(?P<doi>10\.\d{4,9}/\S+)", re.IGNORECASE)
 # Since April 2007 YYMM.NNNN, later of five digits; before that the archive and YYMMNNN. A version is not part of it.
 _ARXIV_ID = re.compile(
@@ -51,6 +53,8 @@ def _title(text: str) -> str | None:
 
 def _authors(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name for part in text.split(";") if (name := part.strip())))
+    if len(names) > _MOST_AUTHORS:
+        raise MetadataError(f"These are {len(names):,} authors; a paper may have {_MOST_AUTHORS:,}. Shorten the list.")
     for name in names:
         if len(name) > _LONGEST_NAME or not any(character.isalpha() for character in name):
             shown = name if len(name) <= 40 else f"{name[:40]}…"

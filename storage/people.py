@@ -45,8 +45,9 @@ def with_name(users: Iterable[User], name: str) -> User | None:
 
 
 def fold_name(name: str) -> str:
-    """What is the same for all writings of one name."""
-    return unicodedata.normalize("NFKC", _clean(name)).casefold()
+    """What is the same for all writings of one name, also with characters in it that nobody sees."""
+    seen = "".join(one for one in name if unicodedata.category(one) not in ("Cc", "Cf") or one.isspace())
+    return unicodedata.normalize("NFKC", _clean(seen)).casefold()
 
 
 def add_user(db: Database, name: str, role: Role) -> User:

@@ -116,6 +116,9 @@ def _parse(line: str) -> dict[str, Any]:
         raise ImportFormatError("'query' holds half a character (a lone surrogate).")
     if record.get("relevance") not in (0, 1):
         raise ImportFormatError(f"'relevance' is {record.get('relevance')!r:.60}; it must be 1 or 0.")
+    judge = record.get("judge")
+    if judge is not None and not (isinstance(judge, str) and is_unicode(judge)):
+        raise ImportFormatError(f"'judge' is {judge!r:.60}; it must be a name, or left out.")
     return record | {"relevance": int(record["relevance"])}
 
 
@@ -138,7 +141,7 @@ class _Judges:
         self._known: dict[str, Judge] = {}
 
     def find(self, name: object) -> Judge:
-        if not isinstance(name, str) or not is_unicode(name) or not name.strip():
+        if not isinstance(name, str) or not name.strip():
             return self._present
         if name not in self._known:
             # Whoever takes it in: it is who is named that judged.

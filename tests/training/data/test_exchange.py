@@ -182,6 +182,30 @@ def test_an_import_changes_nothing_that_others_say(db: Database, chunk_ids: list
     assert {(one.judge, one.relevance) for one in judgements.list_judgements(db)} == {("bert", 0), ("anna", 1)}
 
 
+@pytest.mark.parametrize("name", ["anna", "ANNA", "\uff21nna", "an\u200bna", "\u202eanna", "anna\x00", "\ufeffanna"])
+def test_nobody_adds_a_verdict_under_a_name_that_looks_like_another_user(
+    db: Database, chunk_ids: list[int], name: str
+) -> None:
+    anna, bert = add_user(db, "anna", Role.ADMIN), add_user(db, "bert", Role.TRAIN)
+    line = json.dumps({"query": "q", "sha256": "aa", "text": "alpha one", "relevance": 1, "judge": name})
+    with viewing(bert):
+        assert "who can take it in, as an admin can" in import_judgements(db, [line]).refused[0]
+    with viewing(anna):
+        assert import_judgements(db, [line]).stored == 1
+    (given,) = judgements.list_judgements(db)
+    assert (given.judge, given.giver) == ("anna", f"{anna.id}/")
+
+
+def test_a_judge_who_is_no_name_is_not_taken_for_who_takes_it_in(db: Database, chunk_ids: list[int]) -> None:
+    lines = [
+        json.dumps({"query": "q", "sha256": "aa", "text": "alpha one", "relevance": 1, "judge": judge})
+        for judge in (7, ["anna"], "\ud800")
+    ]
+    imported = import_judgements(db, lines)
+    assert imported.stored == 0
+    assert [sentence.split(";")[1] for sentence in imported.refused] == [" it must be a name, or left out."] * 3
+
+
 def test_a_verdict_on_a_private_paper_comes_back_to_it_and_to_no_shared_one(db: Database) -> None:
     anna, bert = add_user(db, "anna", Role.ADMIN), add_user(db, "bert", Role.TRAIN)
     own = store_paper(db, "dd", ["delta one"])
