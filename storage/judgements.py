@@ -125,7 +125,10 @@ def _part_of(text: str, part: str | None) -> str | None:
         return None
     found = re.search(r"\s+".join(map(re.escape, words)), text)
     if found is None:
-        raise NotFoundError("This passage does not hold the words that were chosen. Choose them again.")
+        raise NotFoundError(
+            "These words do not stand in the passage as they are here. "
+            "Only cut off its beginning and its end, or judge all of it."
+        )
     if len(found[0]) < SHORTEST_PART:
         raise NotFoundError(f"'{found[0]}' is too short to learn from. Choose a sentence of the passage.")
     return found[0]

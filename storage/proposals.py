@@ -14,6 +14,9 @@ from storage.judgements import normalise_query
 from storage.judges import present_judge
 from storage.library import chunks_by_id
 
+# Each look is a job, and proposes fewer.
+_IDS_A_LOOK = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class ProposalRow:
@@ -43,15 +46,17 @@ def replace_proposals(db: Database, model_id: int, proposals: Iterable[ProposalR
     A question that is judged is kept by its row, so that it goes when that goes; another goes with its passage.
     """
     with transaction(db):
+        first = _first_new_id(db)
         db.conn.execute("DELETE FROM main.proposals")
-        for one in proposals:
+        for number, one in enumerate(proposals, first):
             row = db.conn.execute("SELECT id FROM queries WHERE text = ?", [normalise_query(one.query)]).fetchone()
             db.conn.execute(
                 """
-                INSERT INTO main.proposals (kind, query_id, query, chunk_id, reason, rank, model_id)
-                SELECT ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM chunks WHERE id = ?)
+                INSERT INTO main.proposals (id, kind, query_id, query, chunk_id, reason, rank, model_id)
+                SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM chunks WHERE id = ?)
                 """,
                 [
+                    number,
                     one.kind,
                     row[0] if row else None,
                     None if row else one.query,
@@ -62,6 +67,13 @@ def replace_proposals(db: Database, model_id: int, proposals: Iterable[ProposalR
                     one.chunk_id,
                 ],
             )
+
+
+def _first_new_id(db: Database) -> int:
+    """Above all that a look before this one can have given: an open window, or a program, may still name those."""
+    jobs = db.conn.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'jobs'").fetchone()[0]
+    highest = db.conn.execute("SELECT coalesce(max(id), 0) FROM main.proposals").fetchone()[0]
+    return max(_IDS_A_LOOK * jobs, highest) + 1
 
 
 def list_proposals(db: Database) -> list[StoredProposal]:

@@ -104,7 +104,9 @@ def _train(
     progress.report("preparing", item="where to begin")
     # Last, because the start model's vectors are those of before the rotation.
     warm = prepare_warm_start(start, material.split.train, recipe)
-    mapped = warm.begin(encoder)
+    mapped = warm.begin(
+        encoder, tell=lambda done, total: progress.report("choosing where to begin", done=done, total=total)
+    )
     tell = make_teller(progress, material.describe_split())
     run = fine_tune(encoder, pairs, warm.recipe, pool.score if pool else None, tell, warm.weights)
     progress.report("checking what it has forgotten")

@@ -21,8 +21,8 @@ def draw_curve(
 ) -> Markup:
     """One curve over training steps, of what there is so far, with an optional level line.
 
-    No value can be above `most`, so the scale does not go beyond it. `ends` name the first and last step where they
-    are not numbers; `digits` are those of the newest value.
+    Nothing where there is none yet. No value can be above `most`, so the scale does not go beyond it. `ends` name the
+    first and last step where they are not numbers; `digits` are those of the newest value.
     """
     if not points:
         return Markup("")
@@ -53,6 +53,15 @@ def draw_curve(
         '<figure class="chart"><figcaption>{title} <b>{newest}</b></figcaption>'
         '<svg viewBox="0 0 {width} {height}" role="img" aria-label="{title}, now {newest}">{inside}</svg></figure>'
     ).format(title=title, newest=newest, width=_WIDTH, height=_HEIGHT, inside=Markup("".join(parts)) + axis)
+
+
+def draw_frame(title: str) -> Markup:
+    """The place of a curve whose first value is still to come, as large as the curve."""
+    return Markup(
+        '<figure class="chart"><figcaption>{title} <b>–</b></figcaption>'
+        '<svg viewBox="0 0 {width} {height}" role="img" aria-label="{title}, no value yet">'
+        '<text x="{x}" y="{y}" text-anchor="middle">comes with the first step of training</text></svg></figure>'
+    ).format(title=title, width=_WIDTH, height=_HEIGHT, x=_WIDTH // 2, y=_HEIGHT // 2)
 
 
 def _ticks(low: float, high: float) -> list[float]:

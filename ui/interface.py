@@ -8,7 +8,7 @@ import gradio as gr
 
 from api.services import Services
 from core.people import viewer
-from storage import library
+from storage import library, models
 from storage.changes import ChangeWatch
 from storage.collections import list_collections
 from storage.database import open_database
@@ -157,11 +157,12 @@ def build_parts(services: Services) -> BuiltPage:
 
 def render_header(services: Services) -> str:
     with open_database(services.settings.database) as db:
-        facts, unread = library_facts(db), library.count_unfinished(db)
+        facts, unread, active = library_facts(db), library.count_unfinished(db), models.active_model(db)
     user = viewer()
     return render(
         "header.html",
         **facts,
+        model_id=active.id if active else "",
         unread=unread,
         user=user,
         locked=user is not None or services.settings.password.is_file(),

@@ -33,6 +33,9 @@ class JudgeTab:
 
 
 def build_judge_tab(services: Services, news: gr.HTML) -> JudgeTab:
+    # Above the queue, which may be long.
+    papers = gr.Dropdown([], value=None, label="Questions to ask of this paper", elem_id="ask-of", min_width=240)
+    asked = PlainHTML("", elem_id="suggested", js_on_load=read_asset("common.js") + read_asset("suggested.js"))
     script = "".join(map(read_asset, ("common.js", "judging.js", "judge.js")))
     queue = PlainHTML(
         render_queue(services),
@@ -51,9 +54,6 @@ def build_judge_tab(services: Services, news: gr.HTML) -> JudgeTab:
         elem_id="who",
         js_on_load=read_asset("common.js") + read_asset("who_judges.js"),
     )
-    gr.Markdown("### Questions to ask", elem_id="ask-of-title")
-    papers = gr.Dropdown([], value=None, label="Of this paper", elem_id="ask-of", min_width=240)
-    asked = PlainHTML("", elem_id="suggested", js_on_load=read_asset("common.js") + read_asset("suggested.js"))
 
     @warn_user(outputs=2)
     def show(document_id: int | None) -> list[Any]:

@@ -33,6 +33,7 @@ _KINDS = {
     ChunkKind.FOOTNOTE: "footnotes",
     ChunkKind.REFERENCE: "references",
 }
+_SCRIPTS = ("common.js", "judging.js", "verdicts.js", "page.js", "desk.js", "answering.js")
 _LIBRARY = "library"
 _NOT_READY = (
     "No passage passes the filter above, or its papers are not ready yet; the Library tab shows how far they are. "
@@ -118,7 +119,7 @@ def build_search_tab(services: Services, news: gr.HTML) -> SearchTab:
     desk = PlainHTML(
         _bare_desk(),
         elem_id="desk",
-        js_on_load="".join(map(read_asset, ("common.js", "judging.js", "verdicts.js", "page.js", "desk.js"))),
+        js_on_load="".join(map(read_asset, _SCRIPTS)),
         server_functions=[
             make_judge_many(services),
             _make_open_page(services),

@@ -9,16 +9,18 @@ from markupsafe import Markup
 from sqlite_utils import Database
 
 from api.services import Services
+from core.cli import count
 from core.people import for_everybody
 from core.settings import MODELS_FOLDER
-from core.types import Job, JobKind, JobState, Judgement, ModelState, ModelVersion, StoredChunk
+from core.types import Job, JobKind, Judgement, ModelState, ModelVersion, StoredChunk
 from storage import jobs, judgements, library, models
 from storage.database import open_database
 from training.data.agreement import agree
 from training.data.coverage import measure_coverage
 from training.data.lineage import count_unseen_queries, learnt_from_removed
 from training.data.pairs import find_contradictions, queries_needed
-from ui.charts import draw_curve
+from training.proof.verdict import Shortage
+from ui.charts import draw_curve, draw_frame
 from ui.coverage_chart import draw_coverage
 from ui.job_line import current_job, render_job
 from ui.paired_dots import draw_interval, draw_pair, draw_still
@@ -33,6 +35,7 @@ MEASURES = {
     "judged@10": "Judged@10",
 }
 _DECIDES = "ndcg@10"
+_SCORE = "nDCG@10 while training"
 _MOST_PAIRS_SHOWN = 500
 _RANKS_SHOWN = 5
 _CONTRADICTIONS = "contradictions only"
@@ -48,16 +51,18 @@ def render_training(services: Services) -> str:
         job = current_job(db, JobKind.RETRAIN)
         switching = current_job(db, JobKind.SWITCH)
         unseen = count_unseen_queries(db, active)
+        retraining = job is not None and job.open
         trained = [v for v in versions.values() if v.state is ModelState.READY and "decision" in v.report]
         work = render_job(db, job) + render_job(db, current_job(db, JobKind.COMPARE))
         shown = trained[-1] if trained else None
         moved = _moved_queries(db, shown.report) if shown is not None else []
         coverage = draw_coverage(measure_coverage(judgements.list_judgements(db), _tops(db, active)))
-    candidate = shown if shown is not None and (active is None or shown.id != active.id) else None
+        candidate = shown if shown is not None and (active is None or shown.id != active.id) else None
+        judged_since = count_unseen_queries(db, candidate) if candidate is not None else 0
     busy = switching is not None and switching.open
     return render(
         "training.html",
-        decision=_decision(active, candidate, judged, unseen),
+        decision=_decision(active, candidate, judged, unseen, judged_since, retraining=retraining),
         candidate=None if busy else candidate,
         previous=None if busy else previous,
         approved=counts[1],
@@ -72,7 +77,8 @@ def render_training(services: Services) -> str:
         alike=_alike_measures(shown),
         enough=shown is not None and queries_needed(_queries_of(shown)) == 0,
         moved=moved,
-        charts=_charts(job, shown),
+        live=_live_charts(job),
+        charts=_kept_charts(shown),
         coverage=coverage,
         **_standing_still(shown),
     )
@@ -149,10 +155,21 @@ def _in_order(judged: Sequence[Judgement], order: str) -> list[Judgement]:
     return list(judged) if order == "oldest first" else list(reversed(judged))
 
 
-def _decision(active: ModelVersion | None, candidate: ModelVersion | None, judged: int, unseen: int) -> str:
+def _decision(
+    active: ModelVersion | None,
+    candidate: ModelVersion | None,
+    judged: int,
+    unseen: int,
+    judged_since: int,
+    *,
+    retraining: bool,
+) -> str:
+    """`unseen` and `judged_since` are the questions that the active model and the candidate have had no part of."""
     answers = f"{active.name} answers now." if active else "No model is loaded yet."
+    if retraining:
+        return f"{answers} A new version learns from what you have judged; ask and judge meanwhile as you like."
     if candidate is not None:
-        return f"{answers} {candidate.name} is ready. {candidate.report['decision']}"
+        return f"{answers} {candidate.name} is ready. {_verdict_today(candidate, judged_since)}"
     if judged < 2:
         return f"{answers} Approve passages on the Search tab; from 2 judged questions on, you can retrain."
     if unseen == 0:
@@ -163,6 +180,16 @@ def _decision(active: ModelVersion | None, candidate: ModelVersion | None, judge
             f"{answers} {unseen} of the {judged} questions you have judged are new to it: retrain when they are many."
         )
     return f"{answers} Retrain to learn from the {judged} questions you have judged."
+
+
+def _verdict_today(candidate: ModelVersion, judged_since: int) -> str:
+    """Its verdict, and what is judged since; what it asked for then is no longer asked for."""
+    verdict = str(candidate.report["decision"])
+    if not judged_since:
+        return verdict
+    asked_for = Shortage(queries_needed(_queries_of(candidate))).sentence
+    since = f"{count(judged_since, 'question')} {'is' if judged_since == 1 else 'are'} judged since"
+    return f"{verdict.replace(asked_for, '')} {since}: retrain to learn from {'it' if judged_since == 1 else 'them'}."
 
 
 def _queries_of(trained: ModelVersion) -> int:
@@ -262,16 +289,28 @@ def _held_out_score(version: ModelVersion) -> str:
     return f"{after['ndcg@10']:.3f} (base {before['ndcg@10']:.3f}, n = {after['queries']})"
 
 
-def _charts(job: Job | None, shown: ModelVersion | None) -> str:
-    """Loss and held-out nDCG@10: of the retrain that runs, else of the last version."""
-    if job is not None and job.state is JobState.RUNNING and job.result.get("curve"):
-        curve, steps = job.result["curve"], job.total
-    elif shown is not None:
-        curve = shown.report.get("curve", [])
-        steps = curve[-1]["step"] if curve else 1
-    else:
-        return ""
+def _live_charts(job: Job | None) -> Markup:
+    """The curves of the retrain that runs, beside each other from its start, so that nothing moves when they begin."""
+    if job is None or not job.open:
+        return Markup("")
+    curve = job.result.get("curve", [])
+    # Of the training alone: what the job counts later are passages.
+    return _draw_curves(curve, job.result.get("steps", 1), live=True)
+
+
+def _kept_charts(shown: ModelVersion | None) -> Markup:
+    curve = shown.report.get("curve", []) if shown is not None else []
+    return _draw_curves(curve, curve[-1]["step"]) if curve else Markup("")
+
+
+def _draw_curves(curve: Sequence[Mapping[str, Any]], steps: int, *, live: bool = False) -> Markup:
+    """Loss and held-out nDCG@10; while they are `live`, with a frame for what is still to come."""
     loss = [(point["step"], point["loss"]) for point in curve if point["loss"] is not None]
     ndcg = [(point["step"], point["ndcg@10"]) for point in curve if point["ndcg@10"] is not None]
     start = ndcg[0][1] if ndcg else None
-    return draw_curve("Loss", loss, steps) + draw_curve("nDCG@10 while training", ndcg, steps, start, most=1.0)
+    drawn = [draw_curve("Loss", loss, steps), draw_curve(_SCORE, ndcg, steps, start, most=1.0)]
+    if live and not loss:
+        drawn[0] = draw_frame("Loss")
+    if live and not curve:  # which begins with a score, unless there is nothing to score on
+        drawn[1] = draw_frame(_SCORE)
+    return Markup("").join(drawn)

@@ -94,6 +94,23 @@ def test_what_is_judged_or_skipped_waits_no_more(db: Database) -> None:
     assert [one.chunk.id for one in proposals.list_proposals(db)] == [first.id]
 
 
+def test_what_a_look_proposes_is_never_called_as_what_an_earlier_one_did(db: Database) -> None:
+    """A window that is open still names those: what was hidden or chosen there must not be another passage."""
+    chunk = library.chunks_of_document(db, 3)[0]
+    seen: set[int] = set()
+    for _ in range(3):
+        job = jobs.add_job(db, JobKind.PROPOSE)
+        rows = [proposals.ProposalRow("border", f"what of {n}?", chunk.id, "near", 2) for n in range(3)]
+        proposals.replace_proposals(db, 1, rows)
+        jobs.finish_job(db, job.id, JobState.DONE)
+        ids = [one.id for one in proposals.list_proposals(db)]
+        assert len(ids) == 3
+        assert not seen & set(ids)
+        seen |= set(ids)
+        # All of them skipped: nothing in the table tells any more which there were.
+        proposals.skip_proposals(db, ids)
+
+
 def test_a_passage_people_disagree_about_waits_for_one_who_has_not_judged_it(tmp_path: Path) -> None:
     settings = make_library(tmp_path / "library", tmp_path / "model")
     with open_database(settings.database) as db:

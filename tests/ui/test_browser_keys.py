@@ -98,7 +98,7 @@ def test_a_part_of_a_hit_is_cut_out_and_approved(page: Page, app: App) -> None:
     expect(field).to_be_focused()
     field.fill("words that no passage of this paper holds")
     field.press("Enter")
-    expect(form.get_by_role("alert")).to_contain_text("This passage does not hold the words that were chosen.")
+    expect(form.get_by_role("alert")).to_contain_text("These words do not stand in the passage as they are here.")
     part = " ".join(whole.split()[:8])
     field.fill(part)
     form.get_by_role("button", name="Approve").click()

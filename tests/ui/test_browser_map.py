@@ -6,8 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.formats import DocumentFormat
-from core.types import Chunk, DocumentState, JobKind, JobState, Metadata, Span
+from core.types import Chunk, DocumentState, JobKind, JobState, Metadata, ModelVersion, Span
 from core.types import Page as PaperPage
+from indexer.model_sources import fingerprint_folder
 from jobs.worker import run_or_wait
 from search.map.queue import queue_map
 from search.map.view import describe_map
@@ -18,7 +19,7 @@ from tests.makers import embed_all
 from tests.papers import make_paper
 from tests.ui.conftest import as_app
 from tests.ui.site import Site, make_services, serve
-from tests.ui.steps import open_list, open_page, open_tab, wait_for
+from tests.ui.steps import expect_said, open_list, open_page, open_tab, search, wait_for
 from tests.ui.topics import TOPICS
 from training.propose import propose_mark
 
@@ -160,6 +161,77 @@ def test_passages_are_judged_fast_one_by_one_and_several_at_once(page: Page, sit
     expect(page.locator("#header")).to_contain_text(f"{len(ids) - 1} rejected")
 
 
+def test_undo_after_a_skip_takes_no_verdict_back_and_looks_anew(page: Page, site: Site) -> None:
+    ids = propose(site)
+    go(page, site, "?tab=judge")
+    rows = page.locator(".proposal:visible")
+    expect(rows).to_have_count(len(ids))
+    page.keyboard.press("a")
+    wait_for(lambda: verdicts(site) == {ids[0]: 1})
+    expect(rows).to_have_count(len(ids) - 1)
+    page.keyboard.press("s")
+    expect(rows).to_have_count(len(ids) - 2)
+    page.keyboard.press("u")
+    expect_said(page, "What you skipped is looked for anew")
+    with open_database(site.settings.database) as db:
+        wait_for(lambda: [job.kind for job in jobs.open_jobs(db)] == [JobKind.PROPOSE])
+        (look,) = jobs.open_jobs(db)
+        jobs.finish_job(db, look.id, JobState.CANCELLED)
+    assert verdicts(site) == {ids[0]: 1}
+    page.keyboard.press("u")
+    wait_for(lambda: verdicts(site) == {})
+
+
+def test_what_is_chosen_far_down_is_judged_by_a_bar_in_view(page: Page, site: Site) -> None:
+    ids = propose(site)
+    page.set_viewport_size({"width": 1000, "height": 420})
+    go(page, site, "?tab=judge")
+    expect(page.locator(".proposal")).to_have_count(len(ids))
+    for key in "j" * (len(ids) - 1) + "x":
+        page.keyboard.press(key)
+    expect(page.get_by_role("button", name="Reject chosen")).to_be_in_viewport()
+    expect(page.locator(".proposal.chosen")).to_be_in_viewport()
+    open_tab(page, "Search")
+    search(page, QUESTION)
+    for key in "jjjx":
+        page.keyboard.press(key)
+    expect(page.locator(".chosenbar")).to_be_in_viewport()
+
+
+def test_passages_tell_when_another_model_answers_by_now(page: Page, site: Site) -> None:
+    other = add_version(site)
+    go(page, site)
+    search(page, QUESTION)
+    again = page.get_by_role("button", name="v2 answers now: ask again")
+    expect(again).to_be_hidden()
+    with open_database(site.settings.database) as db:
+        models.activate_model(db, other.id)
+        again.click()
+        expect(page.locator(f'.desk[data-model="{other.id}"] .hit').first).to_be_visible()
+        expect(again).to_be_hidden()
+        models.undo_activation(db)
+    expect(page.get_by_role("button", name="answers now: ask again")).to_be_visible()
+
+
+def add_version(site: Site) -> ModelVersion:
+    """The same weights in a folder of their own, with all passages embedded."""
+    services = make_services(site.settings.home)
+    with open_database(site.settings.database) as db:
+        encoder = services.searcher.live_model(db).encoder
+        folder = site.settings.models / "v2"
+        encoder.model.save_pretrained(str(folder), create_model_card=False)
+        version = models.add_model(
+            db,
+            name="v2",
+            source="models/v2",
+            dimension=encoder.dimension,
+            window=encoder.window,
+            fingerprint=fingerprint_folder(folder),
+        )
+        embed_all(db, version, encoder)
+    return version
+
+
 def test_a_verdict_on_selected_words_is_about_them_alone(page: Page, site: Site) -> None:
     ids = propose(site)
     go(page, site, "?tab=judge")
@@ -186,7 +258,7 @@ def test_a_suggested_question_is_asked_on_the_search_tab(page: Page, site: Site)
         db.conn.execute("UPDATE chunks SET section = '2 The Sliding of Glaciers' WHERE document_id = 1")
         db.conn.commit()
     go(page, site, "?tab=judge")
-    field = page.get_by_label("Of this paper")
+    field = page.get_by_label("Questions to ask of this paper")
     field.click()
     page.get_by_role("option", name=TOPICS[0].title).click()
     page.get_by_role("button", name="What is said about the sliding of glaciers?").click()

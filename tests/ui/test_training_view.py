@@ -1,3 +1,6 @@
+import re
+from typing import Any
+
 import pytest
 from sqlite_utils import Database
 
@@ -8,7 +11,7 @@ from core.types import JobKind
 from indexer.start import ensure_active_model
 from search.gpu import Device
 from search.searcher import Searcher
-from storage import jobs, library, models
+from storage import jobs, judgements, library, models
 from storage.judgements import store_judgement
 from storage.people import add_user
 from tests.makers import store_paper
@@ -113,3 +116,63 @@ def test_what_people_disagree_about_is_told_and_listed(services: Services, db: D
     assert everything.count(">people disagree<") == alone.count(">people disagree<") == 2
     assert "People disagree about 1 passage" in everything
     assert "second passage" not in alone
+
+
+def test_the_curves_of_a_retrain_stand_by_their_steps_above_what_was_trained_before(
+    services: Services, db: Database
+) -> None:
+    base = models.active_model(db)
+    assert base is not None
+    version = models.add_model(
+        db, name="v1", source="models/v1", dimension=384, window=256, fingerprint="v1", parent_id=base.id
+    )
+    models.set_model_ready(db, version.id, report_of_few(base.id))
+    job = jobs.add_job(db, JobKind.RETRAIN)
+    jobs.start_job(db, job.id)
+    waiting = render_training(services)
+    assert waiting.count("comes with the first step of training") == 2
+    assert "A new version learns from what you have judged" in waiting
+    curve = [{"step": 0, "loss": None, "ndcg@10": 0.5}, {"step": 1, "loss": 2.0, "ndcg@10": None}]
+    jobs.update_job(
+        db, job.id, step="embedding", item="v2", done=64, total=2621, seconds_left=None,
+        result={"curve": curve, "steps": 6},
+    )  # fmt: skip
+    shown = render_training(services)
+    charts = re.findall(r'<svg viewBox.*?aria-label="(?:Loss|nDCG@10 while).*?</svg>', shown, re.DOTALL)
+    assert [re.findall(r'text-anchor="end">(\d+)</text>$', chart.removesuffix("</svg>")) for chart in charts] == [
+        ["6"],
+        ["6"],
+    ]
+    assert shown.index("nDCG@10 while training") < shown.index("v1 beside")
+
+
+def test_a_version_judged_on_too_few_questions_no_longer_asks_for_those_that_came_since(
+    services: Services, db: Database
+) -> None:
+    store_paper(db, "aa", [f"passage {number}" for number in range(21)])
+    chunks = library.chunks_of_document(db, 1)
+    store_judgement(db, "what is it?", chunks[0].id, 1)
+    base = models.active_model(db)
+    assert base is not None
+    version = models.add_model(
+        db, name="v1", source="models/v1", dimension=384, window=256, fingerprint="v1", parent_id=base.id
+    )
+    (known,) = judgements.list_judgements(db)
+    models.set_model_ready(db, version.id, report_of_few(base.id) | {"judgement_ids": [known.id]})
+    assert "v1 is ready. Too little evidence. Approve passages for 9 more questions." in render_training(services)
+    for number, chunk in enumerate(chunks[1:]):
+        store_judgement(db, f"what is number {number}?", chunk.id, 1)
+    shown = render_training(services)
+    assert "v1 is ready. Too little evidence. 20 questions are judged since: retrain to learn from them." in shown
+    assert "9 more" not in shown
+
+
+def report_of_few(base_id: int) -> dict[str, Any]:
+    """Of a version that 11 judged questions were too few for."""
+    scores = {"384": dict.fromkeys(("ndcg@10", "mrr@10", "recall@1", "recall@5", "recall@10", "queries"), 1.0)}
+    return {
+        "before": scores, "after": scores, "queries": [], "dimensions": [384], "seconds": 3, "recommended": False,
+        "split": SPLIT | {"train_queries": 9, "held_out_queries": 2, "choose_queries": 0}, "base_model_id": base_id,
+        "curve": [{"step": 0, "loss": None, "ndcg@10": 0.5}, {"step": 3, "loss": 1.0, "ndcg@10": 0.6}],
+        "decision": "Too little evidence. Approve passages for 9 more questions.",
+    }  # fmt: skip

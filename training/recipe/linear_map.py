@@ -5,7 +5,7 @@ cross-validated over the judged queries. Mapped are both sides, or the query's a
 vector as it is.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,6 +37,10 @@ _MOST_NEGATIVES = 3000
 _SAME = 0.9999
 
 Matrix = NDArray[np.float32]
+Tell = Callable[[int, int], None]
+
+
+def tell_nobody(_done: int, _total: int) -> None: ...
 
 
 class Side(StrEnum):
@@ -92,26 +96,30 @@ class MapLearner:
         self._asked = torch.from_numpy(asked @ rotation.T)
         self._dimensions, self._side, self._seed = dimensions, side, seed
 
-    def learn(self, without: Collection[str] = ()) -> LinearMap:
-        """The map that ranks best by cross-validation, for rotated vectors; `without` are queries not to learn from."""
+    def learn(self, without: Collection[str] = (), tell: Tell = tell_nobody) -> LinearMap:
+        """The map that ranks best by cross-validation, for rotated vectors; `without` are queries not to learn from.
+
+        `tell` is given how many of how many maps are learnt.
+        """
         numbers = [number for number, query in enumerate(self._queries) if query.text not in without]
         size = self._passages.shape[1]
         before = _mean(self._score(torch.eye(size), numbers))
-        scores = self._cross_validate(numbers) if len(numbers) >= FEWEST_QUERIES else {}
+        scores = self._cross_validate(numbers, tell) if len(numbers) >= FEWEST_QUERIES else {}
         best = max(scores, key=lambda choice: _mean(scores[choice]), default=None)
         if best is None or _mean(scores[best]) <= before:
             return LinearMap(np.eye(size, dtype=np.float32), 0.0, 0.0, before, before)
         fitted = _blend(_fit(self._task(numbers), best[0], self._dimensions, self._side), best[1])
         return LinearMap(fitted.numpy(), best[0], best[1], before, _mean(scores[best]))
 
-    def _cross_validate(self, numbers: Sequence[int]) -> dict[tuple[float, float], list[float]]:
+    def _cross_validate(self, numbers: Sequence[int], tell: Tell) -> dict[tuple[float, float], list[float]]:
         """nDCG@10 of each query, by a map that has not learnt from it, for each rate and share."""
         scores: dict[tuple[float, float], list[float]] = {}
         folds = fold_queries([self._queries[number] for number in numbers], _FOLDS, self._seed)
-        for fold in folds if len(folds) > 1 else ():
+        for turn, fold in enumerate(folds if len(folds) > 1 else ()):
             asked = [numbers[position] for position in sorted(fold)]
             task = self._task([number for position, number in enumerate(numbers) if position not in fold])
-            for rate in _RATES:
+            for number, rate in enumerate(_RATES):
+                tell(turn * len(_RATES) + number, len(folds) * len(_RATES))
                 fitted = _fit(task, rate, self._dimensions, self._side)
                 for share in _SHARES:
                     scores.setdefault((rate, share), []).extend(self._score(_blend(fitted, share), asked))

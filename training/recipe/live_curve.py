@@ -57,7 +57,7 @@ def make_teller(progress: Progress, split: Mapping[str, Any]) -> Callable[[Train
         result = None
         if point.ndcg is not None or now - curve_told_at >= _SECONDS_BETWEEN_CURVES:
             curve_told_at = now
-            result = {"curve": run.thin_curve(), "split": split}
+            result = {"curve": run.thin_curve(), "steps": run.steps, "split": split}
         progress.report("training", done=point.step, total=run.steps, result=result)
 
     return tell

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from indexer.encoder import Encoder
 from training.data.pairs import JudgedQuery
 from training.recipe.embedded_model import EmbeddedModel
-from training.recipe.linear_map import MapLearner
+from training.recipe.linear_map import MapLearner, Tell, tell_nobody
 from training.recipe.rotation import MINIMUM_PASSAGES, apply_matrix, principal_rotation
 from training.recipe.settings import TrainingSettings
 from training.recipe.train import Weights, copy_weights
@@ -21,10 +21,10 @@ class WarmStart:
     rotated: bool
     learner: MapLearner | None
 
-    def begin(self, encoder: Encoder, without: Collection[str] = ()) -> bool:
+    def begin(self, encoder: Encoder, without: Collection[str] = (), tell: Tell = tell_nobody) -> bool:
         """Give the encoder these weights, with a map learnt from all queries but some; whether there is one."""
         encoder.model.load_state_dict(self.weights)
-        learnt = self.learner.learn(without) if self.learner is not None else None
+        learnt = self.learner.learn(without, tell) if self.learner is not None else None
         if learnt is None or not learnt.rate:
             return False
         apply_matrix(encoder.model, learnt.matrix)

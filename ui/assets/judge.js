@@ -54,6 +54,11 @@ function write(call, argument, ids) {
 function undo() {
   const last = undoable.pop();
   if (!last) return;
+  if (last.skipped) {   // they were given up on the server: only a new look finds them again
+    count();
+    say('What you skipped is looked for anew, and comes back where it is still worth a verdict.');
+    return writes.then(lookAgain);
+  }
   write(server.judge_many, [last.verdicts, null, null], last.ids);
   comeBack(last.ids);
 }
@@ -64,9 +69,11 @@ function comeBack(ids) {   // at once: the next value may be the very one that i
 function skip(chosen) {
   if (!chosen.length) return;
   const ids = chosen.map(row => row.dataset.id);
+  undoable.push({ skipped: true, ids });
   leave(chosen);
   write(server.skip_many, ids, ids);
 }
+const lookAgain = async () => { if (await ask(server.look_again([true])) !== null) trigger('judged'); };
 function choose(row, focus) {
   if (!row) return;
   for (const one of held()) {
@@ -85,7 +92,7 @@ element.addEventListener('click', async event => {
   if (button?.dataset.many) return judge(ticked(), Number(button.dataset.many));
   if (button?.matches('[data-skip-many]')) return skip(ticked());
   if (button?.matches('[data-undo]')) return undo();
-  if (button?.matches('[data-look]')) { if (await ask(server.look_again([true])) !== null) trigger('judged'); return; }
+  if (button?.matches('[data-look]')) return lookAgain();
   if (row && !event.target.closest('a, input') && !String(getSelection())) choose(row, true);
 });
 element.addEventListener('change', event => {

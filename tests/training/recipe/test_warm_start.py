@@ -78,6 +78,23 @@ def test_queries_to_be_decided_on_are_not_learnt_from() -> None:
     assert left.before != right.before
 
 
+def test_what_chooses_a_map_tells_how_far_it_is_and_hears_a_stop() -> None:
+    start = make_start(turn=0.3)
+    learner = MapLearner(start, queries(range(FEWEST_QUERIES)), np.eye(_DIMENSION, dtype=np.float32), _DIMENSIONS)
+    told: list[tuple[int, int]] = []
+    learner.learn(tell=lambda done, total: told.append((done, total)))
+    assert told == [(done, 15) for done in range(15)]
+
+    def stop(done: int, total: int) -> None:
+        told.append((done, total))
+        raise Cancelled
+
+    told.clear()
+    with pytest.raises(Cancelled):
+        learner.learn(tell=stop)
+    assert told == [(0, 15)]
+
+
 def test_queries_whose_answers_are_gone_teach_nothing() -> None:
     start = make_start(turn=0.3)
     gone = [replace(one, relevant=((5, "gone"),)) for one in queries(range(30))]
