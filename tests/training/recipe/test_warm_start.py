@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.errors import Cancelled
 from core.types import EmbeddingMatrix
 from indexer.encoder import Encoder
 from tests.models import make_word_model
