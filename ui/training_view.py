@@ -19,7 +19,7 @@ from training.data.agreement import agree
 from training.data.coverage import measure_coverage
 from training.data.lineage import count_unseen_queries, learnt_from_removed
 from training.data.pairs import find_contradictions, queries_needed
-from training.proof.verdict import Shortage
+from training.proof.verdict import Outcome, Shortage
 from ui.charts import draw_curve, draw_frame
 from ui.coverage_chart import draw_coverage
 from ui.job_line import current_job, render_job
@@ -63,6 +63,7 @@ def render_training(services: Services) -> str:
     return render(
         "training.html",
         decision=_decision(active, candidate, judged, unseen, judged_since, retraining=retraining),
+        next_step=None if retraining else _next_step(candidate),
         candidate=None if busy else candidate,
         previous=None if busy else previous,
         approved=counts[1],
@@ -190,6 +191,18 @@ def _verdict_today(candidate: ModelVersion, judged_since: int) -> str:
     asked_for = Shortage(queries_needed(_queries_of(candidate))).sentence
     since = f"{count(judged_since, 'question')} {'is' if judged_since == 1 else 'are'} judged since"
     return f"{verdict.replace(asked_for, '')} {since}: retrain to learn from {'it' if judged_since == 1 else 'them'}."
+
+
+def _next_step(candidate: ModelVersion | None) -> str | None:
+    """What more judging would bring, where a change could not be told from chance."""
+    if candidate is None or candidate.report.get("outcome") != Outcome.NO_DIFFERENCE:
+        return None
+    low, high = candidate.report["interval"]
+    held_out = count(candidate.report["split"]["held_out_queries"], "question")
+    return (
+        f"On {held_out}, only a change of about {(high - low) / 2:.2f} or more could be told from chance. "
+        "Judge more questions and retrain: the more there are, the smaller the change that can be told."
+    )
 
 
 def _queries_of(trained: ModelVersion) -> int:

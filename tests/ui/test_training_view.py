@@ -7,7 +7,7 @@ from sqlite_utils import Database
 from api.services import Services
 from core.people import Role, viewing
 from core.settings import Settings
-from core.types import JobKind
+from core.types import JobKind, JobState
 from indexer.start import ensure_active_model
 from search.gpu import Device
 from search.searcher import Searcher
@@ -176,3 +176,22 @@ def report_of_few(base_id: int) -> dict[str, Any]:
         "curve": [{"step": 0, "loss": None, "ndcg@10": 0.5}, {"step": 3, "loss": 1.0, "ndcg@10": 0.6}],
         "decision": "Too little evidence. Approve passages for 9 more questions.",
     }  # fmt: skip
+
+
+def test_a_verdict_of_no_difference_tells_what_more_judging_would_bring(services: Services, db: Database) -> None:
+    base = models.active_model(db)
+    assert base is not None
+    version = models.add_model(
+        db, name="v1", source="models/v1", dimension=384, window=256, fingerprint="v1", parent_id=base.id
+    )
+    told = "On 2 questions, only a change of about 0.07 or more could be told from chance."
+    report = report_of_few(base.id) | {"outcome": "no difference", "interval": [-0.056, 0.079]}
+    models.set_model_ready(db, version.id, report)
+    assert told in render_training(services)
+    # It is of no use while the next version is made, nor where the verdict was another.
+    jobs.add_job(db, JobKind.RETRAIN)
+    assert told not in render_training(services)
+    models.set_model_ready(db, version.id, report | {"outcome": "worse"})
+    for job in jobs.open_jobs(db):
+        jobs.finish_job(db, job.id, JobState.CANCELLED)
+    assert told not in render_training(services)

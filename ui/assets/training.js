@@ -1,5 +1,6 @@
 // Retrain stands below the verdict: whoever presses it is led up to where the work is told, once it is.
 let pressed = -Infinity;
+watch('value', keepOpen(element, '.terms'));
 document.addEventListener('click', event => { if (event.target.closest('#retrain')) pressed = performance.now(); });
 watch('value', () => {
   const job = performance.now() - pressed < 10000 && element.querySelector('.job:has(progress)');
@@ -11,7 +12,11 @@ element.addEventListener('click', async event => {
   const target = event.target.closest('button');
   if (!target) return;
   if (await pressedOfJob(target, server, trigger)) return;
-  if (target.matches('[data-compare]')) {
+  if (target.matches('[data-to-retrain]')) {
+    const retrain = document.querySelector('#retrain');
+    retrain.scrollIntoView({ block: 'center' });
+    retrain.focus({ preventScroll: true });
+  } else if (target.matches('[data-compare]')) {
     target.disabled = true;
     const answer = await ask(server.compare_version([target.dataset.compare]));
     target.disabled = false;
