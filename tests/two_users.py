@@ -459,7 +459,7 @@ def calls_on(foreign: Foreign) -> dict[str, list[list[Any]]]:
         "place_hits": [[1, chunks]],
         "show_point": [[1, "paper", paper] for paper in papers] + [[1, "passage", chunk] for chunk in chunks],
         # Of no identifier that there is, so nothing is asked of the network.
-        "fetch": [["no identifier"]],
+        "fetch": [["no identifier", collection] for collection in (None, *collections)],
         "dismiss_left_out_files": [[]],
         "remove_papers": [[paper] for paper in papers],
         "retry_paper": [[paper, None] for paper in papers],
