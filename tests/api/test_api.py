@@ -18,6 +18,8 @@ from search.answer import result_as_json
 from search.searcher import Searcher, SearchRequest
 from storage import jobs, library, proposals
 from storage.database import open_database
+from storage.judgements import delete_judgements, list_judgements, store_judgement
+from storage.judges import Judge
 from storage.proposals import ProposalRow
 from tests.libraries import add_version
 from tests.papers import encrypt, make_paper
@@ -131,11 +133,20 @@ def test_a_search_has_the_fields_and_the_hits_of_the_command(site: Site) -> None
 def test_a_blind_search_tells_nothing_of_the_models(site: Site) -> None:
     with open_database(site.settings.database) as db:
         add_version(site.settings, db, 7)
-    answer = site.post(f"{API}/search", {"query": "ice", "blind": True}).json()
+    seen = site.post(f"{API}/search", {"query": "frost"}).json()["hits"]
+    with open_database(site.settings.database) as db:
+        for hit in seen:
+            store_judgement(db, "frost", hit["chunk_id"], 1, giver=Judge(None, "Anna", away=True))
+    seen = site.post(f"{API}/search", {"query": "frost"}).json()["hits"]
+    assert [hit["others"] for hit in seen] == [[{"judge": "Anna", "relevance": 1}]] * len(seen)
+    answer = site.post(f"{API}/search", {"query": "frost", "blind": True}).json()
     assert answer["model"] is None
-    assert answer["hits"]
+    assert {hit["chunk_id"] for hit in answer["hits"]} & {hit["chunk_id"] for hit in seen}
     for hit in answer["hits"]:
         assert (hit["rank"], hit["score"], hit["dense_rank"], hit["lexical_rank"]) == (None,) * 4
+        assert hit["others"] == []
+    with open_database(site.settings.database) as db:
+        delete_judgements(db, [one.id for one in list_judgements(db) if one.query == "frost"])
 
 
 def test_a_paper_is_corrected_reported_and_cited(site: Site) -> None:
