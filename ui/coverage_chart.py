@@ -36,11 +36,9 @@ def draw_coverage(periods: Sequence[Period]) -> Markup:
 
 
 def _in_words(day: Period, date: str) -> str:
-    share = "" if day.top_judged is None else f" {day.top_judged:.0%} of the ten best passages of each are judged."
-    return (
-        f"All on {date}: {day.approved} approved and {day.rejected} rejected, for {count(day.questions, 'question')}."
-        f"{share} From another day on, charts show here how it grows."
-    )
+    share = "" if day.top_judged is None else f" {day.top_judged:.0%} of the ten best passages found for them are judged."
+    given = f"{day.approved} approved and {day.rejected} rejected"
+    return f"All on {date}: {given}.{share} From another day on, charts show here how it grows."
 
 
 def _draw_bars(periods: Sequence[Period], first: str, last: str) -> Markup:
