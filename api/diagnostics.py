@@ -17,11 +17,12 @@ import numpy as np
 from sqlite_utils import Database
 
 from core.names import without_names
+from core.people import viewer
 from core.settings import MODELS_FOLDER, PACKAGED_MODEL, Settings, Source, find_home
 from core.stored_settings import list_knobs
 from core.types import JobKind, ModelVersion
 from search.gpu import Device
-from storage import jobs, judgements, library, models
+from storage import jobs, judgements, library, models, vectors
 from storage.database import open_database
 from storage.migrations import migrations
 
@@ -138,8 +139,8 @@ def _sizes(settings: Settings, db: Database, active: ModelVersion | None) -> dic
         "papers": sum(states.values()),
         "pages": db["pages"].count,
         "passages": library.count_chunks(db),
-        "vectors of the model in use": db["embeddings"].count_where("model_id = ?", [active.id]) if active else 0,
-        "vectors": db["embeddings"].count,
+        "vectors of the model in use": vectors.count_vectors(db, active.id) if active else 0,
+        "vectors": sum(vectors.count_vectors(db, model.id) for model in models.list_models(db)),
         "approved": counts[1],
         "rejected": counts[0],
         "questions judged": judgements.count_judged_queries(db),
@@ -159,7 +160,9 @@ def _speeds(db: Database, running: Running | None) -> dict[str, Any]:
     for job in jobs.last_done(db, JobKind.INGEST):
         if job.result.get("passages"):
             rate = job.result["passages"] / max(job.result["seconds"], 1e-3)
-            told |= {"last ingest passages": job.result["passages"], "last ingest passages/s": round(rate, 1)}
+            # Some may have been of papers that are private to others.
+            told |= {} if viewer() else {"last ingest passages": job.result["passages"]}
+            told |= {"last ingest passages/s": round(rate, 1)}
             break
     trained = [model.report for model in models.list_models(db) if "seconds" in model.report]
     if trained:

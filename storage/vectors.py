@@ -80,6 +80,12 @@ def count_missing_shared(db: Database, model_id: int) -> int:
     return db.conn.execute(sql, {"model": model_id}).fetchone()[0]
 
 
+def count_vectors(db: Database, model_id: int) -> int:
+    """How many vectors of the model are of passages that the viewer may see."""
+    sql = "SELECT count(*) FROM embeddings WHERE model_id = ? AND content_hash IN (SELECT content_hash FROM chunks)"
+    return db.conn.execute(sql, [model_id]).fetchone()[0]
+
+
 def store_vectors(db: Database, model_id: int, hashes: Sequence[str], vectors: EmbeddingMatrix) -> None:
     """Keep one batch, all or nothing. A text no live chunk holds any more is left out."""
     rows = [(model_id, key, vector.tobytes(), key) for key, vector in zip(hashes, vectors, strict=True)]

@@ -10,12 +10,15 @@ from sqlite_utils import Database
 from api.diagnostics import Facts, Running, as_text, diagnose
 from api.recent_warnings import RecentWarnings
 from core.errors import ReadError
+from core.people import Role, viewing
 from core.settings import Settings
 from core.stored_settings import store_setting
 from core.types import JobKind, JobState
 from search.gpu import find_device
 from storage import jobs, library, models
 from storage.judgements import store_judgement
+from storage.people import add_user
+from storage.privacy import make_private
 from tests.makers import register_model, store_paper, store_unit_vector
 
 SECRET = "zanzibar"
@@ -54,6 +57,25 @@ def told(settings: Settings, db: Database) -> Facts:
     logger.removeHandler(warnings)
     running = Running(f"model, as WHETSTONE_MODEL asks for /home/{SECRET}", [0.02] * 19 + [0.1], warnings.lines())
     return diagnose(settings, find_device(), running)
+
+
+def test_who_asks_is_told_no_number_of_what_is_private_to_others(settings: Settings, db: Database) -> None:
+    model = register_model(db)
+    store_paper(db, "aa", ["open", "also open"])
+    private = store_paper(db, "bb", ["mine", "also mine"])
+    for number, text in enumerate(("open", "also open", "mine", "also mine")):
+        store_unit_vector(db, model, text, number)
+    models.activate_model(db, model.id)
+    jobs.finish_job(db, jobs.add_job(db, JobKind.INGEST).id, JobState.DONE, None, {"passages": 4, "seconds": 2.0})
+    anna, bert = add_user(db, "anna", Role.ADMIN), add_user(db, "bert", Role.ADMIN)
+    make_private(db, [private.id], anna)
+    whole = diagnose(settings, find_device())
+    assert [whole["sizes"][name] for name in ("vectors", "vectors of the model in use", "passages")] == [4, 4, 4]
+    with viewing(bert):
+        told = diagnose(settings, find_device())
+    assert [told["sizes"][name] for name in ("vectors", "vectors of the model in use", "passages")] == [2, 2, 2]
+    assert whole["speeds"].pop("last ingest passages") == 4
+    assert told["speeds"] == whole["speeds"]
 
 
 def test_it_tells_sizes_speeds_and_what_failed(told: Facts, settings: Settings) -> None:
