@@ -170,16 +170,26 @@ class Whetstone:
         return build(Job, self._post("/retrain", recipe))
 
     def follow(self, job: Job) -> Iterator[Job]:
-        """The job whenever it has moved, up to its end; each line from the app comes as it is sent."""
+        """The job whenever it has moved, up to its end; each line from the app comes as it is sent.
+
+        Raises ApiError too where you are let in no longer before that.
+        """
         connection, answer = self._open("GET", f"/jobs/{job.id}/events")
         try:
             for line in answer:
                 if line.startswith(b"data:"):
-                    yield build(Job, json.loads(line.removeprefix(b"data:")))
+                    job = build(Job, json.loads(line.removeprefix(b"data:")))
+                    yield job
         except (OSError, HTTPException) as error:
             raise self._gone(error) from error
         finally:
             connection.close()
+        if job.open:
+            # Told no more before its end: the app says why to who asks.
+            job = build(Job, self._get(f"/jobs/{job.id}"))
+            if job.open:
+                raise ConnectionError(f"The app at {self._url} tells no more of job {job.id}. Follow it once more.")
+            yield job
 
     def cancel(self, job: Job) -> Job:
         return build(Job, self._post(f"/jobs/{job.id}/cancel"))

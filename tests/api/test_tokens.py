@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from api import shapes
 from api.accounts import add_user, remove_user
 from api.password import store_password
 from api.tokens import TokenFile, list_tokens, make_token, withdraw_token
+from client.answers import Job, build
+from client.whetstone import ApiError, Whetstone
 from core.errors import LibraryError, NotFoundError, SettingsError
 from core.people import Role
 from core.types import JobKind
@@ -100,6 +103,18 @@ def test_who_follows_a_job_is_told_no_more_once_their_token_is_withdrawn(site: S
     stream = follow(site, **bearer(token))
     withdraw_token(site.settings.tokens, "notebook")
     assert ends(stream)
+
+
+def test_a_program_that_follows_a_job_hears_why_it_is_told_no_more(site: Site, token: str) -> None:
+    with open_database(site.settings.database) as db:
+        jobs.add_job(db, JobKind.INGEST)
+        job = build(Job, shapes.Job.model_validate(jobs.open_jobs(db)[0]).model_dump())
+    following = Whetstone(f"http://127.0.0.1:{site.port}", token).follow(job)
+    assert next(following).id == job.id
+    withdraw_token(site.settings.tokens, "notebook")
+    with pytest.raises(ApiError, match="was withdrawn") as refused:
+        list(following)
+    assert refused.value.code == "token_unknown"
 
 
 def test_who_follows_a_job_is_told_no_more_once_the_password_is_another_one(tmp_path: Path) -> None:
