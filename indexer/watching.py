@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 _SECONDS_BETWEEN_LOOKS = 10.0
 # A file that was written less long ago may still be growing.
 _SECONDS_TO_SETTLE = 3.0
+# One that lacks its end may be written slowly, as by a scanner; so many times as long is waited for that.
+_TIMES_WITHOUT_END = 200
+_END, _END_BYTES = b"%%EOF", 2048
 
 
 def watch_folder(settings: Settings, folder: Path) -> WatchedFolder:
@@ -72,7 +75,8 @@ def _look_at(settings: Settings, folder: str, added: Added, settle: float) -> st
         with open_database(settings.database) as db:
             seen = watched.seen_files(db, folder)
         for path, file, state in _new_files(Path(folder), seen, settle):
-            if path.is_symlink() and not path.resolve().is_relative_to(folder):
+            # The folder itself may have become a link since it was named, too.
+            if not path.resolve().is_relative_to(folder):
                 # Whoever may write there, such as another one who shares it, is not to have any file here read.
                 added.refused.append(
                     f"'{path.name}' leads to a file outside of '{folder}', so it is not added by itself. "
@@ -98,8 +102,26 @@ def _new_files(folder: Path, seen: Mapping[str, str], settle: float) -> Iterator
             continue  # gone since the folder was listed
         file = hashlib.sha256(os.fsencode(path)).hexdigest()
         state = f"{status.st_size} {status.st_mtime_ns}"
-        if seen.get(file) != state and not 0 <= time.time() - status.st_mtime < settle:
+        if seen.get(file) != state and not _may_grow(path, time.time() - status.st_mtime, settle):
             yield path, file, state
+
+
+def _may_grow(path: Path, age: float, settle: float) -> bool:
+    """Whether a file that was written so many seconds ago may not be whole yet."""
+    # What is of the future tells no age.
+    return 0 <= age < settle or (0 <= age < _TIMES_WITHOUT_END * settle and not _has_end(path))
+
+
+def _has_end(path: Path) -> bool:
+    """Whether all of the file is there, as far as its kind tells that; what can't be read has nothing to wait for."""
+    if path.suffix.lower() != ".pdf":
+        return True
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _END_BYTES))
+            return _END in file.read(_END_BYTES)
+    except OSError:
+        return True
 
 
 class FolderWatch:

@@ -70,6 +70,16 @@ def test_a_file_that_may_still_be_written_is_left_for_the_next_look(
     assert names(db) == {"bread.pdf", "light.pdf"}
 
 
+def test_a_pdf_without_its_end_is_waited_for_but_not_for_ever(settings: Settings, db: Database, folder: Path) -> None:
+    watch_folder(settings, folder)
+    look_at_folders(settings, settle=0)
+    path, whole = folder / "scan.pdf", make_paper("Scan", ["All about scans."])
+    for ago, content, comes in ((60, whole[:200], False), (40, whole, True), (60 * 10, whole[:300], True)):
+        path.write_bytes(content)
+        os.utime(path, (time.time() - ago,) * 2)
+        assert bool(look_at_folders(settings, settle=3).documents) is comes
+
+
 def test_a_folder_that_is_not_there_is_one_sentence_and_stops_no_other(
     settings: Settings, db: Database, folder: Path, tmp_path: Path
 ) -> None:
@@ -147,3 +157,9 @@ def test_no_link_in_a_watched_folder_leads_out_of_it(settings: Settings, folder:
     looked = look_at_folders(settings, settle=0)
     assert [set(one.names) for one in looked.documents.values()] == [{"again.pdf", "bread.pdf"}]
     assert sorted(one.split("'")[1] for one in looked.refused) == ["letter.pdf", "library.pdf"]
+    # Nor does the folder itself, where it has become one.
+    folder.rename(tmp_path / "before")
+    folder.symlink_to(tmp_path / "private")
+    looked = look_at_folders(settings, settle=0)
+    assert looked.documents == {}
+    assert [one.split("'")[1] for one in looked.refused] == ["letter.pdf"]
