@@ -1,7 +1,10 @@
 """Words without their case or accents; those of English that say nothing about what a question is about."""
 
+import re
 import unicodedata
 
+# Those that are no white space.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 COMMON_WORDS = frozenset(
     """
     a about an and are as at be been by can could did do does for from had has have how i if in into is it its may of on
@@ -9,6 +12,11 @@ COMMON_WORDS = frozenset(
     who why will with would you your
     """.split()  # noqa: SIM905
 )
+
+
+def tidy_name(name: str) -> str:
+    """The name with its white space folded, and without control characters, which a terminal would obey."""
+    return " ".join(_CONTROL.sub("", name).split())
 
 
 def same_name(one: str, other: str) -> bool:

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 from core.errors import CollectionError, NotFoundError
 from core.people import viewer
 from core.types import Collection
-from core.words import same_name
+from core.words import same_name, tidy_name
 from storage.database import transaction
 from storage.library import get_document
 from storage.privacy import make_private, may_make_private, share_papers
@@ -39,7 +39,7 @@ def get_collection(db: Database, collection_id: int) -> Collection:
 def collections_named(db: Database, name: str) -> list[Collection]:
     """Those of this name, whatever its case, in the order of the list: a shared and a private one may have the same."""
     # SQLite knows the case of ASCII letters only.
-    return [one for one in list_collections(db) if same_name(one.name, _clean(name))]
+    return [one for one in list_collections(db) if same_name(one.name, tidy_name(name))]
 
 
 def find_collection(db: Database, name: str) -> Collection:
@@ -47,9 +47,9 @@ def find_collection(db: Database, name: str) -> Collection:
     found = collections_named(db, name)
     if not found:
         raise NotFoundError(
-            f"There is no collection '{_clean(name)}'. 'python -m indexer collection list' shows those there are."
+            f"There is no collection '{tidy_name(name)}'. 'python -m indexer collection list' shows those there are."
         )
-    return min(found, key=lambda one: (one.private, one.name != _clean(name), one.id))
+    return min(found, key=lambda one: (one.private, one.name != tidy_name(name), one.id))
 
 
 def create_collection(db: Database, name: str, *, private: bool = False) -> Collection:
@@ -130,7 +130,7 @@ def collections_by_document(db: Database) -> dict[int, list[Collection]]:
 
 
 def _free_name(db: Database, name: str, besides: int | None = None) -> str:
-    cleaned = _clean(name)
+    cleaned = tidy_name(name)
     if not cleaned:
         raise CollectionError("A collection needs a name. Give one, such as 'Thesis'.")
     if len(cleaned) > LONGEST_NAME:
@@ -139,7 +139,3 @@ def _free_name(db: Database, name: str, besides: int | None = None) -> str:
         if taken.id != besides:
             raise CollectionError(f"There is a collection '{taken.name}' already. Choose another name.")
     return cleaned
-
-
-def _clean(name: str) -> str:
-    return " ".join(name.split())

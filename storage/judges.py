@@ -7,6 +7,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.people import User, viewer
+from core.words import tidy_name
 
 _LONGEST_NAME = 80
 
@@ -36,7 +37,7 @@ def present_judge(name: str | None = None) -> Judge:
 
 
 def clean_name(name: str | None) -> str | None:
-    return " ".join((name or "").split())[:_LONGEST_NAME] or None
+    return tidy_name(name or "")[:_LONGEST_NAME] or None
 
 
 def take_over_verdicts(db: Database, user: User, is_theirs: Callable[[str], bool]) -> None:

@@ -14,7 +14,7 @@ from core.cli import count
 from core.errors import NotFoundError, QuestionError
 from core.people import personal, viewer
 from core.types import ChunkKind, Filter, KeptSearch, SearchMode
-from core.words import same_name
+from core.words import same_name, tidy_name
 from storage.database import now, transaction
 from storage.integrity import Problem
 
@@ -28,7 +28,7 @@ def save_search(db: Database, name: str, search: KeptSearch) -> KeptSearch:
 
     Raises QuestionError where the name can't be one, and for a search that can find nothing.
     """
-    cleaned = " ".join(name.split())
+    cleaned = tidy_name(name)
     if not cleaned:
         raise QuestionError("A saved search needs a name. Give one, such as 'Attention since 2017'.")
     if len(cleaned) > LONGEST_NAME:
@@ -46,7 +46,7 @@ def save_search(db: Database, name: str, search: KeptSearch) -> KeptSearch:
 
 def find_saved(db: Database, name: str) -> KeptSearch:
     """The saved search of this name, whatever its case."""
-    found = _named(db, " ".join(name.split()))
+    found = _named(db, tidy_name(name))
     if not found:
         raise NotFoundError(f"There is no saved search '{name}'. 'python -m search saved' shows those there are.")
     return _kept(found[0])

@@ -4,7 +4,7 @@ from sqlite_utils import Database
 from core.errors import CollectionError, NotFoundError
 from core.people import Role, viewing
 from core.settings import Settings
-from core.types import Collection
+from core.types import Collection, KeptSearch
 from indexer.collecting import found_or_made
 from storage import library
 from storage.collections import (
@@ -19,6 +19,8 @@ from storage.collections import (
     take_out_of_collection,
 )
 from storage.database import open_database
+from storage.judges import clean_name
+from storage.kept_searches import find_saved, save_search
 from storage.people import add_user
 from tests.makers import store_paper
 
@@ -58,6 +60,17 @@ def test_a_collection_is_renamed_and_found_whatever_the_case(db: Database) -> No
     assert found_or_made(db, " a\u0308rzte UND \u0398\u0388\u039c\u0391") == other
     with pytest.raises(CollectionError, match="already"):
         create_collection(db, "\u00e4RZTE und \u03b8\u03ad\u03bc\u03b1")
+
+
+def test_a_name_holds_nothing_that_a_terminal_would_obey(db: Database) -> None:
+    made = create_collection(db, "My\x1b[2J \x00thesis\x9b\x7f\n")
+    assert made.name == "My[2J thesis"
+    assert find_collection(db, "my\x1b[2j thesis") == made
+    with pytest.raises(CollectionError, match="needs a name"):
+        create_collection(db, "\x1b\x07")
+    saved = save_search(db, "Lately\x1b]0;x\x07", KeptSearch("why?"))
+    assert (saved.name, find_saved(db, "Lately\x1b]0;x\x07")) == ("Lately]0;x", saved)
+    assert clean_name("anna\x1b[31m \x08") == "anna[31m"
 
 
 def test_what_is_to_be_private_never_comes_into_a_shared_collection_of_that_name(
