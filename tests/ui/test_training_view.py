@@ -87,6 +87,8 @@ def test_the_queries_that_moved_are_shown_with_both_rankings(services: Services,
     assert "stood still" not in shown
     assert shown.count("&lt;b&gt;first&lt;/b&gt; passage") == 2
     assert shown.count('<span class="pill ready">approved</span>') == 2
+    # Passage 99 is gone: its place says so.
+    assert shown.count("removed since") == 1
     assert "25% of these questions" in shown
     assert "data-against" in shown
 
