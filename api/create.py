@@ -88,13 +88,14 @@ def _describe_errors(description: dict[str, Any]) -> None:
 
 @_router.get("/api/health", tags=["library"])
 def health() -> dict[str, str]:
+    """Whether the app answers; asked without a token, and of nobody's library."""
     return {"status": "ok"}
 
 
 @_router.get("/api/docs", include_in_schema=False)
 def docs(request: Request) -> HTMLResponse:
     """What the OpenAPI document says, for people."""
-    return HTMLResponse(render_docs(request.app.openapi()))
+    return HTMLResponse(render_docs(request.app.openapi(), str(request.base_url).rstrip("/")))
 
 
 def _nothing(path: str) -> None:

@@ -1,5 +1,7 @@
 """The OpenAPI document as a plain page: no script, nothing from elsewhere."""
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -7,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -18,6 +21,7 @@ class Field:
     name: str
     kind: str
     schema: str
+    limits: str
     needed: bool
     said: str
 
@@ -32,7 +36,8 @@ class Operation:
     answers: str
 
 
-def render_docs(openapi: Mapping[str, Any]) -> str:
+def render_docs(openapi: Mapping[str, Any], address: str) -> str:
+    """The page; its examples ask the app at this address."""
     groups: dict[str, list[Operation]] = {}
     for path, methods in openapi["paths"].items():
         for method in _METHODS:
@@ -41,7 +46,7 @@ def render_docs(openapi: Mapping[str, Any]) -> str:
                 groups.setdefault(operation["tags"][0], []).append(_read_operation(method, path, operation))
     shapes = openapi["components"]["schemas"]
     described = {name: (shape.get("description", ""), tuple(_fields(shape))) for name, shape in shapes.items()}
-    return _template().render(info=openapi["info"], groups=groups, shapes=described)
+    return _template().render(info=openapi["info"], address=address, groups=groups, shapes=described)
 
 
 def _read_operation(method: str, path: str, operation: Mapping[str, Any]) -> Operation:
@@ -50,6 +55,7 @@ def _read_operation(method: str, path: str, operation: Mapping[str, Any]) -> Ope
             one["name"],
             _kind(one["schema"]),
             _schema(one["schema"]),
+            _limits(one["schema"]),
             one.get("required", False),
             one.get("description", ""),
         )
@@ -71,7 +77,8 @@ def _content(content: Mapping[str, Any]) -> str:
 def _fields(shape: Mapping[str, Any]) -> Iterator[Field]:
     needed = shape.get("required", ())
     for name, schema in shape.get("properties", {}).items():
-        yield Field(name, _kind(schema), _schema(schema), name in needed, schema.get("description", ""))
+        said = schema.get("description", "")
+        yield Field(name, _kind(schema), _schema(schema), _limits(schema), name in needed, said)
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
@@ -83,6 +90,14 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if schema.get("type") == "array":
         return f"list of {_kind(schema.get('items', {}))}"
     return str(schema.get("type", "any"))
+
+
+def _limits(schema: Mapping[str, Any]) -> str:
+    """Its least and greatest, and what it is unless it is given; empty for none."""
+    least, most = schema.get("minimum"), schema.get("maximum")
+    told = [f"{least:g} to {most:g}" if least is not None and most is not None else ""]
+    told += [f"{json.dumps(schema['default'])} unless given"] if schema.get("default") not in (None, "", [], {}) else []
+    return ", ".join(filter(None, told))
 
 
 def _schema(schema: Mapping[str, Any]) -> str:
@@ -107,4 +122,10 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["prose"] = _prose
     return environment.get_template("docs.html")
+
+
+def _prose(text: str) -> Markup:
+    """What stands between backticks as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))

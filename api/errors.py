@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -97,12 +98,23 @@ def _answer_ours(request: Request, error: Exception) -> JSONResponse:
 def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     """One sentence for the first value that is not as described."""
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path")) or "the body"
+    return answer_error(422, Refusal.INVALID, f"{_explain_invalid(error.errors()[0])} See /api/docs.")
+
+
+def _explain_invalid(first: Mapping[str, Any]) -> str:
+    # Behind where it was sent: the body, the query or the path.
+    place = ".".join(map(str, first["loc"][1:]))
+    if first["type"] == "json_invalid":
+        return f"The body is no JSON: {first['ctx']['error'].lower()}, at character {place}."
+    if first["type"] == "missing":
+        return f"'{place}' is missing." if place else "The body is empty. Send a JSON object."
+    if first["type"] == "extra_forbidden":
+        return f"There is no '{place}' here."
+    if not place:
+        return "The body is no JSON object. Send one, with the header 'Content-Type: application/json'."
     value = first.get("input")
     shown = f" is {value!r:.{_LONGEST_SHOWN}}" if isinstance(value, str | int | float) else ""
-    problem = first["msg"][0].lower() + first["msg"][1:]
-    return answer_error(422, Refusal.INVALID, f"'{place}'{shown}: {problem}. See /api/docs.")
+    return f"'{place}'{shown}: {first['msg'][0].lower()}{first['msg'][1:]}."
 
 
 def _answer_http(request: Request, error: Exception) -> JSONResponse:

@@ -116,9 +116,29 @@ def test_whatever_is_refused_has_its_code_and_one_sentence(
     assert (answer.status, "") == (status, code) if not code else error(answer) == (status, code)
 
 
-def test_a_body_that_is_no_json_is_told_so(site: Site) -> None:
-    answer = site.ask("POST", f"{API}/search", {"Content-Type": "application/json"}, "{query: why?")
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("{query: why?", "The body is no JSON: expecting property name enclosed in double quotes, at character 1."),
+        ('["why?"]', "The body is no JSON object. Send one, with the header 'Content-Type: application/json'."),
+        ("", "The body is empty. Send a JSON object."),
+        ("{}", "'query' is missing."),
+        ('{"k": 3}', "'query' is missing."),
+        ('{"query": "why?", "filter": {"colour": 1}}', "There is no 'filter.colour' here."),
+        ('{"query": "why?", "k": 0}', "'k' is 0: input should be greater than or equal to 1."),
+    ],
+)
+def test_a_body_that_is_not_as_described_is_told_what_is_wrong_with_it(site: Site, body: str, told: str) -> None:
+    answer = site.ask("POST", f"{API}/search", {"Content-Type": "application/json"}, body)
     assert error(answer) == (422, "invalid_request")
+    assert answer.json()["error"]["message"] == f"{told} See /api/docs."
+
+
+def test_a_body_sent_as_a_form_is_told_its_header(site: Site) -> None:
+    """What `curl -d` sends unless it is told otherwise."""
+    sent = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = site.ask("POST", f"{API}/search", sent, '{"query": "why?"}')
+    assert "with the header 'Content-Type: application/json'" in answer.json()["error"]["message"]
 
 
 def test_a_search_has_the_fields_and_the_hits_of_the_command(site: Site) -> None:
@@ -342,6 +362,13 @@ def test_the_page_of_the_description_needs_no_script_and_nobody_else(site: Site)
             assert re.search(rf"{method.upper()}\b[^/]*{re.escape(path)}(?![\w/{{])", page.text), (method, path)
     assert "<script" not in page.text
     assert not re.search(r"(?:src|href)=.(?!#|/api/)", page.text)
+    # Read by people: code is set as code, limits are told, and each part of the contents is there.
+    assert "`" not in page.text
+    assert re.search(r"<code>k</code></td><td>integer, 1 to 50, 10 unless given", page.text)
+    parts = re.findall(r'<a href="#(of-[^"]+)"', page.text)
+    assert len(parts) > 5
+    assert all(f'id="{part}"' in page.text for part in parts)
+    assert f"http://127.0.0.1:{site.port}/api/v1/search" in page.text
 
 
 def test_nothing_that_was_sent_is_left_behind(site: Site, tmp_path: Path) -> None:
