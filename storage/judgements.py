@@ -53,8 +53,8 @@ def store_judgement(
     """Keep the verdict, in place of the judge's earlier one on the query and passage; False if it was there already.
 
     `part` is what of the passage it is about, all of it where that is None; `giver` is who gives it, who without one is
-    found by the name `judge`, see `judge_called`. Raises NotFoundError where the passage is not in the library, or does
-    not hold the part, TrainingError where the query is empty.
+    found by the name `judge`, see `judge_called`. Raises NotFoundError where the passage or the model is not in the
+    library, or the passage does not hold the part, TrainingError where the query is empty.
     """
     text = normalise_query(query)
     if not text:
@@ -62,6 +62,8 @@ def store_judgement(
     with transaction(db):
         giver = giver or judge_called(db, judge)
         part = _part_of(get_chunk(db, chunk_id).text, part)
+        if model_id is not None and not db["models"].count_where("id = ?", [model_id]):
+            raise NotFoundError(f"There is no model version with id {model_id}, so it has not found this passage.")
         db.conn.execute("INSERT OR IGNORE INTO main.queries (text) VALUES (?)", [text])
         query_id = db.conn.execute("SELECT id FROM main.queries WHERE text = ?", [text]).fetchone()[0]
         known = db.conn.execute(

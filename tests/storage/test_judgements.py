@@ -47,6 +47,12 @@ def test_a_passage_that_is_not_there_can_not_be_judged(db: Database) -> None:
     assert db["queries"].count == 0
 
 
+def test_a_model_that_is_not_there_has_found_no_passage(db: Database, chunk_id: int) -> None:
+    with pytest.raises(NotFoundError, match="no model version with id 9"):
+        judgements.store_judgement(db, "q", chunk_id, 1, rank=1, model_id=9)
+    assert db["queries"].count == 0
+
+
 TEXT = "Ice floats on water.  It is the lighter of the two, as its crystals are wide."
 
 
