@@ -37,6 +37,8 @@ MEASURES = {
 _DECIDES = "ndcg@10"
 _SCORE = "nDCG@10 while training"
 _MOST_PAIRS_SHOWN = 500
+# Fewer new questions decide nothing: what a retrain has learnt from no longer counts.
+_WORTH_A_RETRAIN = 8
 _RANKS_SHOWN = 5
 _CONTRADICTIONS = "contradictions only"
 SORTS = ("newest first", "oldest first", "by question", "by paper", "by verdict", _CONTRADICTIONS)
@@ -170,7 +172,7 @@ def _decision(
     if retraining:
         return f"{answers} A new version learns from what you have judged; ask and judge meanwhile as you like."
     if candidate is not None:
-        return f"{answers} {candidate.name} is ready. {_verdict_today(candidate, judged_since)}"
+        return f"{answers} {candidate.name} is ready. {_verdict_today(candidate, judged, judged_since)}"
     if judged < 2:
         return f"{answers} Approve passages on the Search tab; from 2 judged questions on, you can retrain."
     if unseen == 0:
@@ -183,14 +185,17 @@ def _decision(
     return f"{answers} Retrain to learn from the {judged} questions you have judged."
 
 
-def _verdict_today(candidate: ModelVersion, judged_since: int) -> str:
-    """Its verdict, and what is judged since; what it asked for then is no longer asked for."""
+def _verdict_today(candidate: ModelVersion, judged: int, judged_since: int) -> str:
+    """Its verdict, and what is judged since; it asks for what is still needed of what it needed then."""
     verdict = str(candidate.report["decision"])
     if not judged_since:
         return verdict
     asked_for = Shortage(queries_needed(_queries_of(candidate))).sentence
+    if asked_for:
+        verdict = verdict.replace(asked_for, Shortage(queries_needed(judged)).sentence)
     since = f"{count(judged_since, 'question')} {'is' if judged_since == 1 else 'are'} judged since"
-    return f"{verdict.replace(asked_for, '')} {since}: retrain to learn from {'it' if judged_since == 1 else 'them'}."
+    worth_while = ": retrain to learn from them" if judged_since >= _WORTH_A_RETRAIN else ""
+    return f"{verdict} {since}{worth_while}."
 
 
 def _next_step(candidate: ModelVersion | None) -> str | None:

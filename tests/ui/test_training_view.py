@@ -162,7 +162,9 @@ def test_a_version_judged_on_too_few_questions_no_longer_asks_for_those_that_cam
     (known,) = judgements.list_judgements(db)
     models.set_model_ready(db, version.id, report_of_few(base.id) | {"judgement_ids": [known.id]})
     assert "v1 is ready. Too little evidence. Approve passages for 9 more questions." in render_training(services)
-    for number, chunk in enumerate(chunks[1:]):
+    store_judgement(db, "why is it?", chunks[0].id, 1)
+    assert "Approve passages for 18 more questions. 1 question is judged since.<" in render_training(services)
+    for number, chunk in enumerate(chunks[2:]):
         store_judgement(db, f"what is number {number}?", chunk.id, 1)
     shown = render_training(services)
     assert "v1 is ready. Too little evidence. 20 questions are judged since: retrain to learn from them." in shown
