@@ -71,7 +71,7 @@ def test_a_verdict_may_be_about_a_part_of_the_passage(db: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "reason"), [("Steam rises over water.", "does not hold"), ("water", "too short"), (" ", "Nothing")]
+    ("part", "reason"), [("Steam rises over water.", "do not stand"), ("water", "too short"), (" ", "Nothing")]
 )
 def test_a_part_that_is_none_is_refused_and_nothing_is_stored(db: Database, part: str, reason: str) -> None:
     document = store_paper(db, "cc", [TEXT])
