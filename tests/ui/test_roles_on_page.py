@@ -55,7 +55,7 @@ CALLS_NOTHING = {
     f"data-{name}"
     for name in (
         *("against", "all", "ask", "back", "beside", "chosen", "close", "collection", "colour", "copy", "find", "fit"),
-        *("judge", "keys", "name", "paper", "passages", "role", "untick", "user", "zoom"),
+        *("judge", "keys", "name", "other", "paper", "passages", "role", "to-retrain", "untick", "user", "zoom"),
     )
 }
 # These are shown to a role only, by the server (`show_settings`), or ask for the role in the template themselves.
