@@ -37,11 +37,11 @@ SUFFIXES = tuple(_BY_SUFFIX)
 FOLDER_SUFFIXES = (".pdf", ".docx", ".odt", ".pptx", ".epub")
 
 
-def format_of(head: bytes, name: str) -> DocumentFormat:
-    """The format of a file that begins so and has this name; what has no known suffix is taken for a PDF."""
+def format_of(head: bytes, name: str) -> DocumentFormat | None:
+    """The format of a file that begins so and has this name, None for what can be no paper."""
     if b"%PDF-" in head[:PDF_HEADER_BYTES]:
         return DocumentFormat.PDF
-    return _BY_SUFFIX.get(PurePath(name).suffix.lower(), DocumentFormat.PDF)
+    return _BY_SUFFIX.get(PurePath(name).suffix.lower())
 
 
 def without_suffix(name: str) -> str:

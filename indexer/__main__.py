@@ -269,7 +269,7 @@ def list_papers(settings: Settings, args: argparse.Namespace) -> int:
         if document.id in same:
             print(f"{'':>18}May be the same work as {', '.join(map(str, same[document.id]))}.")
     if not documents:
-        print("The library is empty. Add papers with 'python -m indexer add FILE_OR_FOLDER'.")
+        print(f"The library in {settings.home} is empty. Add papers with 'python -m indexer add FILE_OR_FOLDER'.")
     return DONE
 
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from sqlite_utils import Database
 
 from core.errors import Cancelled, PasswordError, ReadError, RoleError, WhetstoneError
-from core.formats import PDF_HEADER_BYTES, DocumentFormat, format_of
+from core.formats import PDF_HEADER_BYTES, SUFFIXES, DocumentFormat, format_of
 from core.held import held_folder
 from core.people import Role, viewer
 from core.settings import Settings
@@ -69,8 +69,21 @@ def add_file(settings: Settings, path: Path, name: str | None = None, into: int 
     with source:
         if not os.fstat(source.fileno()).st_size:
             raise ReadError(f"'{name or path.name}' is empty. Download it again.")
+        format = _format_of(source, name or path.name)
         known = _add_known(settings, source, path, name, into)
-        return known or _add_copy(settings, source, path, name, into)
+        return known or _add_copy(settings, source, path, name, into, format)
+
+
+def _format_of(source: BinaryIO, name: str) -> DocumentFormat:
+    try:
+        head = source.read(PDF_HEADER_BYTES)
+        source.seek(0)
+    except OSError as error:
+        raise ReadError(f"'{name}' can't be read ({error.strerror}). Copy it anew, then add it again.") from error
+    format = format_of(head, name)
+    if format is None:
+        raise ReadError(f"'{name}' is no paper: it is no PDF, and its name ends in none of {', '.join(SUFFIXES)}.")
+    return format
 
 
 def _add_known(
@@ -117,14 +130,13 @@ def _hash(path: Path) -> str | None:
 
 
 def _add_copy(
-    settings: Settings, source: BinaryIO, path: Path, name: str | None, into: int | None
+    settings: Settings, source: BinaryIO, path: Path, name: str | None, into: int | None, format: DocumentFormat
 ) -> tuple[Document, bool]:
     try:
         with held_folder(settings.originals) as folder:
             copy = folder / "copy"
             sha256 = _copy(source, copy)
             with open_database(settings.database) as db, transaction(db):
-                format = format_of(_head(copy), name or path.name)
                 document, new = _add_row(db, sha256, clean_name(name or path.name), format, into)
                 # Inside the transaction, so that a removal of the same bytes comes wholly before or wholly after.
                 copy.replace(settings.original(sha256, document.format))
@@ -145,11 +157,6 @@ def _copy(source: BinaryIO, target: Path) -> str:
             digest.update(block)
             file.write(block)
     return digest.hexdigest()
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(PDF_HEADER_BYTES)
 
 
 def clean_name(name: str) -> str:

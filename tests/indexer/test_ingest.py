@@ -126,6 +126,19 @@ def test_what_fails_says_why_and_the_others_go_on(ready: Settings, db: Database,
     assert "empty.pdf" not in states
 
 
+def test_what_is_no_paper_by_name_and_content_is_refused_and_a_pdf_of_any_name_is_not(
+    ready: Settings, db: Database, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        ReadError, match=r"'x.exe' is no paper: it is no PDF, and its name ends in none of .pdf, .docx,"
+    ):
+        add_file(ready, write(tmp_path, "x.exe", b"MZ and more"))
+    assert library.list_documents(db) == []
+    assert not any(ready.originals.iterdir())
+    document, _ = add_file(ready, write(tmp_path, "1706.03762v7", paper(1)))
+    assert document.names == ("1706.03762v7",)
+
+
 def test_a_removed_paper_is_gone_from_rows_files_and_results(ready: Settings, db: Database, tmp_path: Path) -> None:
     searcher = Searcher(ready)
     kept, _ = add_file(ready, write(tmp_path, "a.pdf", paper(1)))

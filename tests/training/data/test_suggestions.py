@@ -32,6 +32,7 @@ def test_terms_that_a_paper_explains_become_questions(text: str, question: str) 
         "As shown (Fig) in the paper (See) and by Smith (PhD).",
         "It is called by the parser, and we call it later.",
         "The International Bread Company (XYZ) is large.",
+        "The procedure is called directly, and ends.",
     ],
 )
 def test_what_only_looks_like_a_term_does_not(text: str) -> None:
@@ -53,6 +54,17 @@ def test_headings_of_a_paper_s_own_become_questions_and_the_usual_ones_do_not() 
         "What is said about multi-head attention?",
         "What is said about chord detection?",
         "Why It Helps?",
+    ]
+
+
+def test_names_keep_their_capitals_and_other_words_do_not() -> None:
+    text = "Here Tor sends cells through the Tor network. Its design has Goals, and each goal matters."
+    assert questions(
+        chunk(1, text, "4 The Tor Design"), chunk(2, text, "5 MORE TOR CELLS"), chunk(3, text, "Goals")
+    ) == [
+        "What is said about the Tor design?",
+        "What is said about more Tor cells?",
+        "What is said about goals?",
     ]
 
 
