@@ -55,7 +55,7 @@ def drop(site: Site, files: dict[str, bytes]) -> str:
     component = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "upload")
     event = next(one["id"] for one in config["dependencies"] if component in one["inputs"])
     sent = [{"path": path, "meta": {"_type": "gradio.FileData"}, "orig_name": "a.pdf"} for path in paths]
-    answer = site.post("/gradio_api/run/predict", {"data": [sent, 0], "fn_index": event, "session_hash": "a"})
+    answer = site.post("/gradio_api/run/predict", {"data": [sent, 0, "", None], "fn_index": event, "session_hash": "a"})
     assert answer.status == 200
     return unescape(answer.text)
 

@@ -37,13 +37,13 @@ def test_one_click_narrows_to_a_paper_and_one_finds_passages_like_another(page: 
     expect(page.locator(".summary")).not_to_contain_text("filtered")
     first = hit(page, 1).get_attribute("data-chunk")
     hit(page, 1).get_by_role("button", name="More like this").click()
-    expect(page.locator(".narrowing")).to_contain_text(f"Like “{topic.title}")
+    expect(page.get_by_role("button", name="Like “")).to_contain_text(f"Like “{topic.title}")
     expect(page.locator(f'.hit[data-chunk="{first}"]')).to_have_count(0)
     expect(page).to_have_url(re.compile(f"like={first}"))
     page.reload()
-    expect(page.locator(".narrowing")).to_contain_text("Like “")
+    expect(page.get_by_role("button", name="Like “")).to_be_visible()
     expect(page.get_by_label("Question", exact=True)).to_have_value(topic.question)
-    page.locator(".narrowing").click()
+    page.get_by_role("button", name="Like “").click()
     expect(page.locator(f'.hit[data-chunk="{first}"]')).to_be_visible()
 
 
