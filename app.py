@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import os
+import signal
 import socket
 import sqlite3
 import sys
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
@@ -88,9 +90,14 @@ def main() -> int:
         elif args.diagnostics:
             show_diagnostics(settings, as_json=args.json)
         else:
+            # Else what is to be done at the end would not be.
+            signal.signal(signal.SIGTERM, _interrupt)
             serve(settings, while_open=args.while_open)
     except WhetstoneError as error:
         print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # The reader of a list has seen enough.
@@ -99,6 +106,10 @@ def main() -> int:
         print(explain_storage_error(error), file=sys.stderr)
         return 1
     return 0
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def set_password(settings: Settings) -> None:
@@ -230,6 +241,9 @@ def serve(settings: Settings, *, while_open: bool = False) -> None:
             threading.Thread(target=end_when_unused, args=(server, pages, settings), daemon=True).start()
         with announced(settings, served):
             server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        # How it is ended: the server has closed by then, and hands the signal on.
+        print("Whetstone has ended.", flush=True)
     finally:
         supervisor.stop()
         held.release()

@@ -1,5 +1,6 @@
 """What a start of the app finds of the one before."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,13 @@ import pytest
 from core.settings import load_settings
 from tests.killed import leave_half_done
 from tests.ui.conftest import run_app
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_with_a_word_and_leaves_nothing_that_says_it_runs(tmp_path: Path) -> None:
+    with run_app(tmp_path / "library", end=signal.SIGINT) as app:
+        assert app.settings.app_address.is_file()
+    assert not app.settings.app_address.exists()
 
 
 @pytest.mark.slow

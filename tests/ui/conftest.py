@@ -1,6 +1,8 @@
 """The real app in a process of its own, and real Chromium to look at it with."""
 
+import os
 import shutil
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -67,8 +69,11 @@ def serve_app(folder: Path) -> Iterator[App]:
 
 
 @contextmanager
-def run_app(home: Path, chunk_tokens: int = 64) -> Iterator[App]:
-    """The app on a free port with its own library; ended at the end. Passages are short: small papers have several."""
+def run_app(home: Path, chunk_tokens: int = 64, end: signal.Signals = signal.SIGTERM) -> Iterator[App]:
+    """The app on a free port with its own library; ended at the end by a signal, of which it says nothing but that.
+
+    Passages are short: small papers have several.
+    """
     log = home.with_suffix(".log")
     process = start_warm(
         ["app.py", "--home", str(home), "--port", "0", "--model", "packaged-minilm"],
@@ -79,9 +84,13 @@ def run_app(home: Path, chunk_tokens: int = 64) -> Iterator[App]:
     try:
         yield App(_wait_for_page(process, log), load_settings(home=home))
     finally:
-        process.terminate()
+        assert process.pid is not None
+        os.kill(process.pid, end)
         process.join(timeout=120)
         assert process.exitcode is not None, "the app did not end within 120 s"
+    said = log.read_text()
+    assert (process.exitcode, said.splitlines()[-1]) == (0, "Whetstone has ended."), said
+    assert "Traceback" not in said, said
 
 
 def _wait_for_page(process: ForkServerProcess, log: Path) -> str:
