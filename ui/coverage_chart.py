@@ -36,7 +36,9 @@ def draw_coverage(periods: Sequence[Period]) -> Markup:
 
 
 def _in_words(day: Period, date: str) -> str:
-    share = "" if day.top_judged is None else f" {day.top_judged:.0%} of the ten best passages of each are judged."
+    share = ""
+    if day.top_judged is not None:
+        share = f" {day.top_judged:.0%} of the ten best passages of each question are judged."
     given = f"{day.approved} approved and {day.rejected} rejected"
     return f"All on {date}: {given}.{share} From another day on, charts show here how it grows."
 

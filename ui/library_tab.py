@@ -60,7 +60,7 @@ def build_library_tab(services: Services, news: gr.HTML) -> LibraryTab:
     build_fetch_field(services)
     with gr.Row(elem_classes="options", elem_id="paper-tools"):
         words = gr.Textbox(
-            "", placeholder="Words of title, authors, file, year, collection", label="Find", elem_id="paper-words"
+            "", placeholder="title, author, file, year, collection", label="Find", max_lines=1, elem_id="paper-words"
         )
         order = gr.Dropdown(list(ORDERS), value=ORDERS[0], label="Order", elem_id="paper-order")
     table = PlainHTML(
