@@ -15,6 +15,6 @@ def test_the_bars_tell_themselves_in_words() -> None:
 
 def test_one_day_is_told_in_words_and_nothing_has_nothing() -> None:
     shown = draw_coverage([Period(date(2026, 3, 1), 1, 3, 1, 2, 0.15)])
-    assert "All on 1 Mar 2026: 3 approved and 1 rejected. 15% of the ten best passages of each question are." in shown
+    assert "1 Mar 2026: 3 approved and 1 rejected. 15% of the ten best passages of each question are judged." in shown
     assert "<figure" not in shown
     assert draw_coverage([]) == ""
