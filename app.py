@@ -6,22 +6,19 @@ import asyncio
 import errno
 import logging
 import os
-import signal
 import socket
-import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from api.password import PasswordFile, store_password
-from core.cli import ask_new_password, complete, print_json, quieten_libraries
-from core.errors import LibraryError, SettingsError, WhetstoneError, explain_storage_error
+from core.cli import DONE, ask_new_password, end_as_by_ctrl_c, print_json, run_command
+from core.errors import LibraryError, SettingsError
 from core.served import Served, announced, local_url
 from core.settings import PACKAGED_MODEL, VARIABLES, Settings, find_home, load_settings, open_to_others
 from core.stored_settings import forget_setting, list_knobs, store_setting
@@ -70,46 +67,26 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="end once no page is open any more and the work that was begun is done, as 'python -m desktop' asks",
     )
-    complete(parser)
     return parser
 
 
-def main() -> int:
-    args = build_parser().parse_args()
-    quieten_libraries()
+def main(args: argparse.Namespace) -> int:
     logging.getLogger("jobs").setLevel(logging.INFO)
-    try:
-        if args.set or args.unset:
-            change_settings(find_home(args.home), args.set, args.unset)
-            return 0
-        settings = load_settings(home=args.home, model=args.model, host=args.host, port=args.port)
-        if args.set_password:
-            set_password(settings)
-        elif args.settings:
-            show_settings(settings, as_json=args.json)
-        elif args.diagnostics:
-            show_diagnostics(settings, as_json=args.json)
-        else:
-            # Else what is to be done at the end would not be.
-            signal.signal(signal.SIGTERM, _interrupt)
-            serve(settings, while_open=args.while_open)
-    except WhetstoneError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        # The reader of a list has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (sqlite3.Error, OSError) as error:
-        print(explain_storage_error(error), file=sys.stderr)
-        return 1
-    return 0
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    if args.set or args.unset:
+        change_settings(find_home(args.home), args.set, args.unset)
+        return DONE
+    settings = load_settings(home=args.home, model=args.model, host=args.host, port=args.port)
+    if args.set_password:
+        set_password(settings)
+    elif args.settings:
+        show_settings(settings, as_json=args.json)
+    elif args.diagnostics:
+        show_diagnostics(settings, as_json=args.json)
+    else:
+        # Else what is to be done at the end would not be.
+        end_as_by_ctrl_c()
+        serve(settings, while_open=args.while_open)
+    return DONE
 
 
 def set_password(settings: Settings) -> None:
@@ -327,4 +304,4 @@ def open_listener(host: str, port: int) -> socket.socket:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main, build_parser()))

@@ -6,9 +6,11 @@ import io
 import json
 import logging
 import os
+import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Any
 
 from core.errors import SettingsError, WhetstoneError, explain_storage_error
@@ -65,6 +67,15 @@ def run_command(
     except KeyboardInterrupt:
         say("Stopped.")
         return REFUSED
+
+
+def end_as_by_ctrl_c() -> None:
+    """Let SIGTERM end this process as Ctrl-C does, with all that is to be done at its end."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def complete(parser: argparse.ArgumentParser) -> None:

@@ -1,13 +1,11 @@
 """`python -m desktop`: the page in a window of its own, and papers added by opening them with it."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
-from core.cli import DONE, REFUSED, add_home_argument, count, run_command, say
+from core.cli import DONE, REFUSED, add_home_argument, count, end_as_by_ctrl_c, run_command, say
 from core.errors import ReadError
 from core.served import Served
 from core.settings import Settings, load_settings
@@ -41,7 +39,7 @@ def main(args: argparse.Namespace) -> int:
         written = install([*home, *(["--browser", args.browser] if args.browser else [])])
         print(f"Whetstone is in the menu, and opens PDFs by 'Open with' ({written}).")
         return DONE
-    signal.signal(signal.SIGTERM, _stop)
+    end_as_by_ctrl_c()
     return open_desktop(load_settings(home=getattr(args, "home", None)), args.files, args.browser)
 
 
@@ -85,10 +83,6 @@ def _add(settings: Settings, files: Sequence[Path]) -> int:
             refused += 1
     print(f"{count(len(files) - refused, 'paper')} added.", flush=True)
     return refused
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ def test_a_library_on_a_disk_that_may_only_be_read_is_one_sentence_and_stays_as_
 
 @pytest.mark.parametrize("taken", ["library", "library/originals", "."])
 def test_a_file_in_the_place_of_a_folder_is_one_sentence_and_stays(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, taken: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], taken: str
 ) -> None:
     folder = tmp_path / "folder"
     file = folder / taken
@@ -133,8 +133,7 @@ def test_a_file_in_the_place_of_a_folder_is_one_sentence_and_stays(
     home = folder / "library"
     assert run_command(main, build_parser(), ["list", "--home", str(home)]) == REFUSED
     assert capsys.readouterr().err.startswith(f"The library folder '{home}' can't be written (")
-    monkeypatch.setattr("sys.argv", ["app.py", "--home", str(home), "--port", "0"])
-    assert app.main() == 1
+    assert run_command(app.main, app.build_parser(), ["--home", str(home), "--port", "0"]) == REFUSED
     assert capsys.readouterr().err.startswith(f"The library folder '{home}' can't be written (")
     assert file.read_text() == "mine"
 
