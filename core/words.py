@@ -30,5 +30,11 @@ def plain(text: str) -> str:
     return "".join(character for character in apart if not unicodedata.combining(character))
 
 
+def holds_words(text: str, words: str) -> bool:
+    """Whether all these words stand in the text, also as parts of others, whatever their case and accents."""
+    known = plain(text)
+    return all(word in known for word in plain(words).split())
+
+
 def _without_case(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from core.errors import NotFoundError, QuestionError
 from core.types import ChunkKind, Document, Filter, KeptSearch, SearchMode
-from core.words import plain
+from core.words import holds_words
 from search.searcher import SearchRequest
 from search.years import parse_years, write_years
 from storage import library
@@ -206,24 +206,20 @@ def _chosen_papers(db: Database, chosen: Sequence[Choice]) -> tuple[int, ...]:
 
 
 def _is_named(document: Document, words: str) -> bool:
-    return _holds(" ".join((document.title, *document.names)), words)
+    return holds_words(" ".join((document.title, *document.names)), words)
 
 
 def _chosen_collections(db: Database, chosen: Sequence[Choice]) -> tuple[int, ...]:
     known = list_collections(db)
     found = {collection.id for collection in known if collection.id in chosen}
     for words in (choice for choice in chosen if isinstance(choice, str)):
-        named = {collection.id for collection in known if _holds(collection.name, words)}
+        named = {collection.id for collection in known if holds_words(collection.name, words)}
         if not named:
             raise NotFoundError(f"No collection has '{words}' in its name. Change the filter above.")
         found |= named
     if not found:
         raise NotFoundError("The collections chosen in the filter above were deleted. Choose others, or none.")
     return tuple(sorted(found))
-
-
-def _holds(text: str, words: str) -> bool:
-    return all(word in plain(text) for word in plain(words).split())
 
 
 def _written(choice: Choice) -> str:

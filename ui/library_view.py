@@ -6,7 +6,7 @@ from typing import Any
 from api.services import Services
 from core.people import viewer
 from core.types import UNFINISHED, Collection, Document, DocumentState, JobKind
-from core.words import plain
+from core.words import holds_words, plain
 from indexer.same_work import find_same_works
 from storage import judgements, library
 from storage.collections import collections_by_document, list_collections
@@ -44,7 +44,7 @@ def render_library(services: Services, words: str | None = "", order: str | None
         collections, collected = list_collections(db), collections_by_document(db)
         left_out = list_left_out(db)
         running = running_job(db)
-    found = _find(documents, collected, words or "")
+    found = [one for one in documents if holds_words(_known_of(one, collected.get(one.id, ())), words or "")]
     return render(
         "library.html",
         documents=sorted(found, key=_ORDERS[order or ORDERS[0]])[:_MOST_SHOWN],
@@ -68,17 +68,6 @@ def render_library(services: Services, words: str | None = "", order: str | None
     )
 
 
-def _find(
-    documents: Sequence[Document], collected: Mapping[int, Sequence[Collection]], words: str
-) -> Sequence[Document]:
-    wanted = plain(words).split()
-    if not wanted:
-        return documents
-
-    return [one for one in documents if _has(one, collected.get(one.id, ()), wanted)]
-
-
-def _has(one: Document, collections: Sequence[Collection], wanted: Sequence[str]) -> bool:
+def _known_of(one: Document, collections: Sequence[Collection]) -> str:
     parts = [one.title, *one.authors, *one.names, str(one.year or ""), one.doi, one.arxiv_id, one.state]
-    known = plain(" ".join(filter(None, [*parts, *(collection.name for collection in collections)])))
-    return all(word in known for word in wanted)
+    return " ".join(filter(None, [*parts, *(collection.name for collection in collections)]))
