@@ -1,7 +1,7 @@
 """Heavy work as rows: what waits, what runs and how far it is, how it ended."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlite_utils import Database
@@ -16,13 +16,16 @@ _OPEN = (JobState.QUEUED, JobState.RUNNING)
 _TOLD = 10
 
 
-def add_job(db: Database, kind: JobKind, params: Mapping[str, Any] | None = None, *, apart: bool = False) -> Job:
-    """A new job, queued. Where one of this kind is open already, that one comes back instead; of jobs that are kept
-    `apart` only one with these params.
-    """
+def add_job(
+    db: Database,
+    kind: JobKind,
+    params: Mapping[str, Any] | None = None,
+    does_as_well: Callable[[Job], bool] = lambda job: True,
+) -> Job:
+    """A new job, queued. Where one of this kind is open already that `does_as_well`, that one comes back instead."""
     with transaction(db):
         for job in open_jobs(db):
-            if job.kind is kind and not (apart and job.params != (params or {})):
+            if job.kind is kind and does_as_well(job):
                 return job
         job_id = db.conn.execute(
             "INSERT INTO jobs (kind, params, state, created_at) VALUES (?, ?, ?, ?)",

@@ -5,7 +5,6 @@ from sqlite_utils import Database
 from core.errors import LibraryError
 from core.types import Job, JobKind
 from storage import jobs, maps, models
-from storage.database import transaction
 
 
 def queue_map(db: Database, model_id: int | None = None, *, anew: bool = False) -> Job | None:
@@ -15,9 +14,9 @@ def queue_map(db: Database, model_id: int | None = None, *, anew: bool = False) 
         raise LibraryError("This library has no model yet. Add a paper first.")
     if not anew and maps.is_up_to_date(db, version):
         return None
-    with transaction(db):
-        for job in jobs.open_jobs(db):
-            # That of another version is none of this one's, and what goes on with a map does not draw it anew.
-            if job.kind is JobKind.MAP and job.params["model_id"] == version.id and (job.params["anew"] or not anew):
-                return job
-        return jobs.add_job(db, JobKind.MAP, {"model_id": version.id, "anew": anew}, apart=True)
+
+    def draws_it(job: Job) -> bool:
+        # That of another version is none of this one's, and what goes on with a map does not draw it anew.
+        return job.params["model_id"] == version.id and (job.params["anew"] or not anew)
+
+    return jobs.add_job(db, JobKind.MAP, {"model_id": version.id, "anew": anew}, draws_it)
