@@ -153,10 +153,10 @@ def delete_judgements(db: Database, judgement_ids: Sequence[int]) -> int:
     with transaction(db):
         ids = json.dumps(list(judgement_ids))
         found = db.conn.execute(
-            "SELECT id, user_id, judge FROM judgements WHERE id IN (SELECT value FROM json_each(?))", [ids]
+            f"SELECT id, {GIVER}, judge FROM judgements WHERE id IN (SELECT value FROM json_each(?))", [ids]
         ).fetchall()
-        for _, user_id, judge in found:
-            if not _may_withdraw(user_id):
+        for _, giver, judge in found:
+            if not may_withdraw(giver):
                 raise RoleError(
                     f"This verdict was given by {judge or 'somebody else'}. To withdraw it you need the role train."
                 )
@@ -165,14 +165,10 @@ def delete_judgements(db: Database, judgement_ids: Sequence[int]) -> int:
         return len(found)
 
 
-def list_withdrawable(db: Database) -> set[int]:
-    """The ids of the verdicts that the viewer may forget."""
-    return {row[0] for row in db.conn.execute("SELECT id, user_id FROM judgements") if _may_withdraw(row[1])}
-
-
-def _may_withdraw(user_id: int | None) -> bool:
+def may_withdraw(giver: str) -> bool:
+    """Whether the viewer may forget a verdict of this giver, see `Judgement.giver`."""
     user = viewer()
-    return user is None or user_id == user.id or user.role.may(Role.TRAIN)
+    return user is None or giver == present_judge().giver or user.role.may(Role.TRAIN)
 
 
 def list_judgements(db: Database) -> list[Judgement]:

@@ -29,6 +29,11 @@ class Judge:
     def key(self) -> dict[str, Any]:
         return {"user": self.user_id, "away": int(self.away), "judge": self.name}
 
+    @property
+    def giver(self) -> str:
+        """As the expression GIVER has it."""
+        return f"{self.user_id or 0}/{self.name if self.away else ''}"
+
 
 def present_judge(name: str | None = None) -> Judge:
     """Who judges now: the user who asks; where none does, the one who needs no account, under this name."""

@@ -122,7 +122,7 @@ def render_models(services: Services) -> str:
 def render_pairs(services: Services, words: str | None, order: str) -> str:
     """The judgements that have all these words, in this order; Gradio sends None for a field not yet shown."""
     with open_database(services.settings.database) as db:
-        judged, withdrawable = judgements.list_judgements(db), judgements.list_withdrawable(db)
+        judged = judgements.list_judgements(db)
     agreed = agree(judged)
     contradicting = {number for found in find_contradictions(agreed.judgements) for number in found.judgement_ids}
     disputed = {number for ids in agreed.disagreements for number in ids}
@@ -143,7 +143,7 @@ def render_pairs(services: Services, words: str | None, order: str) -> str:
         disputed=disputed,
         disagreements=len(agreed.disagreements),
         named=named,
-        withdrawable=withdrawable,
+        withdrawable={one.id for one in found if judgements.may_withdraw(one.giver)},
     )
 
 
